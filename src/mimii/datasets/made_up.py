@@ -1,0 +1,54 @@
+"""Made-up recordings: the sections of the configuration, made by a rule under the root in the layout of `folder`."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+from mimii.dataset import Clip, DatasetSource, digest, ordered_clips, select_sections
+from mimii.datasets.folder import LABELS, list_section
+from mimii.sections import Section
+from mimii.split import check_counts
+
+
+class Source(DatasetSource):
+    """Everything that planning asks is answered from the configuration: the folders need not exist yet."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """`dataset.made_up`."""
+        settings: dict[str, Any] = self.config["made_up"]
+        return settings
+
+    def sections(self) -> list[Section]:
+        """Every combination of `made_up`'s SNRs, machines and IDs that passes the filters. Raises UserError."""
+        combinations = itertools.product(*(self.settings[key] for key in ("snrs", "machines", "ids")))
+        return select_sections((Section(*names) for names in combinations), self.config, "dataset.made_up")
+
+    def inputs(self, section: Section) -> list[str]:
+        """The section's folder."""
+        return [str(Path(self.config["root"], section.path))]
+
+    def fingerprint(self, section: Section) -> str:
+        """Hash of what the section's recordings are made from; other sections do not enter."""
+        kept = {key: value for key, value in self.settings.items() if key not in ("snrs", "machines", "ids")}
+        return digest([section.path, sorted(kept.items())])
+
+    def check(self, section: Section) -> None:
+        """Raise UserError where the configuration asks for too few clips."""
+        normal, abnormal = self.settings["normal_clips"], self.settings["abnormal_clips"]
+        check_counts(
+            section,
+            max(normal - abnormal, 0),
+            min(normal, abnormal),
+            abnormal,
+            "Change dataset.made_up.normal_clips or dataset.made_up.abnormal_clips",
+        )
+
+    def clips(self, section: Section) -> list[Clip]:
+        """The clips that were made. Raises UserError where the folder is missing."""
+        made = list_section(self.config["root"], section.path)
+        return ordered_clips(*([recording.path for recording in made[label]] for label in LABELS))
+
+    def open(self, clip: Clip) -> str:
+        """The clip's path."""
+        return str(Path(self.config["root"], clip.path))
