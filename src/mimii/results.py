@@ -1,0 +1,209 @@
+"""From the runs' metrics to results.csv, and from results.csv to averages that a person reads.
+
+pandas is imported where a table is read, not where it is merged.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mimii.columns import check_rows, read_columns
+from mimii.errors import UserError
+from mimii.files import written_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS = {"auc": "AUC", "pr_auc": "PR-AUC", "pauc": "pAUC"}
+
+
+class ExpectedRun(Protocol):
+    """A run that the configuration asks for."""
+
+    @property
+    def path(self) -> str:
+        """`vae/default/seed=42/6dB/fan/id_00`"""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All of the model's settings."""
+
+    @property
+    def features(self) -> Mapping[str, Any]:
+        """All of the feature settings."""
+
+
+def merge_results(
+    expected: Sequence[ExpectedRun],
+    runs_root: str | Path,
+    output_csv: str | Path,
+    codes: Mapping[str, str],
+) -> None:
+    """Write one CSV with the row of each expected run, in the given order.
+
+    codes: the present fingerprint of each model's training code.
+    Raises one UserError that lists every run whose metrics are missing, or contradict its path, its settings or the
+    present code: nothing else can enter the CSV than what the configuration names now.
+    """
+    rows, faults, folders = [], [], []
+    for run in expected:
+        folder = Path(runs_root) / run.path
+        found, row = _read_row(folder / "metrics.json")
+        if row is not None:
+            found = _contradictions(row, run, codes)
+            rows.append(row)
+        if found:
+            faults += [f"  - {folder}: {fault}" for fault in found]
+            folders.append(str(folder))
+    if faults:
+        raise UserError(
+            f"{len(folders)} of {len(expected)} runs do not belong to the present configuration and code:\n"
+            + "\n".join(faults)
+            + f"\nDelete them, then start snakemake again: rm -r {' '.join(folders)}"
+        )
+    check_rows(rows)
+    with written_whole(output_csv) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        # Python writes the shortest digits that read back as the same float, and None as an empty cell.
+        writer = csv.DictWriter(file, [column.name for column in read_columns()], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _read_row(path: Path) -> tuple[list[str], dict[str, Any] | None]:
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ["metrics.json is missing"], None
+    except ValueError as error:
+        return [f"metrics.json cannot be read ({error})"], None
+    if not isinstance(row, dict):
+        return ["metrics.json holds no row"], None
+    return [], row
+
+
+def _contradictions(row: Mapping[str, Any], run: ExpectedRun, codes: Mapping[str, str]) -> list[str]:
+    model, variant, seed, db_level, machine_type, machine_id = run.path.split("/")
+    wanted = {
+        "model": model,
+        "variant": variant,
+        "seed": int(seed.removeprefix("seed=")),
+        "db_level": db_level,
+        "machine_type": machine_type,
+        "machine_id": machine_id,
+    }
+    faults = [
+        f"{name} is {row.get(name)!r}, the path says {value!r}"
+        for name, value in wanted.items()
+        if row.get(name) != value
+    ]
+    for name, settings in (("settings", run.settings), ("features", run.features)):
+        try:
+            recorded = json.loads(row.get(name) or "{}")
+        except ValueError:
+            recorded = {}
+        # Through JSON, as the record went: tuples become lists.
+        present = json.loads(json.dumps(dict(settings)))
+        differing = sorted(
+            key for key in {*recorded, *present} if recorded.get(key, "nothing") != present.get(key, "nothing")
+        )
+        for key in differing:
+            faults.append(
+                f"it ran with {key} = {recorded.get(key, 'nothing')!r}, "
+                f"the configuration says {present.get(key, 'nothing')!r}"
+            )
+    if row.get("training_code") != codes[model]:
+        faults.append(f"it was trained by other code than the present one of {model}")
+    return faults
+
+
+def read_results(path: str | Path) -> "pd.DataFrame":
+    """results.csv with the types of columns.yaml: text, nullable integers, floats exactly as written."""
+    import pandas as pd
+
+    # pandas' own reader rounds the last digit of some floats; Python's does not.
+    types = {
+        "string": ("string", str),
+        "json": ("string", str),
+        "integer": ("Int64", int),
+        "number": ("float64", float),
+    }
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [column.name for column in read_columns() if column.name not in (reader.fieldnames or [])]
+        if missing:
+            raise UserError(f"{path}: lacks the columns {', '.join(missing)}; merge it again with snakemake")
+        rows = list(reader)
+    table = {}
+    for column in read_columns():
+        dtype, parse = types[column.type]
+        try:
+            cells = [parse(row[column.name]) if row[column.name] else None for row in rows]
+        except ValueError as error:
+            raise UserError(f"{path}: column {column.name}: {error}; merge it again with snakemake") from error
+        table[column.name] = pd.array(cells, dtype=dtype)
+    return pd.DataFrame(table)
+
+
+def snr_order(name: str) -> tuple[float, str]:
+    """Sorts SNRs from the easiest to the hardest: 6dB, 0dB, min6dB; names of another kind come last."""
+    number = re.fullmatch(r"(min|-)?(\d+(?:\.\d+)?)_?dB", name)
+    if not number:
+        return float("inf"), name
+    return (1 if number[1] else -1) * float(number[2]), name
+
+
+def average(frame: "pd.DataFrame", values: Sequence[str], by: Sequence[str] = ("model", "variant")) -> "pd.DataFrame":
+    """Averages of `values` for each `by`, indexed by it: over seeds, then machine IDs, then machine types, then SNRs.
+
+    Levels named in `by` are kept apart. A missing value makes the average missing: a mean over fewer sections would
+    not be comparable.
+    """
+    by = list(by)
+    levels = ["db_level", "machine_type", "machine_id", "seed"]
+    keys = [*by, *(level for level in levels if level not in by)]
+    averages = frame.set_index(keys)[list(values)].astype("float64")
+    for last in range(len(keys), len(by), -1):
+        averages = averages.groupby(level=keys[: last - 1], sort=False, dropna=False).mean(skipna=False)
+    return averages
+
+
+def run_labels(frame: "pd.DataFrame") -> dict[tuple[str, str], str]:
+    """A name for each model and variant: the model's alone where it has one variant."""
+    pairs = list(dict.fromkeys(zip(frame["model"], frame["variant"], strict=True)))
+    models = [model for model, _ in pairs]
+    return {(model, variant): model if models.count(model) == 1 else f"{model} ({variant})" for model, variant in pairs}
+
+
+def summary(frame: "pd.DataFrame") -> str:
+    """The metrics per SNR, averaged over IDs, then machine types, and what a model costs: aligned text, best first."""
+    labels = run_labels(frame)
+    snrs = sorted(frame["db_level"].unique(), key=snr_order)
+    per_snr = average(frame, list(METRICS), ["model", "variant", "db_level"])
+    costs = average(frame, ["training_time_sec", "inference_time_per_clip_ms", "num_parameters"])
+    overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
+
+    top = ["", *(text for snr in snrs for text in (snr, "", "")), "training", "a clip", "parameters"]
+    header = ["model", *(name for _ in snrs for name in METRICS.values()), "s", "ms", ""]
+    lines = [top, header]
+    for key in overall.index:
+        cells = [labels[key]]
+        for snr in snrs:
+            there = (*key, snr) in per_snr.index
+            cells += [f"{per_snr.loc[(*key, snr), name]:.3f}" if there else "" for name in METRICS]
+        cost = costs.loc[key]
+        cells.append(f"{cost['training_time_sec']:.1f}")
+        cells.append(f"{cost['inference_time_per_clip_ms']:.2f}")
+        cells.append("" if cost["num_parameters"] != cost["num_parameters"] else f"{cost['num_parameters']:,.0f}")
+        lines.append(cells)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        )
+        for line in lines
+    ]
+    text.insert(2, "-" * len(text[0]))
+    return "\n".join(line.rstrip() for line in text)
