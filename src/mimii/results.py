@@ -143,7 +143,7 @@ def read_results(path: str | Path) -> "pd.DataFrame":
             cells = [parse(row[column.name]) if row[column.name] else None for row in rows]
         except ValueError as error:
             raise UserError(f"{path}: column {column.name}: {error}; merge it again with snakemake") from error
-        table[column.name] = pd.array(cells, dtype=dtype)
+        table[column.name] = pd.Series(cells, dtype=dtype)
     return pd.DataFrame(table)
 
 
