@@ -2,29 +2,22 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from mimii.errors import UserError
+from mimii.errors import exit_on_user_error
 from mimii.files import written_whole
 from mimii.metrics import compute_metrics
 
 
-def main() -> None:
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="scores.parquet")
     parser.add_argument("--training", type=Path, required=True, help="training.json")
     parser.add_argument("--scoring", type=Path, required=True, help="scoring.json")
-    parser.add_argument("--settings", type=json.loads, required=True, help="JSON: pooling, bootstrap_samples, ...")
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: metrics settings and code")
     parser.add_argument("--output", type=Path, required=True, help="metrics.json")
     arguments = parser.parse_args()
-    row = compute_metrics(arguments.scores, arguments.training, arguments.scoring, arguments.settings)
-    with written_whole(arguments.output) as temporary:
-        temporary.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    with exit_on_user_error():
+        row = compute_metrics(arguments.scores, arguments.training, arguments.scoring, arguments.job["metrics"])
+        with written_whole(arguments.output) as temporary:
+            temporary.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -201,7 +201,12 @@ def test_command_writes_the_row_or_says_what_is_wrong(run_files, tmp_path, proje
         return [
             *(sys.executable, str(project_root / "scripts" / "compute_metrics.py")),
             *("--scores", str(scores), "--training", str(training), "--scoring", str(scoring)),
-            *("--settings", json.dumps(SETTINGS), "--output", str(tmp_path / "metrics.json")),
+            *(
+                "--job",
+                json.dumps({"metrics": SETTINGS, "code": "present"}),
+                "--output",
+                str(tmp_path / "metrics.json"),
+            ),
         ]
 
     paths = run_files()
