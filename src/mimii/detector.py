@@ -1,0 +1,134 @@
+"""The contract that every detector keeps, and how a detector is found by its name.
+
+A model is two files, `models/<name>.py` with a class `Detector` and `models/<name>.yaml` with its settings; nothing
+else names it.
+"""
+
+import difflib
+import importlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mimii.clips import Clips
+from mimii.errors import UserError
+
+MODELS = Path(__file__).with_name("models")
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What came of a training.
+
+    losses: one dict per epoch (epoch from 1, training_loss, validation_loss or None); empty where nothing is iterated.
+    training_windows: how many windows were fitted on.
+    epochs_run, kept_epoch: epochs trained, and the one whose weights are kept; None where nothing is iterated.
+    peak_gpu_memory_mb: highest memory of this process's tensors on the GPU, in MiB; None on a CPU.
+    """
+
+    training_windows: int
+    losses: list[dict[str, Any]] = field(default_factory=list)
+    epochs_run: int | None = None
+    kept_epoch: int | None = None
+    peak_gpu_memory_mb: float | None = None
+
+
+class AnomalyDetector(ABC):
+    """Learns what normal clips of one section sound like, and scores windows: higher = more anomalous."""
+
+    suffix: ClassVar[str]
+
+    def __init__(self, settings: Mapping[str, Any], n_mels: int, *, seed: int, device: str = "cpu") -> None:
+        """settings: every setting that the model declares; n_mels: mel bands of the features.
+
+        Raises UserError where the settings do not fit each other or n_mels, so before any training.
+        """
+        self.settings = dict(settings)
+        self.n_mels = n_mels
+        self.seed = seed
+        self.device = device
+
+    @classmethod
+    def name(cls) -> str:
+        """The model's name: that of its file."""
+        return cls.__module__.rpartition(".")[2]
+
+    def windows(self, clips: Clips) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First frame of every window that is scored, and its clip: `Clips.windows` with this model's settings."""
+        return clips.windows(self.settings["frames"], self.settings["hop_frames"])
+
+    @abstractmethod
+    def fit(self, training: Clips, validation: Clips) -> FitResult:
+        """Learn from normal clips. Owns both arrays and may change them in place; validation may hold no clip.
+
+        Raises UserError where the features or the loss are not finite.
+        """
+
+    @abstractmethod
+    def window_scores(self, clips: Clips) -> NDArray[np.float64]:
+        """Anomaly score of every window, (windows,), in the order of `windows(clips)`.
+
+        A clip's scores depend on that clip alone, not on its company, their order or a batch size. Changes no clip.
+        """
+
+    @abstractmethod
+    def parameter_count(self) -> int | None:
+        """How many numbers were learnt; None before training where that is not known beforehand."""
+
+    @abstractmethod
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write name, settings, n_mels, seed and what was learnt. Nothing in the file is code."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
+        """The detector that `save` wrote. Raises UserError where the file is another model's or damaged."""
+
+    def _check_finite(self, clips: Clips, what: str) -> None:
+        if not np.isfinite(clips.frames).all():
+            raise UserError(
+                f"{self.name()}: the {what} features hold NaN or infinite values; "
+                "extract the section's features again, and leave out the clip that causes them"
+            )
+
+    @classmethod
+    def _check_name(cls, name: object, path: str | os.PathLike[str]) -> None:
+        if name != cls.name():
+            raise UserError(f"{path}: holds a model {name!r}, not {cls.name()!r}; remove the file and train again")
+
+
+def model_names() -> list[str]:
+    """Names of all models: every `models/<name>.yaml` with a `<name>.py` beside it. Imports none of them."""
+    return sorted(path.stem for path in MODELS.glob("*.yaml") if path.with_suffix(".py").exists())
+
+
+def detector_class(name: str) -> type[AnomalyDetector]:
+    """The class `Detector` of `mimii.models.<name>`; imports that one model. Raises UserError for an unknown name."""
+    if name not in model_names():
+        close = difflib.get_close_matches(name, model_names(), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(model_names())}"
+        raise UserError(f"model {name!r} does not exist; {hint}")
+    detector: type[AnomalyDetector] = importlib.import_module(f"mimii.models.{name}").Detector
+    return detector
+
+
+def pick_device(device: str) -> str:
+    """The torch device that is meant: `auto` is `cuda` where there is one, else `cpu`. For networks; imports torch.
+
+    Raises UserError where a GPU is asked for and there is none.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(
+            f"device {device!r}: PyTorch finds no GPU here; use cpu or auto, or a profile that asks for a GPU"
+        )
+    return device

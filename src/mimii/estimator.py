@@ -1,0 +1,111 @@
+"""Base of the detectors without a training loop: they learn from windows as vectors, and score vectors.
+
+Imports neither scikit-learn nor torch; a model imports what it needs.
+"""
+
+import os
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from mimii.clips import Clips
+from mimii.detector import AnomalyDetector, FitResult
+from mimii.errors import UserError
+
+# Types beyond skops' own list that may be in a file. A tree's state is arrays, but scikit-learn does not check them: a
+# file is loaded after its checksum was verified.
+TRUSTED = ["sklearn.tree._tree.Tree"]
+# Vectors in one block where vectors need not stay with their clip.
+BLOCK = 2**14
+
+
+class EstimatorDetector(AnomalyDetector):
+    """A model gives `learn` and `vector_scores`, and keeps all that it learns in `self.learnt`, which is what is saved.
+
+    learnt: name -> array, number or scikit-learn estimator; empty before fit.
+    """
+
+    suffix = ".skops"
+    # Whether a vector's score is the same to the last bit in whatever block it comes.
+    exact_in_blocks: ClassVar[bool] = False
+
+    learnt: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.learnt = {}
+
+    @abstractmethod
+    def learn(self, training: Clips) -> int:
+        """Fill `self.learnt` from normal clips; returns the number of vectors fitted on."""
+
+    @abstractmethod
+    def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Anomaly scores, (vectors,), of vectors (vectors, frames x n_mels), frame-major."""
+
+    def fit(self, training: Clips, validation: Clips) -> FitResult:
+        """Nothing is fitted on the validation clips."""
+        self._check_finite(training, "training")
+        return FitResult(training_windows=self.learn(training))
+
+    def window_scores(self, clips: Clips) -> NDArray[np.float64]:
+        starts, clip = self.windows(clips)
+        # Clip by clip where exactness needs it: the last bits of a matrix product depend on how many rows it has.
+        edges = np.arange(BLOCK, len(starts), BLOCK) if self.exact_in_blocks else np.flatnonzero(np.diff(clip)) + 1
+        blocks = [self.vector_scores(self.vectors(clips, block)) for block in np.split(starts, edges) if len(block)]
+        return np.concatenate(blocks) if blocks else np.zeros(0)
+
+    def vectors(self, clips: Clips, starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copies of the windows that start at the given frames: (windows, frames x n_mels), frame-major."""
+        length, (total, n_mels) = self.settings["frames"], clips.frames.shape
+        frames = np.ascontiguousarray(clips.frames)
+        step = frames.itemsize
+        view = as_strided(frames, (total - length + 1, length * n_mels), (n_mels * step, step), writeable=False)
+        return view[starts]
+
+    def drawn_vectors(self, clips: Clips, most: int | None) -> NDArray[np.float32]:
+        """At most `most` windows, as vectors, drawn without replacement with the seed, equally many from each clip."""
+        starts, clip = self.windows(clips)
+        if most is not None and len(starts) > most:
+            generator = np.random.default_rng(self.seed)
+            shuffled = np.lexsort((generator.random(len(starts)), clip))
+            first = np.flatnonzero(np.diff(clip, prepend=-1))
+            turn = np.empty(len(starts), np.int64)
+            turn[shuffled] = np.arange(len(starts)) - first[np.searchsorted(first, np.arange(len(starts)), "right") - 1]
+            starts = starts[np.sort(np.lexsort((generator.random(len(starts)), turn))[:most])]
+        return self.vectors(clips, starts)
+
+    def parameter_count(self) -> int | None:
+        """Numbers in the learnt arrays; a model of another kind counts for itself. None before fit."""
+        if not self.learnt:
+            return None
+        return sum(int(np.size(value)) for value in self.learnt.values())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        # Here, not above: importing skops imports all of scikit-learn and what it can work with.
+        import skops.io
+
+        content = {"model": self.name(), "settings": self.settings, "n_mels": self.n_mels, "seed": self.seed}
+        skops.io.dump({**content, "learnt": self.learnt}, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
+        """Loads what skops trusts by itself and `TRUSTED`. Verify the file's checksum first."""
+        import zipfile
+
+        import skops.io
+        from skops.io.exceptions import UntrustedTypesFoundException
+
+        try:
+            content = skops.io.load(path, trusted=TRUSTED)
+            cls._check_name(content["model"], path)
+            detector = cls(content["settings"], content["n_mels"], seed=content["seed"], device=device)
+            detector.learnt = content["learnt"]
+        except UntrustedTypesFoundException as error:
+            raise UserError(f"{path}: holds types that are not a model's ({error}); do not use this file") from error
+        except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: not a {cls.name()} model, or damaged; remove the file and train again") from error
+        return detector

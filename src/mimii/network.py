@@ -1,0 +1,290 @@
+"""Base of the networks: trained to reproduce normal windows, scored by how badly they reproduce a window.
+
+The frames of a section lie on the device once, unstacked. A window is `frames` rows of them, so all windows are a
+strided view, and a batch is a gather from it: no window is stored twice and no loader runs beside the training.
+"""
+
+import math
+import os
+import pickle
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.adam import adam
+
+from mimii.clips import Clips
+from mimii.detector import AnomalyDetector, FitResult
+from mimii.errors import UserError
+from mimii.scaling import mean_and_deviation
+
+# Values (windows x frames x bands) in one forward pass outside training: bounds the memory of activations.
+PASS_VALUES = 2**19
+# A network that is this many times worse than it was before its first step does not learn.
+EXPLODED = 1e3
+
+
+class NetworkDetector(AnomalyDetector):
+    """A network that maps windows (batch, frames, n_mels) to reconstructions with as many values.
+
+    A model gives `build` and `bottleneck`; it may change the loss that is minimised and the score of a window, both of
+    which are the mean squared error here.
+    """
+
+    suffix = ".pth"
+
+    def __init__(self, settings: Mapping[str, Any], n_mels: int, *, seed: int, device: str = "cpu") -> None:
+        super().__init__(settings, n_mels, seed=seed, device=device)
+        values = self.settings["frames"] * n_mels
+        if 4 * self.bottleneck() > values:
+            raise UserError(
+                f"{self.name()}: a bottleneck of {self.bottleneck()} values is more than a quarter of a window's "
+                f"{values} (frames={self.settings['frames']} x n_mels={n_mels}), so the network could copy its input; "
+                "make the bottleneck smaller, or frames or n_mels larger"
+            )
+        _make_deterministic(device)
+        torch.manual_seed(seed)
+        self.network = self.build()
+        if self.settings["initialization"] == "keras":
+            self.network.apply(_initialize_like_keras)
+        self.network.to(device)
+        self.mean = torch.zeros(n_mels, device=device)
+        self.deviation = torch.ones(n_mels, device=device)
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The untrained network, from `self.settings` and `self.n_mels`; (batch, frames, n_mels) -> the same values."""
+
+    @abstractmethod
+    def bottleneck(self) -> int:
+        """How many values a window is squeezed into."""
+
+    def loss(self, windows: Tensor, epoch: int) -> Tensor:
+        """What training minimises, a scalar, for windows (batch, frames, n_mels) in the given epoch (from 1)."""
+        return self.errors(windows).mean()
+
+    def errors(self, windows: Tensor) -> Tensor:
+        """Score of every window, (batch,): mean squared error of its reconstruction."""
+        return squared_errors(self.network(windows), windows)
+
+    def fit(self, training: Clips, validation: Clips) -> FitResult:
+        self._check_finite(training, "training")
+        self._check_finite(validation, "validation")
+        if not len(validation) and (self.settings["early_stopping_patience"] or self.settings["best_epoch"]):
+            raise UserError(
+                f"{self.name()}: early_stopping_patience and best_epoch need validation clips; raise val_split"
+            )
+        if self.device.startswith("cuda"):
+            torch.cuda.reset_peak_memory_stats(self.device)
+        if self.settings["standardize"]:
+            mean, deviation = mean_and_deviation(training.frames)
+            self.mean, self.deviation = (
+                torch.from_numpy(mean).to(self.device),
+                torch.from_numpy(deviation).to(self.device),
+            )
+        train, valid = self._on_device(training), self._on_device(validation)
+        if len(train) < 2:
+            raise UserError(f"{self.name()}: {len(train)} training window(s); at least 2 are needed")
+
+        torch.manual_seed(self.seed)
+        shuffling = torch.Generator().manual_seed(self.seed)
+        parameters = list(self.network.parameters())
+        optimizer = _Adam(parameters, self.settings["learning_rate"], self.settings["adam_epsilon"])
+        losses: list[dict[str, Any]] = []
+        best, kept_epoch, weights = math.inf, 0, None
+        for epoch in range(1, self.settings["epochs"] + 1):
+            self.network.train()
+            order = torch.randperm(len(train), generator=shuffling).to(self.device)
+            # Accumulated on the device and read once: reading it at every step would wait for every step.
+            total, first = torch.zeros((), dtype=torch.float64, device=self.device), None
+            for batch in train.batches(self.settings["batch_size"], order):
+                loss = self.loss(batch, epoch)
+                optimizer.step(torch.autograd.grad(loss, parameters))
+                total += loss.detach() * len(batch)
+                first = loss.detach() if first is None else first
+            training_loss = float(total) / len(train)
+            if epoch == 1:
+                before = float(first)  # type: ignore[arg-type]
+            validation_loss = self._validation_loss(valid, epoch) if len(valid) else None
+            if not math.isfinite(training_loss) or training_loss > EXPLODED * before:
+                raise UserError(
+                    f"{self.name()}: the training loss of epoch {epoch} is {training_loss:.3g}, training has diverged; "
+                    f"lower learning_rate (now {self.settings['learning_rate']}) or set standardize: true"
+                )
+            losses.append({"epoch": epoch, "training_loss": training_loss, "validation_loss": validation_loss})
+            if validation_loss is None or not self.settings["best_epoch"]:
+                kept_epoch = epoch
+            if validation_loss is not None:
+                if validation_loss < best:
+                    best, best_at = validation_loss, epoch
+                    if self.settings["best_epoch"]:
+                        kept_epoch, weights = epoch, deepcopy(self.network.state_dict())
+                patience = self.settings["early_stopping_patience"]
+                if patience is not None and epoch - best_at >= patience:
+                    break
+        if weights is not None:
+            self.network.load_state_dict(weights)
+        self.network.eval()
+        return FitResult(
+            training_windows=len(train),
+            losses=losses,
+            epochs_run=len(losses),
+            kept_epoch=kept_epoch,
+            peak_gpu_memory_mb=(
+                torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.startswith("cuda") else None
+            ),
+        )
+
+    def window_scores(self, clips: Clips) -> NDArray[np.float64]:
+        self.network.eval()
+        scores = []
+        # Clip by clip: the last bits of a matrix product depend on how many rows it has.
+        with torch.inference_mode():
+            for index in range(len(clips)):
+                clip = clips.select(index, index + 1)
+                frames = torch.tensor(clip.frames, device=self.device)
+                windows = _Windows(self._standardized(frames), self.windows(clip)[0], self.settings["frames"])
+                scores += [self.errors(batch) for batch in windows.batches(self._pass_windows())]
+        return torch.cat(scores).double().cpu().numpy() if scores else np.zeros(0)
+
+    def parameter_count(self) -> int:
+        """Trainable weights."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        content = {
+            "model": self.name(),
+            "settings": self.settings,
+            "n_mels": self.n_mels,
+            "seed": self.seed,
+            "mean": self.mean.cpu(),
+            "deviation": self.deviation.cpu(),
+            "weights": {key: value.cpu() for key, value in self.network.state_dict().items()},
+        }
+        # Through an open file: given a path, torch writes that name into the file, and equal models would differ.
+        with Path(path).open("wb") as file:
+            torch.save(content, file)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
+        try:
+            # weights_only: tensors and plain values, nothing that could run.
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            cls._check_name(content["model"], path)
+            detector = cls(content["settings"], content["n_mels"], seed=content["seed"], device=device)
+            detector.network.load_state_dict(content["weights"])
+            detector.mean, detector.deviation = content["mean"].to(device), content["deviation"].to(device)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: not a {cls.name()} model, or damaged; remove the file and train again") from error
+        detector.network.eval()
+        return detector
+
+    def _standardized(self, frames: Tensor) -> Tensor:
+        """In place."""
+        if self.settings["standardize"]:
+            frames.sub_(self.mean).div_(self.deviation)
+        return frames
+
+    def _on_device(self, clips: Clips) -> "_Windows":
+        starts, _ = self.windows(clips)
+        frames = torch.from_numpy(np.require(clips.frames, np.float32, ["C", "W"])).to(self.device)
+        return _Windows(self._standardized(frames), starts, self.settings["frames"])
+
+    def _pass_windows(self) -> int:
+        return max(1, PASS_VALUES // (self.settings["frames"] * self.n_mels))
+
+    def _validation_loss(self, windows: "_Windows", epoch: int) -> float:
+        self.network.eval()
+        with torch.no_grad():
+            losses = [self.loss(batch, epoch) * len(batch) for batch in windows.batches(self._pass_windows())]
+            return float(torch.stack(losses).double().sum()) / len(windows)
+
+
+class _Windows:
+    """Windows over frames that lie on a device: (total frames, n_mels), and the first frame of each window."""
+
+    def __init__(self, frames: Tensor, starts: NDArray[np.int64], length: int) -> None:
+        n_mels = frames.shape[1]
+        self.shape = (length, n_mels)
+        # Row i is the window that starts at frame i; rows overlap in memory, and are contiguous for the gather.
+        self.view = frames.flatten().as_strided((max(0, len(frames) - length + 1), length * n_mels), (n_mels, 1))
+        self.starts = torch.from_numpy(starts).to(frames.device)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def batches(self, size: int, order: Tensor | None = None) -> Iterator[Tensor]:
+        """(at most `size`, frames, n_mels), in the given order of windows, else as they are.
+
+        With an order, so in training, a last batch of a single window is left out: batch normalisation needs two.
+        """
+        starts = self.starts if order is None else self.starts.index_select(0, order)
+        end = len(starts) - 1 if order is not None and len(starts) % size == 1 else len(starts)
+        for first in range(0, end, size):
+            yield self.view.index_select(0, starts[first : min(first + size, end)]).unflatten(1, self.shape)
+
+
+class _Adam:
+    """PyTorch's own Adam, fused, as a function: its optimiser class takes a second to import the compiler."""
+
+    def __init__(self, parameters: list[nn.Parameter], learning_rate: float, epsilon: float) -> None:
+        self.parameters = parameters
+        self.learning_rate, self.epsilon = learning_rate, epsilon
+        self.first = [torch.zeros_like(parameter) for parameter in parameters]
+        self.second = [torch.zeros_like(parameter) for parameter in parameters]
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
+
+    def step(self, gradients: tuple[Tensor, ...]) -> None:
+        with torch.no_grad():
+            adam(
+                self.parameters,  # type: ignore[arg-type]
+                list(gradients),
+                self.first,
+                self.second,
+                [],
+                self.steps,
+                fused=True,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=self.learning_rate,
+                weight_decay=0.0,
+                eps=self.epsilon,
+                maximize=False,
+            )
+
+
+def squared_errors(reconstructions: Tensor, windows: Tensor) -> Tensor:
+    """Mean squared error of each window, (batch,)."""
+    return (reconstructions.flatten(1) - windows.flatten(1)).square().mean(1)
+
+
+def _make_deterministic(device: str) -> None:
+    # The same as use_deterministic_algorithms(True), without its import of the compiler.
+    torch.set_deterministic_debug_mode("error")
+    if device.startswith("cuda"):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _initialize_like_keras(module: nn.Module) -> None:
+    """Glorot uniform weights and zero biases; of an LSTM, orthogonal recurrent weights and a forget bias of 1."""
+    if isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.RNNBase):
+        for name, parameter in module.named_parameters():
+            if name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(parameter)
+            elif name.startswith("weight_hh"):
+                nn.init.orthogonal_(parameter)
+            else:
+                nn.init.zeros_(parameter)
+                if name.startswith("bias_ih"):
+                    nn.init.ones_(parameter[module.hidden_size : 2 * module.hidden_size])
