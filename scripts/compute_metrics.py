@@ -8,7 +8,6 @@ from mimii.errors import exit_on_user_error
 from mimii.files import written_whole
 from mimii.metrics import compute_metrics
 
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="scores.parquet")

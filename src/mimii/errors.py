@@ -1,5 +1,18 @@
-"""The one exception that is meant for a person."""
+"""The one exception that is meant for a person, and how a script ends with it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
     """Something that the user can put right: says what is wrong, in which file or key, and what to do."""
+
+
+@contextmanager
+def exit_on_user_error() -> Iterator[None]:
+    """End the program with `error: ...` and exit code 1, without a traceback, where the user can put it right."""
+    try:
+        yield
+    except UserError as error:
+        sys.exit(f"error: {error}")

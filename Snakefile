@@ -1,0 +1,22 @@
+# Anomalous sound detection on MIMII: features -> models -> clip scores -> metrics -> one CSV.
+# A table of contents; the rules stand in workflow/rules, what they call in scripts/ and src/mimii.
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/scoring.smk"
+include: "workflow/rules/results.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        everything_configured,

@@ -1,0 +1,21 @@
+"""Merge the metrics of exactly the listed runs into one CSV, and refuse what contradicts settings or code."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mimii.errors import exit_on_user_error
+from mimii.fingerprints import training_code
+from mimii.plan import listed_runs
+from mimii.results import merge_results
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, seeds and sections")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        runs = listed_runs(arguments.job)
+        codes = {run.variant.model: training_code(run.variant.model) for run in runs}
+        merge_results(runs, arguments.runs, arguments.output, codes)

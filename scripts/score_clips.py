@@ -1,0 +1,31 @@
+"""Score a section's test clips with a trained model: features, model and record in; clip scores and record out."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mimii.errors import exit_on_user_error
+from mimii.scoring import score_clips
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--model-file", type=Path, required=True)
+    parser.add_argument("--training", type=Path, required=True)
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: scoring settings and code")
+    parser.add_argument("--scores", type=Path, required=True)
+    parser.add_argument("--record", type=Path, required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        score_clips(
+            arguments.features,
+            arguments.model_file,
+            arguments.training,
+            arguments.job,
+            scores_file=arguments.scores,
+            record_file=arguments.record,
+            device=arguments.device,
+            threads=arguments.threads,
+        )

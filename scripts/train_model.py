@@ -1,0 +1,29 @@
+"""Fit one model on one section: features in; model, losses per epoch and training record out."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mimii.errors import exit_on_user_error
+from mimii.training import train_model
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: the run, its settings, its code")
+    parser.add_argument("--model-file", type=Path, required=True)
+    parser.add_argument("--losses", type=Path, required=True)
+    parser.add_argument("--record", type=Path, required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        train_model(
+            arguments.features,
+            arguments.job,
+            model_file=arguments.model_file,
+            losses_file=arguments.losses,
+            record_file=arguments.record,
+            device=arguments.device,
+            threads=arguments.threads,
+        )

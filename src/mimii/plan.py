@@ -1,0 +1,193 @@
+"""From a configuration to sections, runs, paths and job parameters. Nothing here opens a clip or imports a model.
+
+A run is model x variant x seed x section, and its path says which:
+`results/runs/vae/learning_rate=0.01/seed=42/6dB/fan/id_00/scores.parquet`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mimii import fingerprints
+from mimii.config import (
+    Variant,
+    all_variants,
+    base_variants,
+    overrides_of,
+    read_config,
+    study_variants,
+    variant_of,
+)
+from mimii.dataset import open_source
+from mimii.errors import UserError
+from mimii.sections import Section
+from mimii.settings import feature_declarations, model_declaration, model_names, parse_slug, resolve, to_json
+
+MODEL_FILES = {"network": "model.pth", "estimator": "model.skops"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model with one variant of its settings, one seed, one section."""
+
+    variant: Variant
+    seed: int
+    section: Section
+
+    @property
+    def path(self) -> str:
+        """Relative to the folder of runs."""
+        return f"{self.variant.model}/{self.variant.name}/seed={self.seed}/{self.section.path}"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All of the model's settings."""
+        return self.variant.settings
+
+    @property
+    def features(self) -> Mapping[str, Any]:
+        """All of the feature settings."""
+        return self.variant.features
+
+
+def listed_runs(contents: Mapping[str, Any]) -> list[Run]:
+    """The runs that a `merge_job` lists, in its order."""
+    variants = []
+    for listed in contents["variants"]:
+        declared, declared_features = model_declaration(listed["model"]).settings, feature_declarations()
+        given = listed["overrides"]
+        settings = resolve(declared, {key: value for key, value in given.items() if key in declared})
+        features = resolve(declared_features, {key: value for key, value in given.items() if key in declared_features})
+        variants.append(variant_of(listed["model"], settings, features))
+    sections = [Section.parse(section) for section in contents["sections"]]
+    return [Run(variant, seed, section) for variant in variants for seed in contents["seeds"] for section in sections]
+
+
+class Plan:
+    """What a configuration asks for. Raises UserError, all problems in one, where it cannot be done."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.config = read_config(raw)
+        self.source = open_source(self.config["dataset"])
+        self.features_root: str = self.config["paths"]["features"].rstrip("/")
+        self.runs_root: str = self.config["paths"]["runs"].rstrip("/")
+        self.results_root: str = self.config["paths"]["results"].rstrip("/")
+        self.seeds: list[int] = self.config["seeds"]
+        self.variants = all_variants(self.config)
+        self._by_name = {(variant.model, variant.name): variant for variant in self.variants}
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        """The sections that are configured and there, each with clips enough to train and test on."""
+        sections = self.source.sections()
+        found = []
+        for section in sections:
+            try:
+                self.source.check(section)
+            except UserError as error:
+                found.append(f"  - {error}")
+        if found:
+            raise UserError(f"{len(found)} of {len(sections)} sections cannot be used:\n" + "\n".join(found))
+        return sections
+
+    def variants_of(self, *, model: str | None = None, study: str | None = None) -> list[Variant]:
+        """All configured variants, or the base one of a model, or a study's."""
+        if study is not None:
+            return study_variants(self.config, study)
+        if model is not None:
+            return [variant for variant in base_variants(self.config) if variant.model == model]
+        return self.variants
+
+    def runs(self, *, model: str | None = None, study: str | None = None) -> Iterator[Run]:
+        """Configured runs: all, one model's, or one study's."""
+        for variant in self.variants_of(model=model, study=study):
+            for seed in self.seeds:
+                for section in self.sections:
+                    yield Run(variant, seed, section)
+
+    def variant(self, model: str, name: str) -> Variant:
+        """A configured variant, or one that is only named by a typed path. Raises UserError where it cannot be read."""
+        if (model, name) not in self._by_name:
+            declared, declared_features = model_declaration(model).settings, feature_declarations()
+            values = parse_slug(name, {**declared_features, **declared})
+            settings = {key: values[key] for key in declared}
+            features = {key: values[key] for key in declared_features}
+            self._by_name[model, name] = variant_of(model, settings, features)
+        return self._by_name[model, name]
+
+    def features_file(self, variant: Variant, section: str) -> str:
+        """Where the features that a variant reads are kept."""
+        return f"{self.features_root}/{variant.features_name}/{section}.parquet"
+
+    def model_file(self, model: str) -> str:
+        """Name of a model's file."""
+        return MODEL_FILES[model_declaration(model).base]
+
+    def models_by_file(self) -> tuple[str, str]:
+        """Regular expressions that match the networks' names and the classical models'."""
+        networks = "|".join(name for name in model_names() if model_declaration(name).base == "network")
+        return networks, "|".join(name for name in model_names() if model_declaration(name).base != "network")
+
+    def section_inputs(self, section: str) -> list[str]:
+        """What has to be made before a section's features can be extracted."""
+        return self.source.inputs(Section.parse(section))
+
+    # One canonical JSON string for each kind of job: what its result depends on beside its input files.
+
+    def made_up_job(self) -> str:
+        """Settings and code of made-up recordings; which sections there are is no setting of any one of them."""
+        made_up = self.config["dataset"]["made_up"]
+        recordings = {key: value for key, value in made_up.items() if key not in ("snrs", "machines", "ids")}
+        return to_json({**recordings, "code": fingerprints.fingerprint("mimii.made_up")})
+
+    def features_job(self, features_name: str, section: str) -> str:
+        """Settings, clips and code of a section's features."""
+        known = {variant.features_name: variant.features for variant in self._by_name.values()}
+        settings = known.get(features_name) or parse_slug(features_name, feature_declarations())
+        return to_json(
+            {
+                "settings": settings,
+                "section": section,
+                "clips": self.source.fingerprint(Section.parse(section)),
+                "on_bad_clip": self.config["dataset"]["on_bad_clip"],
+                "code": fingerprints.features_code(self.source.name),
+            }
+        )
+
+    def training_job(self, model: str, variant: str, seed: str, section: str) -> str:
+        """All that names a run, its settings and the code that trains it."""
+        found = self.variant(model, variant)
+        return to_json(
+            {
+                "model": model,
+                "variant": variant,
+                "seed": int(seed),
+                "section": section,
+                "settings": found.settings,
+                "features": found.features,
+                "code": fingerprints.training_code(model),
+            }
+        )
+
+    def scoring_job(self, model: str) -> str:
+        """Scoring settings and the code that scores."""
+        return to_json({"scoring": self.config["scoring"], "code": fingerprints.scoring_code(model)})
+
+    def metrics_job(self) -> str:
+        """Metrics settings and code."""
+        return to_json({"metrics": self.config["metrics"], "code": fingerprints.metrics_code()})
+
+    def merge_job(self, *, model: str | None = None, study: str | None = None) -> str:
+        """The table of contents of a CSV: variants x seeds x sections, short enough for a command line."""
+        return to_json(
+            {
+                "variants": [
+                    {"model": variant.model, "name": variant.name, "overrides": overrides_of(variant)}
+                    for variant in self.variants_of(model=model, study=study)
+                ],
+                "seeds": self.seeds,
+                "sections": [section.path for section in self.sections],
+                "code": fingerprints.fingerprint("mimii.results"),
+            }
+        )

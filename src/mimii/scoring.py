@@ -1,0 +1,111 @@
+"""One scoring job: a trained detector's anomaly score of every test clip, and what scoring costs."""
+
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mimii.clips import Clips
+from mimii.detector import AnomalyDetector, detector_class
+from mimii.device import pick_device
+from mimii.errors import UserError
+from mimii.features import read_clips, read_table
+from mimii.files import written_whole
+from mimii.pooling import pool
+from mimii.provenance import host, peak_host_memory_mb
+from mimii.threads import limit_threads
+
+TIMED_CLIPS = 16
+LEAST_REPETITIONS = 3
+LEAST_SECONDS = 0.15
+
+
+def load_detector(model_file: Path, record: Mapping[str, Any], *, device: str) -> AnomalyDetector:
+    """The detector of a training record, after its file's checksum. Raises UserError where that differs."""
+    if hashlib.sha256(model_file.read_bytes()).hexdigest() != record["model_sha256"]:
+        raise UserError(f"{model_file}: not the file that training wrote (checksum differs); delete it and run again")
+    make = detector_class(record["model"])
+    return make.load(model_file, device=pick_device(device) if make.suffix == ".pth" else "cpu")
+
+
+def score_clips(
+    features: Path,
+    model_file: Path,
+    training_record: Path,
+    job: Mapping[str, Any],
+    *,
+    scores_file: Path,
+    record_file: Path,
+    device: str,
+    threads: int,
+) -> None:
+    """Score the test clips, and the held-out normal ones from which thresholds come.
+
+    job: `scoring` settings and `code`. Raises UserError where a score is not finite.
+    """
+    record = json.loads(training_record.read_text())
+    detector = load_detector(model_file, record, device=device)
+    limit_threads(threads)
+
+    table = read_table(features)
+    held_out = table.usable("train")[record["train_clips"] :]
+    rows = [*table.usable("test"), *held_out]
+    clips = read_clips(features, rows)
+    settings = record["settings"]
+    _, clip = clips.windows(settings["frames"], settings["hop_frames"])
+
+    costs = measure_inference(detector, clips.select(0, min(TIMED_CLIPS, len(clips))), settings)
+    started = time.perf_counter()
+    scores = detector.window_scores(clips)
+    scoring_time = time.perf_counter() - started
+    pooled = pool(scores, clip, len(clips), top_k=job["scoring"]["top_k"])
+    columns = {
+        "path": [table.paths[row] for row in rows],
+        "label": [table.labels[row] for row in rows],
+        "split": ["test"] * (len(rows) - len(held_out)) + ["validation"] * len(held_out),
+        **pooled,
+    }
+    for name, values in pooled.items():
+        if not all(values == values):
+            broken = columns["path"][int((values != values).argmax())]
+            raise UserError(f"{model_file}: the {name} score of {broken} is not a number; train this run again")
+    with written_whole(scores_file) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+    scoring_record = {
+        **job,
+        **costs,
+        "test_windows": int((clip < len(rows) - len(held_out)).sum()),
+        "scoring_time_sec": scoring_time,
+        "peak_host_memory_mb": peak_host_memory_mb(),
+        "device": detector.device,
+        "threads": threads,
+        "host": host(),
+    }
+    with written_whole(record_file) as temporary:
+        temporary.write_text(json.dumps(scoring_record, indent=1, sort_keys=True) + "\n")
+
+
+def measure_inference(detector: AnomalyDetector, clips: Clips, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Time to score real windows in batches: one warm-up, then the median of repeated passes.
+
+    A pass ends with the scores in host memory, so what a GPU still has to do is in it.
+    """
+    windows = len(clips.windows(settings["frames"], settings["hop_frames"])[0])
+    detector.window_scores(clips)
+    times: list[float] = []
+    while len(times) < LEAST_REPETITIONS or sum(times) < LEAST_SECONDS:
+        started = time.perf_counter()
+        detector.window_scores(clips)
+        times.append(time.perf_counter() - started)
+    seconds = statistics.median(times)
+    return {
+        "inference_time_ms": 1000 * seconds / windows,
+        "inference_time_per_clip_ms": 1000 * seconds / len(clips),
+        "throughput_samples_per_sec": windows / seconds,
+    }

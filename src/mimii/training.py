@@ -1,0 +1,94 @@
+"""One training job: features in, a fitted detector, its losses and its record out."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mimii.detector import detector_class
+from mimii.device import pick_device
+from mimii.errors import UserError
+from mimii.features import read_clips, read_table
+from mimii.files import written_whole
+from mimii.provenance import git_revision, host, peak_host_memory_mb, versions
+from mimii.split import fit_count
+from mimii.threads import limit_threads
+
+LOSSES = pa.schema(
+    [
+        pa.field("epoch", pa.int32(), nullable=False),
+        pa.field("training_loss", pa.float64(), nullable=False),
+        pa.field("validation_loss", pa.float64()),
+    ]
+)
+
+
+def train_model(
+    features: Path,
+    job: Mapping[str, Any],
+    *,
+    model_file: Path,
+    losses_file: Path,
+    record_file: Path,
+    device: str,
+    threads: int,
+) -> None:
+    """Fit a detector on the first part of a section's training clips; the rest of them is its validation part.
+
+    features: a section's parquet. job: model, variant, seed, section, settings, features, code.
+    Raises UserError where the section has too little to fit on, or training comes to nothing.
+    """
+    make = detector_class(job["model"])
+    device = pick_device(device) if make.suffix == ".pth" else "cpu"
+    limit_threads(threads)
+
+    table = read_table(features)
+    usable = table.usable("train")
+    cut = fit_count(table.count("train"), job["settings"]["val_split"])
+    fitted = [row for row in usable if row < cut]
+    if not fitted:
+        raise UserError(f"{features}: no training clip of section {job['section']} is left to fit on")
+    training = read_clips(features, fitted)
+    validation = read_clips(features, [row for row in usable if row >= cut])
+
+    detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
+    started = time.perf_counter()
+    fit = detector.fit(training, validation)
+    training_time = time.perf_counter() - started
+
+    with written_whole(losses_file) as temporary:
+        pq.write_table(pa.Table.from_pylist(fit.losses, schema=LOSSES), temporary)
+    with written_whole(model_file) as temporary:
+        detector.save(temporary)
+        content = temporary.read_bytes()
+    last = fit.losses[-1] if fit.losses else {}
+    record = {
+        **job,
+        "train_clips": len(training),
+        "validation_clips": len(validation),
+        "test_normal_clips": table.count("test", "normal"),
+        "test_abnormal_clips": table.count("test", "abnormal"),
+        "skipped_clips": table.skipped(),
+        "train_windows": fit.training_windows,
+        "epochs_run": fit.epochs_run,
+        "training_time_sec": training_time,
+        "training_loss": last.get("training_loss"),
+        "validation_loss": last.get("validation_loss"),
+        "peak_gpu_memory_mb": fit.peak_gpu_memory_mb,
+        "peak_host_memory_mb": peak_host_memory_mb(),
+        "model_size_mb": len(content) / 1e6,
+        "model_sha256": hashlib.sha256(content).hexdigest(),
+        "num_parameters": detector.parameter_count(),
+        "device": device,
+        "threads": threads,
+        "host": host(),
+        "versions": versions("numpy", "pyarrow", "torch" if make.suffix == ".pth" else "scikit-learn"),
+        "git_revision": git_revision(),
+    }
+    with written_whole(record_file) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,111 @@
+# What all rules share: the plan, the names of files, and how a script is called.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from mimii.errors import UserError
+from mimii.plan import Plan
+from mimii.settings import to_json
+
+PYTHON = sys.executable
+SCRIPTS = Path(workflow.basedir) / "scripts"
+
+
+def told(function):
+    """Turn an error that is meant for the user into Snakemake's own, which is shown without a traceback."""
+
+    def telling(*arguments, **named):
+        try:
+            return function(*arguments, **named)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return telling
+
+
+plan = told(Plan)(config)
+told(lambda: plan.sections)()
+
+DATASET = plan.config["dataset"]["root"].rstrip("/")
+FEATURES = f"{plan.features_root}/{{features}}/{{section}}"
+RUN = f"{plan.runs_root}/{{model}}/{{variant}}/seed={{seed}}/{{section}}"
+RESULTS = plan.results_root
+DATASET_JSON = to_json(plan.config["dataset"])
+DEVICE = plan.config["compute"]["device"]
+THREADS = plan.config["compute"]["threads"]
+NETWORKS, ESTIMATORS = plan.models_by_file()
+
+
+wildcard_constraints:
+    model="[a-z0-9_]+",
+    variant="[^/]+",
+    features="[^/]+",
+    seed="[0-9]+",
+    section="[^/]+/[^/]+/[^/]+",
+    study="[A-Za-z0-9_-]+",
+
+
+def everything_configured(wildcards):
+    return [f"{RESULTS}/results.csv"]
+
+
+def made_up_job(wildcards):
+    return plan.made_up_job()
+
+
+def section_inputs(wildcards):
+    return told(plan.section_inputs)(wildcards.section)
+
+
+def features_job(wildcards):
+    return told(plan.features_job)(wildcards.features, wildcards.section)
+
+
+def training_job(wildcards):
+    return told(plan.training_job)(wildcards.model, wildcards.variant, wildcards.seed, wildcards.section)
+
+
+def scoring_job(wildcards):
+    return told(plan.scoring_job)(wildcards.model)
+
+
+def metrics_job(wildcards):
+    return plan.metrics_job()
+
+
+def run_features(wildcards):
+    variant = told(plan.variant)(wildcards.model, wildcards.variant)
+    return plan.features_file(variant, wildcards.section)
+
+
+def run_model_file(wildcards):
+    return f"{RUN}/{plan.model_file(wildcards.model)}"
+
+
+def metrics_of(**which):
+    return [f"{plan.runs_root}/{run.path}/metrics.json" for run in told(plan.runs)(**which)]
+
+
+def all_metrics(wildcards):
+    return metrics_of()
+
+
+def model_metrics(wildcards):
+    return metrics_of(model=wildcards.model)
+
+
+def study_metrics(wildcards):
+    return metrics_of(study=wildcards.study)
+
+
+def all_merged(wildcards):
+    return plan.merge_job()
+
+
+def model_merged(wildcards):
+    return told(plan.merge_job)(model=wildcards.model)
+
+
+def study_merged(wildcards):
+    return told(plan.merge_job)(study=wildcards.study)

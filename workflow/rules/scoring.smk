@@ -1,0 +1,40 @@
+# From a trained model to scores of clips, and from those to a row of the CSV.
+
+
+rule score_clips:
+    input:
+        features=run_features,
+        model=run_model_file,
+        record=f"{RUN}/training.json",
+    output:
+        scores=f"{RUN}/scores.parquet",
+        record=f"{RUN}/scoring.json",
+    params:
+        job=scoring_job,
+    log:
+        f"{RUN}/score_clips.log",
+    benchmark:
+        f"{RUN}/score_clips.benchmark.tsv"
+    threads: THREADS
+    shell:
+        "{PYTHON:q} {SCRIPTS}/score_clips.py --features {input.features:q} --model-file {input.model:q}"
+        " --training {input.record:q} --job {params.job:q} --scores {output.scores:q} --record {output.record:q}"
+        " --device {DEVICE} --threads {THREADS} 2> {log:q}"
+
+
+rule compute_metrics:
+    input:
+        scores=f"{RUN}/scores.parquet",
+        training=f"{RUN}/training.json",
+        scoring=f"{RUN}/scoring.json",
+    output:
+        f"{RUN}/metrics.json",
+    params:
+        job=metrics_job,
+    log:
+        f"{RUN}/compute_metrics.log",
+    benchmark:
+        f"{RUN}/compute_metrics.benchmark.tsv"
+    shell:
+        "{PYTHON:q} {SCRIPTS}/compute_metrics.py --scores {input.scores:q} --training {input.training:q}"
+        " --scoring {input.scoring:q} --job {params.job:q} --output {output:q} 2> {log:q}"

@@ -1,0 +1,33 @@
+# One model per run. Networks and classical models differ in the kind of file that holds them and in what may give
+# them a GPU (profiles name train_model), so they are two rules with one body.
+
+
+rule train_model:
+    input:
+        features=run_features,
+    output:
+        model=f"{RUN}/model.pth",
+        losses=f"{RUN}/losses.parquet",
+        record=f"{RUN}/training.json",
+    params:
+        job=training_job,
+    wildcard_constraints:
+        model=NETWORKS,
+    log:
+        f"{RUN}/train_model.log",
+    benchmark:
+        f"{RUN}/train_model.benchmark.tsv"
+    threads: THREADS
+    shell:
+        "{PYTHON:q} {SCRIPTS}/train_model.py --features {input.features:q} --job {params.job:q}"
+        " --model-file {output.model:q} --losses {output.losses:q} --record {output.record:q}"
+        " --device {DEVICE} --threads {THREADS} 2> {log:q}"
+
+
+use rule train_model as train_classical_model with:
+    output:
+        model=f"{RUN}/model.skops",
+        losses=f"{RUN}/losses.parquet",
+        record=f"{RUN}/training.json",
+    wildcard_constraints:
+        model=ESTIMATORS,
