@@ -1,0 +1,29 @@
+"""Compute the log-mel features of one section: recordings in, one parquet file out."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from mimii.dataset import open_source
+from mimii.errors import exit_on_user_error
+from mimii.features import extract_features
+from mimii.sections import Section
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=json.loads, required=True, help="JSON: the configuration's dataset part")
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: section, settings, on_bad_clip, code")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    job = dict(arguments.job)
+    with exit_on_user_error():
+        extract_features(
+            open_source(arguments.dataset),
+            Section.parse(job.pop("section")),
+            job.pop("settings"),
+            arguments.output,
+            on_bad_clip=job.pop("on_bad_clip"),
+            **job,
+        )
