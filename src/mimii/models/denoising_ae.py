@@ -1,0 +1,39 @@
+"""Denoising autoencoder.
+
+Idea: from a window with noise on it, the network must give the clean one, so it learns where normal sound lies.
+Shapes: frames x n_mels = 320 - 128 - 64 - 16 - 64 - 128 - 320, ReLU after every layer but the last.
+Loss: mean squared error against the clean window; Gaussian noise on the standardised input, in training only.
+Score: mean squared error of the reconstruction of the window as it is.
+Paper: Vincent et al., ICML 2008.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from mimii.errors import UserError
+from mimii.network import NetworkDetector, squared_errors
+
+
+class Detector(NetworkDetector):
+    """See the module."""
+
+    def bottleneck(self) -> int:
+        return self.settings["latent"]
+
+    def build(self) -> nn.Module:
+        if not self.settings["standardize"]:
+            raise UserError("denoising_ae: its noise is meant for standardised input; set standardize: true")
+        values = self.settings["frames"] * self.n_mels
+        encoder = [values, *self.settings["hidden"], self.settings["latent"]]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for inputs, outputs in pairwise(encoder + encoder[-2::-1]):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        return nn.Sequential(*layers[:-1])
+
+    def loss(self, windows: Tensor, epoch: int) -> Tensor:
+        noisy = windows
+        if self.network.training:
+            noisy = windows + self.settings["noise"] * torch.randn_like(windows)
+        return squared_errors(self.network(noisy), windows).mean()

@@ -1,0 +1,62 @@
+"""One-class support vector machine.
+
+Idea: the smallest region that holds all but a share nu of normal vectors, in the space of a kernel.
+Shapes: frames x n_mels = 320 values, standardised per mel band, their first 32 principal components.
+Score: minus the signed distance to the region's boundary: higher = more anomalous, negative inside.
+Parameters: support vectors and their weights, intercept, principal components and mean, standardisation.
+Paper: Schölkopf et al., Neural Computation 13, 2001.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.svm import OneClassSVM
+
+from mimii.clips import Clips
+from mimii.estimator import EstimatorDetector
+from mimii.scaling import mean_and_deviation
+
+
+class Detector(EstimatorDetector):
+    """See the module."""
+
+    def learn(self, training: Clips) -> int:
+        settings = self.settings
+        if settings["standardize"]:
+            mean, deviation = mean_and_deviation(training.frames)
+            self.learnt = {"mean": mean, "deviation": deviation}
+        vectors = self._standardized(self.drawn_vectors(training, settings["max_vectors"]))
+        pca = PCA(min(settings["components"], *vectors.shape), svd_solver="covariance_eigh").fit(vectors)
+        projected = pca.transform(vectors).astype(np.float64)
+        gamma = settings["gamma"]
+        if gamma is None:
+            gamma = 1 / (projected.shape[1] * projected.var())
+        machine = OneClassSVM(kernel=settings["kernel"], nu=settings["nu"], gamma=gamma, cache_size=500).fit(projected)
+        self.learnt |= {
+            "centre": pca.mean_,
+            "components": pca.components_,
+            "support_vectors": machine.support_vectors_,
+            "weights": machine.dual_coef_[0],
+            "intercept": machine.intercept_[0],
+            "gamma": gamma,
+        }
+        return len(vectors)
+
+    def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        learnt = self.learnt
+        projected = (self._standardized(vectors) - learnt["centre"]) @ learnt["components"].T
+        # The decision function by matrix products: libsvm's own goes vector by vector and is many times slower.
+        gamma = {} if self.settings["kernel"] == "linear" else {"gamma": learnt["gamma"]}
+        kernel = pairwise_kernels(
+            projected.astype(np.float64), learnt["support_vectors"], metric=self.settings["kernel"], **gamma
+        )
+        return -(kernel @ learnt["weights"] + learnt["intercept"])
+
+    def _standardized(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """In place: vectors are copies."""
+        if self.settings["standardize"]:
+            frames = vectors.reshape(len(vectors), -1, self.n_mels)
+            frames -= self.learnt["mean"]
+            frames /= self.learnt["deviation"]
+        return vectors

@@ -1,0 +1,65 @@
+"""Variational autoencoder.
+
+Idea: the latent variable of normal sound is held to a standard normal distribution, so an unusual sound has no code.
+Shapes: frames x n_mels = 320 - 128 - 64 - (mean and log variance of 16) and 16 - 64 - 128 - 320, ReLU.
+Loss: the negative evidence lower bound of a decoder with unit variance, half the squared error + beta * KL
+divergence, both summed over a window and divided by its number of values. The weight of the KL divergence rises
+linearly to beta.
+Score: mean squared error of the reconstruction from the latent mean, so nothing is drawn.
+Papers: Kingma and Welling, ICLR 2014, arXiv:1312.6114; beta: Higgins et al., ICLR 2017; warm-up: Bowman et al., CoNLL
+2016, arXiv:1511.06349.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from mimii.network import NetworkDetector, squared_errors
+
+
+class VariationalAutoencoder(nn.Module):
+    """Windows (batch, frames, n_mels) to (batch, frames x n_mels), by way of the latent mean."""
+
+    def __init__(self, values: int, hidden: list[int], latent: int) -> None:
+        super().__init__()
+        widths = [values, *hidden]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        self.encoder = nn.Sequential(*layers, nn.Linear(widths[-1], 2 * latent))
+        layers = []
+        for inputs, outputs in pairwise([latent, *reversed(widths)]):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        self.decoder = nn.Sequential(*layers[:-1])
+
+    def encode(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the latent variable, (batch, latent) each."""
+        mean, log_variance = self.encoder(windows).chunk(2, dim=1)
+        return mean, log_variance
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return self.decoder(self.encode(windows)[0])
+
+
+class Detector(NetworkDetector):
+    """See the module."""
+
+    network: VariationalAutoencoder
+
+    def bottleneck(self) -> int:
+        return self.settings["latent"]
+
+    def build(self) -> nn.Module:
+        settings = self.settings
+        return VariationalAutoencoder(settings["frames"] * self.n_mels, settings["hidden"], settings["latent"])
+
+    def loss(self, windows: Tensor, epoch: int) -> Tensor:
+        mean, log_variance = self.network.encode(windows)
+        latent, beta = mean, self.settings["beta"]
+        if self.network.training:
+            latent = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+            beta *= min(1.0, epoch / (self.settings["warmup_epochs"] + 1))
+        error = squared_errors(self.network.decoder(latent), windows).mean()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        return 0.5 * error + beta * divergence / windows[0].numel()
