@@ -1,7 +1,7 @@
 """Sounds of made-up machines: what a fan, a pump, a slider and a valve emit, whole or with a fault of MIMII's kind.
 
-A machine's parameters (blades, nominal speed, body resonances ...) are drawn once per machine ID; load, speed and gain
-are drawn for every clip, and a fault has a severity between 0 and 1. Signals are float32, in arbitrary units of sound pressure.
+A machine's parameters (blades, nominal speed, body resonances ...) are drawn once per machine ID, load and speed for
+every clip, and a fault has a severity between 0 and 1. Signals are float32, in arbitrary units of sound pressure.
 
 Sines and exponentials are taken in double precision, and products and sums element by element, without BLAS: rounded to
 16 bits, the result does not depend on the processor's vector instructions or on the number of threads.
@@ -34,7 +34,9 @@ def shaped_noise(rng: np.random.Generator, samples: int, curve: Curve) -> Signal
     amplitude[0] = 0.0
     spectrum = rng.standard_normal(2 * bins, dtype=np.float32).view(np.complex64)
     spectrum *= np.interp(np.arange(bins), grid * (bins - 1) / grid[-1], amplitude).astype(np.float32)
-    return np.fft.irfft(spectrum, samples) * np.float32(np.sqrt(samples / 2))
+    noise: Signal = np.fft.irfft(spectrum, samples).astype(np.float32, copy=False)
+    noise *= np.float32(np.sqrt(samples / 2))
+    return noise
 
 
 def rotating(revolutions: NDArray[np.float64], orders: NDArray[np.float64], rng: np.random.Generator) -> Signal:
@@ -55,7 +57,9 @@ def rotating(revolutions: NDArray[np.float64], orders: NDArray[np.float64], rng:
     return turn.astype(np.float32)[index] + fraction * steps[index]
 
 
-def turns(speed: NDArray[np.float64] | float, samples: int, rng: np.random.Generator, wander: float) -> NDArray[np.float64]:
+def turns(
+    speed: NDArray[np.float64] | float, samples: int, rng: np.random.Generator, wander: float
+) -> NDArray[np.float64]:
     """Revolutions since the start at `speed` (turns per second), which wanders slowly by the fraction `wander`."""
     drift = 1.0 + wander * slow(rng, samples)
     return rng.random() + np.cumsum(speed * drift) / SAMPLE_RATE
@@ -68,7 +72,7 @@ def slow(rng: np.random.Generator, samples: int, rate: float = 2.0) -> NDArray[n
 
 
 def add_hits(signal: Signal, starts: NDArray[np.float64], strengths: NDArray[np.float64], ring: Signal) -> None:
-    """Add `ring`, the answer of the body to one blow, at each of `starts` (seconds), in place; those outside are left out."""
+    """Add `ring`, the answer of the body to one blow, at each of `starts` (seconds), in place; not those outside."""
     for start, strength in zip((starts * SAMPLE_RATE).astype(np.int64), strengths, strict=True):
         if 0 <= start < len(signal):
             stretch = signal[start : start + len(ring)]
@@ -99,7 +103,7 @@ class Body:
         self.widths = self.frequencies * rng.uniform(0.04, 0.12, modes)
         self.gains = rng.uniform(0.6, 2.0, modes)
 
-    def response(self, f: NDArray[np.float64]) -> NDArray[np.float64]:
+    def response(self, f: NDArray[np.floating]) -> NDArray[np.float64]:
         """Amplitude at `f` Hz: 0.4 away from all resonances."""
         bells = self.gains[:, None] / (1.0 + ((f - self.frequencies[:, None]) / self.widths[:, None]) ** 2)
         return 0.4 + bells.sum(axis=0)
@@ -109,7 +113,7 @@ class Body:
         return lambda f: curve(f) * self.response(f)
 
     def ring(self, brightness: float = 1.0, seconds: float = 0.06) -> Signal:
-        """The decaying answer to a blow, peak about 1. brightness: weight of the higher modes against the lower ones."""
+        """The decaying answer to a blow, peak about 1. brightness: weight of each mode against the one below."""
         time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
         weights = self.gains * brightness ** np.arange(len(self.gains))
         waves = np.sin(2 * np.pi * self.frequencies[:, None] * time) * np.exp(-np.pi * self.widths[:, None] * time)
@@ -135,9 +139,9 @@ class Machine(ABC):
 class Fan(Machine):
     """Blade-pass harmonics over the turbulence of the air.
 
-    unbalance: the shaft's own frequency grows, and sidebands one order beside every blade-pass harmonic.
+    unbalance: the shaft's own frequency grows, with sidebands beside every blade-pass harmonic, and the mount rattles.
     clogging: less air, blades stall: tones fade, turbulence turns into low rumble that comes and goes.
-    voltage: slower than any load explains, with the motor's hum.
+    voltage: slower than any load explains, and the motor hums.
     """
 
     faults = ("unbalance", "clogging", "voltage")
@@ -152,17 +156,20 @@ class Fan(Machine):
         load = rng.uniform()
         speed = self.speed * (0.92 + 0.16 * load + 0.01 * rng.standard_normal())
         knee = self.knee * (0.8 + 0.4 * load)
-        sideband, shaft, tones, rumble, hum = 0.06, 0.15, 0.8 + 0.4 * load, 0.0, 0.05
+        sideband, shaft, tones, rumble, rattle, hum = 0.06, 0.15, 0.8 + 0.4 * load, 0.0, 0.0, 0.0
+        air = 0.7 + 0.5 * load
         if fault == "unbalance":
             sideband += 0.6 * severity
-            shaft += 1.0 * severity
+            shaft += 0.6 * severity
+            rattle = 3.0 * severity
         elif fault == "clogging":
             tones *= 1.0 - 0.5 * severity
             knee *= 1.0 - 0.4 * severity
             rumble = 1.2 * severity
         elif fault == "voltage":
             speed *= 1.0 - 0.2 * severity
-            hum += 0.5 * severity
+            air *= (1.0 - 0.2 * severity) ** 2.5  # a fan's sound power goes with the fifth power of its speed
+            hum = 0.7 * severity
 
         harmonics = np.arange(1, 13)
         strengths = tones * harmonics**-0.9 * np.exp(0.15 * rng.standard_normal(12))
@@ -175,13 +182,18 @@ class Fan(Machine):
         revolutions = turns(speed, samples, rng, wander=0.003)
         signal = rotating(revolutions, orders, rng)
 
-        turbulence = shaped_noise(rng, samples, self.body.through(low_pass(knee, 1.6))) * np.float32(0.7 + 0.5 * load)
+        turbulence = shaped_noise(rng, samples, self.body.through(low_pass(knee, 1.6))) * np.float32(air)
         blade_pass = np.zeros(self.blades + 1)
         blade_pass[self.blades] = 0.3
         signal += turbulence * (np.float32(1.0) + rotating(revolutions, blade_pass, rng))
-        mains = np.zeros(7)
-        mains[2::2] = hum
-        signal += rotating(turns(50.0, samples, rng, wander=0.0), mains, rng)
+        if hum:
+            mains = np.zeros(7)
+            mains[2::2] = hum  # a motor hums at twice the mains' frequency
+            signal += rotating(turns(50.0, samples, rng, wander=0.0), mains, rng)
+        if rattle:
+            # One knock a turn, whenever the shaft passes the same angle.
+            passing = np.flatnonzero(np.diff(np.floor(revolutions))) / SAMPLE_RATE
+            add_hits(signal, passing, rattle * rng.gamma(2.0, 0.5, len(passing)), self.body.ring(brightness=1.2))
         if rumble:
             stall = shaped_noise(rng, samples, band(180.0, 2.0))
             signal += stall * (rumble * np.maximum(0.2, 0.6 + 0.5 * slow(rng, samples))).astype(np.float32)
@@ -210,11 +222,11 @@ class Pump(Machine):
         speed = self.speed * (1.03 - 0.06 * load + 0.008 * rng.standard_normal())
         flow, hiss, particles, cavitation = 0.6 + 0.6 * load, 0.0, 0.0, 0.0
         if fault == "leakage":
-            hiss = 0.25 * severity
+            hiss = 0.4 * severity
         elif fault == "contamination":
             particles = severity
         elif fault == "clogging":
-            flow *= 1.0 - 0.6 * severity
+            flow *= 1.0 - 0.5 * severity
             cavitation = 0.5 * severity
 
         harmonics = np.arange(1, 11)
@@ -233,7 +245,7 @@ class Pump(Machine):
         if particles:
             count = rng.poisson((4.0 + 20.0 * particles) * samples / SAMPLE_RATE)
             starts = rng.uniform(0.0, samples / SAMPLE_RATE, count)
-            add_hits(signal, starts, rng.gamma(2.0, 0.8 * particles, count), self.body.ring(brightness=1.4))
+            add_hits(signal, starts, rng.gamma(2.0, 4.0 * particles, count), self.body.ring(brightness=1.4))
         if cavitation:
             crackle = shaped_noise(rng, samples, band(2.0 * self.flow, 1.5))
             bursts = np.maximum(0.0, slow(rng, samples, rate=12.0))
@@ -275,10 +287,10 @@ class Slider(Machine):
         signal = rotating(turns(self.teeth * speed, samples, rng, wander=0.01), teeth, rng) * speed.astype(np.float32)
         centre = self.rolling * (0.9 + 0.2 * load)
         friction = shaped_noise(rng, samples, self.body.through(lambda f: band(centre, 3.0)(f) + 0.03))
-        glide = speed**1.5 * (0.8 + 0.4 * load)
+        glide = speed * np.sqrt(speed) * (0.8 + 0.4 * load)
         if fault == "belt":
             flutter = np.sin(2 * np.pi * rng.uniform(9.0, 14.0) * clock)
-            glide *= 1.0 + 0.9 * severity * flutter
+            glide *= 1.0 + 0.6 * severity * flutter
         signal += friction * glide.astype(np.float32)
 
         # When the strokes of this clip begin and end, in seconds from its start; one more on either side.
@@ -289,28 +301,32 @@ class Slider(Machine):
         if fault == "rail damage":
             way = np.where(numbers % 2 == 0, self.damage, 1.0 - self.damage)
             knocking = int(3 + 9 * severity)  # balls that pass the spot one after the other
-            starts = (begin + stroke * way)[:, None] + 0.012 * np.arange(knocking) + rng.normal(0, 0.002, (len(begin), knocking))
-            strengths = 3.0 * severity * np.exp(0.4 * rng.standard_normal(starts.size))
+            starts = (
+                (begin + stroke * way)[:, None]
+                + 0.012 * np.arange(knocking)
+                + rng.normal(0, 0.002, (len(begin), knocking))
+            )
+            strengths = 9.0 * severity * np.exp(0.4 * rng.standard_normal(starts.size))
             add_hits(signal, starts.ravel(), strengths, self.body.ring(brightness=1.3, seconds=0.03))
         elif fault == "belt":
             slaps = 2.0 * severity * np.exp(0.3 * rng.standard_normal(len(begin)))
             add_hits(signal, begin + rng.uniform(0.01, 0.04, len(begin)), slaps, self.body.ring(brightness=0.9))
         elif fault == "dry rail":
             squeal = np.zeros(4)
-            squeal[1:] = 0.35 * severity * np.array([1.0, 0.5, 0.3])
+            squeal[1:] = 0.6 * severity * np.array([1.0, 0.5, 0.3])
             pitch = self.body.frequencies[3] * rng.uniform(0.9, 1.1)
             gripping = np.maximum(0.0, slow(rng, samples, rate=6.0)) * speed
             signal += rotating(turns(pitch, samples, rng, wander=0.01), squeal, rng) * gripping.astype(np.float32)
             scraping = shaped_noise(rng, samples, band(4500.0, 1.5))
-            signal += scraping * (0.2 * severity * speed).astype(np.float32)
+            signal += scraping * (0.4 * severity * speed).astype(np.float32)
         return signal
 
 
 class Valve(Machine):
     """A solenoid valve: the plunger's knock when it opens, air while it is open, another knock when it closes.
 
-    contamination: dirt lets the plunger bounce and seat softly, and narrows the passage, so that the air whistles higher.
-    late: it closes late, or not at all before the next opening.
+    contamination: dirt lets the plunger bounce and seat softly, and narrows the passage: the air whistles higher.
+    late: it closes late, or not at all before the next opening, or misses an opening.
     leakage: air escapes while it is closed.
     """
 
@@ -335,6 +351,9 @@ class Valve(Machine):
             lasts += severity * rng.exponential(0.25, count)
             lasts[rng.random(count) < 0.4 * severity] = period
             lasts = np.minimum(lasts, period)
+            kept = rng.random(count) >= 0.3 * severity
+            opens, lasts = opens[kept], lasts[kept]
+            count = len(opens)
         elif fault == "contamination":
             centre *= 1.0 + 0.5 * severity
 

@@ -51,13 +51,17 @@ def make_section(
         if number < 1:
             raise UserError(f"{section}: {name}: {number} is not possible, give at least 1")
     if not seconds >= SHORTEST or round(seconds * SAMPLE_RATE) * channels * 2 + 72 >= 2**32:
-        raise UserError(f"{section}: clips of {seconds} s x {channels} channels: give at least {SHORTEST} s, below 4 GiB")
+        raise UserError(
+            f"{section}: clips of {seconds} s x {channels} channels: give at least {SHORTEST} s, below 4 GiB"
+        )
     counts = {"normal": normal_clips, "abnormal": abnormal_clips}
     names = {label: [f"{number:08d}.wav" for number in range(count)] for label, count in counts.items()}
     for label in names:
         surplus = {path.name for path in (folder / label).glob("*.wav")}.difference(names[label])
         if surplus:
-            raise UserError(f"{folder / label}: holds other clips, such as {min(surplus)}: remove them, or choose another folder")
+            raise UserError(
+                f"{folder / label}: holds other clips, such as {min(surplus)}: remove them, or choose another folder"
+            )
 
     machine = MachineID(section.machine, section.id, seed)
     for label in names:
@@ -97,16 +101,12 @@ class MachineID:
         self.machine = MACHINES[machine](rng)
         self.azimuth = rng.uniform(0.0, 2 * np.pi)
         # Of a fixed number of clips of a fixed length: the level must not depend on how many clips are asked for.
-        power = np.mean(
-            [
-                np.mean(np.square(self.machine.signal(random_generator(*self.key, "reference", n), 4 * SAMPLE_RATE, None, 0.0)))
-                for n in range(REFERENCE_CLIPS)
-            ]
-        )
-        self.scale = MACHINE_RMS / np.sqrt(power)
+        generators = [random_generator(*self.key, "reference", number) for number in range(REFERENCE_CLIPS)]
+        reference = [self.machine.signal(generator, 4 * SAMPLE_RATE, None, 0.0) for generator in generators]
+        self.scale = MACHINE_RMS / np.sqrt(np.mean(np.square(reference)))
 
     def signal(self, label: str, number: int, samples: int) -> Signal:
-        """The machine alone in clip `number`, (samples,) float32, full scale 1; `MACHINE_RMS` over many normal clips."""
+        """The machine alone in clip `number`, (samples,) float32, full scale 1."""
         rng = random_generator(*self.key, label, number)
         gain = decibels(rng.normal(0.0, GAIN_SPREAD))
         fault, severity = None, 0.0
@@ -119,19 +119,23 @@ class MachineID:
 class NoiseField:
     """Factory noise of RMS 1 at a microphone: one part from afar out of one direction, one part from everywhere.
 
-    afar: (samples,) ventilation, hum and distant blows on metal; azimuth: where from, radians.
+    afar: (samples,) ventilation and distant blows on metal; azimuth: where from, radians.
     around: (samples,) what is reflected by the walls; far-apart stretches of it serve as independent recordings.
     """
 
     def __init__(self, rng: np.random.Generator, samples: int) -> None:
         self.azimuth = rng.uniform(0.0, 2 * np.pi)
-        slope, knee = rng.uniform(0.7, 1.1), rng.uniform(100.0, 300.0)
-        bump = band(rng.uniform(300.0, 4000.0), 2.0)
-        height = rng.uniform(0.0, 0.3)
-        hall = lambda f: low_pass(knee, slope)(f) + height * bump(f)  # noqa: E731
+        fall = low_pass(rng.uniform(150.0, 250.0), rng.uniform(0.85, 1.0))
+        bump, height = band(rng.uniform(300.0, 4000.0), 2.0), rng.uniform(0.0, 0.8)
+
+        def hall(f: NDArray[np.float64]) -> NDArray[np.float64]:
+            return fall(f) * (1.0 + height * bump(f))
+
         afar = shaped_noise(rng, samples, hall) * (1.0 + 0.2 * slow(rng, samples)).astype(np.float32)
         time = np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE
-        blow = shaped_noise(rng, len(time), band(rng.uniform(800.0, 2500.0), 1.5)) * np.exp(-time / 0.06).astype(np.float32)
+        blow = shaped_noise(rng, len(time), band(rng.uniform(800.0, 2500.0), 1.5)) * np.exp(-time / 0.06).astype(
+            np.float32
+        )
         blows = rng.poisson(0.3 * samples / SAMPLE_RATE)
         add_hits(afar, rng.uniform(0.0, samples / SAMPLE_RATE, blows), rng.gamma(2.0, 0.5, blows), blow)
         self.afar = 0.8 * unit_rms(afar)
@@ -150,8 +154,8 @@ def unit_rms(signal: Signal) -> Signal:
 def record(sound: Signal, noise: NoiseField, azimuth: float, snr: float, channels: int) -> NDArray[np.int16]:
     """What the array hears, (samples, channels).
 
-    The first microphone is the reference: there the machine is `sound` itself and the noise is `snr` dB
-    below `MACHINE_RMS`. Machine and distant noise reach the others earlier or later, and every microphone has its own gain.
+    The first microphone is the reference: there the machine is `sound` itself and the noise is `snr` dB below
+    `MACHINE_RMS`. Machine and distant noise reach the others earlier or later; every microphone has its own gain.
     """
     level = np.float32(MACHINE_RMS / decibels(snr))
     frames = np.empty((len(sound), channels), dtype="<i2")
@@ -175,7 +179,12 @@ def delayed(signal: Signal, azimuth: float, position: float) -> Signal:
         return signal.copy()
     whole = int(np.floor(delay))
     d = delay - whole + 1.0  # between taps 1 and 2 of the four
-    taps = (-(d - 1) * (d - 2) * (d - 3) / 6, d * (d - 2) * (d - 3) / 2, -d * (d - 1) * (d - 3) / 2, d * (d - 1) * (d - 2) / 6)
+    taps = (
+        -(d - 1) * (d - 2) * (d - 3) / 6,
+        d * (d - 2) * (d - 3) / 2,
+        -d * (d - 1) * (d - 3) / 2,
+        d * (d - 1) * (d - 2) / 6,
+    )
     margin = 8
     padded = np.pad(signal, margin, mode="reflect")
     first = margin - whole + 1
@@ -194,7 +203,9 @@ def write_wav(path: Path, frames: NDArray[np.int16]) -> None:
     size = samples * channels * 2
     mask = {1: 0x4, 2: 0x3, 8: 0x63F}.get(channels, 0)  # loudspeakers that the channels are meant for; 0: none
     header = struct.pack("<4sI4s", b"RIFF", 72 + size, b"WAVE")
-    header += struct.pack("<4sIHHIIHH", b"fmt ", 40, 0xFFFE, channels, SAMPLE_RATE, SAMPLE_RATE * channels * 2, channels * 2, 16)
+    header += struct.pack(
+        "<4sIHHIIHH", b"fmt ", 40, 0xFFFE, channels, SAMPLE_RATE, SAMPLE_RATE * channels * 2, channels * 2, 16
+    )
     header += struct.pack("<HHI16s", 22, 16, mask, bytes.fromhex("0100000000001000800000aa00389b71"))
     header += struct.pack("<4sII4sI", b"fact", 4, samples, b"data", size)
     with path.open("wb") as file:
