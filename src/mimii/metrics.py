@@ -22,7 +22,7 @@ POOLINGS = ("mean", "max", "top_k")
 # One seed for all: every model of a section then meets the same resamples, so that intervals differ by model alone.
 BOOTSTRAP_SEED = 0
 # Resamples at a time: some fit the processor's cache, all of them need not fit the memory.
-_BLOCK = 100
+BLOCK = 100
 
 FloatArray = NDArray[np.float64]
 
@@ -131,8 +131,8 @@ def bootstrap(
     """The metrics of `samples` stratified resamples of the clips; the same clips and seed give the same resamples."""
     rng = np.random.default_rng(seed)
     parts = []
-    for first in range(0, samples, _BLOCK):
-        counts = resample_counts(abnormal, min(_BLOCK, samples - first), rng)
+    for first in range(0, samples, BLOCK):
+        counts = resample_counts(abnormal, min(BLOCK, samples - first), rng)
         parts.append(weighted_metrics(abnormal, scores, counts, max_fpr=max_fpr))
     return RankMetrics(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("auc", "pr_auc", "pauc")))
 
