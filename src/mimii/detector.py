@@ -90,6 +90,15 @@ class AnomalyDetector(ABC):
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
         """The detector that `save` wrote. Raises UserError where the file is another model's or damaged."""
 
+    def _check_bottleneck(self, size: int) -> None:
+        values = self.settings["frames"] * self.n_mels
+        if 4 * size > values:
+            raise UserError(
+                f"{self.name()}: a bottleneck of {size} values is more than a quarter of a window's {values} "
+                f"(frames={self.settings['frames']} x n_mels={self.n_mels}), so the input could be copied; "
+                "make the bottleneck smaller, or frames or n_mels larger"
+            )
+
     def _check_finite(self, clips: Clips, what: str) -> None:
         if not np.isfinite(clips.frames).all():
             raise UserError(

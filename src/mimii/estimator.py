@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mimii.clips import Clips
 from mimii.detector import AnomalyDetector, FitResult
 from mimii.errors import UserError
+from mimii.scaling import mean_and_deviation
 
 # Types beyond skops' own list that may be in a file. A tree's state is arrays, but scikit-learn does not check them: a
 # file is loaded after its checksum was verified.
@@ -77,6 +78,20 @@ class EstimatorDetector(AnomalyDetector):
             turn[shuffled] = np.arange(len(starts)) - first[np.searchsorted(first, np.arange(len(starts)), "right") - 1]
             starts = starts[np.sort(np.lexsort((generator.random(len(starts)), turn))[:most])]
         return self.vectors(clips, starts)
+
+    def learn_scale(self, training: Clips) -> None:
+        """For models with the setting standardize: keep mean and deviation of each mel band, if it is set."""
+        if self.settings["standardize"]:
+            mean, deviation = mean_and_deviation(training.frames)
+            self.learnt |= {"mean": mean, "deviation": deviation}
+
+    def scaled(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The vectors, standardised in place if the setting says so."""
+        if self.settings["standardize"]:
+            frames = vectors.reshape(len(vectors), -1, self.n_mels)
+            frames -= self.learnt["mean"]
+            frames /= self.learnt["deviation"]
+        return vectors
 
     def parameter_count(self) -> int | None:
         """Numbers in the learnt arrays; a model of another kind counts for itself. None before fit."""

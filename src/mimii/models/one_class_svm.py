@@ -15,7 +15,6 @@ from sklearn.svm import OneClassSVM
 
 from mimii.clips import Clips
 from mimii.estimator import EstimatorDetector
-from mimii.scaling import mean_and_deviation
 
 
 class Detector(EstimatorDetector):
@@ -23,10 +22,8 @@ class Detector(EstimatorDetector):
 
     def learn(self, training: Clips) -> int:
         settings = self.settings
-        if settings["standardize"]:
-            mean, deviation = mean_and_deviation(training.frames)
-            self.learnt = {"mean": mean, "deviation": deviation}
-        vectors = self._standardized(self.drawn_vectors(training, settings["max_vectors"]))
+        self.learn_scale(training)
+        vectors = self.scaled(self.drawn_vectors(training, settings["max_vectors"]))
         pca = PCA(min(settings["components"], *vectors.shape), svd_solver="covariance_eigh").fit(vectors)
         projected = pca.transform(vectors).astype(np.float64)
         gamma = settings["gamma"]
@@ -45,18 +42,10 @@ class Detector(EstimatorDetector):
 
     def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         learnt = self.learnt
-        projected = (self._standardized(vectors) - learnt["centre"]) @ learnt["components"].T
+        projected = (self.scaled(vectors) - learnt["centre"]) @ learnt["components"].T
         # The decision function by matrix products: libsvm's own goes vector by vector and is many times slower.
         gamma = {} if self.settings["kernel"] == "linear" else {"gamma": learnt["gamma"]}
         kernel = pairwise_kernels(
             projected.astype(np.float64), learnt["support_vectors"], metric=self.settings["kernel"], **gamma
         )
         return -(kernel @ learnt["weights"] + learnt["intercept"])
-
-    def _standardized(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """In place: vectors are copies."""
-        if self.settings["standardize"]:
-            frames = vectors.reshape(len(vectors), -1, self.n_mels)
-            frames -= self.learnt["mean"]
-            frames /= self.learnt["deviation"]
-        return vectors

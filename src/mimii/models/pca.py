@@ -1,0 +1,48 @@
+"""Reconstruction from principal components: the best that a linear autoencoder can do, without a training loop.
+
+Idea: as an autoencoder; shows what depth and non-linearity earn.
+Shapes: frames x n_mels = 320 - 16 - 320, linear, on all training windows.
+Score: mean squared error of the reconstruction.
+Parameters: components, mean, standardisation.
+Paper: Jackson and Mudholkar, Technometrics 21, 1979.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mimii.clips import Clips
+from mimii.estimator import BLOCK, EstimatorDetector
+
+
+class Detector(EstimatorDetector):
+    """See the module."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._check_bottleneck(self.settings["components"])
+
+    def learn(self, training: Clips) -> int:
+        self.learn_scale(training)
+        starts, _ = self.windows(training)
+        values = self.settings["frames"] * self.n_mels
+        total, products = np.zeros(values), np.zeros((values, values))
+        # About the first block's mean, near the mean of all, lest the covariance drown in the mean.
+        origin = self.scaled(self.vectors(training, starts[:BLOCK])).mean(0)
+        for first in range(0, len(starts), BLOCK):
+            vectors = self.scaled(self.vectors(training, starts[first : first + BLOCK]))
+            vectors -= origin
+            total += vectors.sum(0, dtype=np.float64)
+            products += vectors.T @ vectors
+        mean = total / len(starts)
+        covariance = products / len(starts) - np.outer(mean, mean)
+        _, directions = np.linalg.eigh(covariance)  # eigenvalues ascend
+        components = directions[:, : -self.settings["components"] - 1 : -1].astype(np.float32)
+        self.learnt |= {"centre": (origin + mean).astype(np.float32), "components": np.ascontiguousarray(components)}
+        return len(starts)
+
+    def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        components = self.learnt["components"]
+        centred = self.scaled(vectors) - self.learnt["centre"]
+        return np.square(centred - centred @ components @ components.T).mean(1, dtype=np.float64)
