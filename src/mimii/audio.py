@@ -13,7 +13,7 @@ from mimii.errors import UserError
 FORMATS = ("WAV", "WAVEX", "RF64")
 # Longer recordings are no clips of this benchmark, and one is held in memory as a whole.
 LONGEST_SECONDS = 3600
-BLOCK_FRAMES = 1 << 20
+BLOCK_FRAMES = 1 << 18
 INT16_SCALE = np.float32(1 / 32768)  # as soundfile and librosa scale PCM 16
 
 
@@ -26,8 +26,8 @@ def read_clip(source: str | BinaryIO, channel: int | str, *, name: str) -> tuple
 
     source: path, or a binary file with `seek`. channel: counted from 0, or "mean" of all. name: for messages.
     Returns samples (n,) in [-1, 1] for PCM, as they are for float files; and the sample rate in Hz.
-    Raises BadClipError where the file is missing, unreadable, truncated, empty, no wav, too long, without that channel, or
-    holds NaN or infinite samples.
+    Raises BadClipError where the file is missing, unreadable, truncated, empty, no wav, too long, without that channel,
+    or holds NaN or infinite samples.
     """
     try:
         missing = missing_bytes(source)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from mimii.audio import BadClipError, read_clip, resample
@@ -84,7 +85,7 @@ class LogMel:
         mel = np.empty((len(frames), self.n_mels), dtype=np.float32)
         for first in range(0, len(frames), FRAMES_AT_ONCE):
             some = slice(first, first + FRAMES_AT_ONCE)
-            spectrum = np.abs(np.fft.rfft(frames[some] * self._window))
+            spectrum = np.abs(scipy.fft.rfft(frames[some] * self._window))
             if self.power == 2:
                 spectrum *= spectrum
             elif self.power != 1:

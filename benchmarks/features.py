@@ -1,0 +1,172 @@
+"""Speed and memory of feature extraction, beside what a user would write with librosa.
+
+    python benchmarks/features.py [--clips 1418] [--recordings FOLDER] [--json FILE]
+
+Every recording is a link to one of a few 8-channel clips of 10 s (noise, or the first wav files of --recordings), so
+reading comes from the page cache for both. One thread each. Times per clip are CPU time, those of jobs wall time.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "extract_features.py"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+GOALS = {"per_clip_ratio": 4, "job_ratio": 3, "two_jobs_ratio": 1.8, "peak_rss_mb": 400, "read_mb_per_s": 500}
+SECTION = "6dB/fan/id_00"
+
+
+def reference(root: Path, output: Path) -> None:
+    """As one would write it: decode, channel 0, mel spectrogram, logarithm, one array per section."""
+    import librosa
+    import numpy as np
+
+    started = time.process_time()
+    features = []
+    for path in sorted(root.glob(f"{SECTION}/*/*.wav")):
+        samples, rate = librosa.load(path, sr=None, mono=False)
+        mel = librosa.feature.melspectrogram(
+            y=samples[0], sr=rate, n_fft=1024, hop_length=512, n_mels=64, power=2.0, pad_mode="reflect"
+        )
+        features.append(10 * np.log10(mel + sys.float_info.epsilon).T)
+        if len(features) == 1:  # librosa compiles and caches at its first call
+            started = time.process_time()
+    np.save(output, np.concatenate(features))
+    print((time.process_time() - started) / (len(features) - 1))
+
+
+def ours(root: Path, output: Path) -> None:
+    """The library in one process, after its imports."""
+    from mimii.dataset import open_source
+    from mimii.features import extract_features
+    from mimii.sections import Section
+
+    started = time.process_time()
+    extract_features(open_source(dataset(root)), Section.parse(SECTION), settings(), output)
+    print((time.process_time() - started) / sum(1 for _ in root.glob(f"{SECTION}/*/*.wav")))
+
+
+def read_back(features: Path) -> None:
+    """MB/s at which the training clips are read into one array: median of five."""
+    from mimii.features import read_clips, read_table
+
+    speeds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        clips = read_clips(features, read_table(features).usable("train"))
+        speeds.append(clips.frames.nbytes / 1e6 / (time.perf_counter() - started))
+    print(sorted(speeds)[2])
+
+
+def dataset(root: Path) -> dict:
+    return {"source": "folder", "root": str(root), "snrs": "all", "machines": "all", "ids": "all"}
+
+
+def settings() -> dict:
+    from mimii.settings import feature_declarations, resolve
+
+    return resolve(feature_declarations())
+
+
+def command(root: Path, output: Path) -> list[str]:
+    """The workflow's own job."""
+    job = {"section": SECTION, "settings": settings(), "on_bad_clip": "stop"}
+    arguments = ["--dataset", json.dumps(dataset(root)), "--job", json.dumps(job), "--output", str(output)]
+    return [sys.executable, str(SCRIPT), *arguments]
+
+
+def myself(function: str, *arguments: object) -> list[str]:
+    return [sys.executable, __file__, f"--run={function}", *map(str, arguments)]
+
+
+def run(*commands: list[str]) -> tuple[float, float, str]:
+    """Run side by side. Returns wall seconds, largest resident memory of one process (MB), the first one's output."""
+    started = time.perf_counter()
+    environment = {**os.environ, **ONE_THREAD}
+    running = [subprocess.Popen(one, stdout=subprocess.PIPE, text=True, env=environment) for one in commands]
+    outputs, peaks = [], []
+    for process in running:
+        outputs.append(process.stdout.read())
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        peaks.append(usage.ru_maxrss * 1024 / 1e6)
+        if process.returncode:
+            sys.exit(f"failed: {' '.join(process.args)}")
+    return time.perf_counter() - started, max(peaks), outputs[0]
+
+
+def lay_out(root: Path, clips: int, recordings: Path | None) -> None:
+    """A section of `clips` links, a fifth of them abnormal."""
+    import numpy as np
+    import soundfile
+
+    if recordings:
+        originals = [path.resolve() for path in sorted(recordings.rglob("*.wav"))[:16]]
+    else:
+        originals = []
+        for number in range(16):
+            noise = np.random.default_rng(number).normal(0, 0.1, (160000, 8))
+            originals.append(root / f"noise_{number}.wav")
+            soundfile.write(originals[-1], noise, 16000, subtype="PCM_16", format="WAVEX")
+    for number in range(clips):
+        label = "abnormal" if number < clips // 5 else "normal"
+        link = root / SECTION / label / f"{number:08d}.wav"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(originals[number % len(originals)])
+
+
+def measure(clips: int, recordings: Path | None) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        root, features = Path(folder), Path(folder, "features.parquet")
+        lay_out(root, clips, recordings)
+        run(myself("reference", root, root / "warm_up.npy"))  # librosa's cache on disk, the page cache
+        reference_job, _, reference_clip = run(myself("reference", root, root / "reference.npy"))
+        job, peak, _ = run(command(root, features))
+        _, _, clip = run(myself("ours", root, features))
+        two_jobs, _, _ = run(command(root, root / "1.parquet"), command(root, root / "2.parquet"))
+        few = root / "few"
+        few.mkdir()
+        lay_out(few, 50, recordings)
+        _, peak_of_few, _ = run(command(few, few / "features.parquet"))
+        _, _, read = run(myself("read_back", features))
+        return {
+            "clips": clips,
+            "reference_ms_per_clip": 1000 * float(reference_clip),
+            "ms_per_clip": 1000 * float(clip),
+            "per_clip_ratio": float(reference_clip) / float(clip),
+            "reference_job_s": reference_job,
+            "job_s": job,
+            "job_ratio": reference_job / job,
+            "two_jobs_s": two_jobs,
+            "two_jobs_ratio": 2 * job / two_jobs,
+            "peak_rss_mb": peak,
+            "peak_rss_mb_of_50_clips": peak_of_few,
+            "read_mb_per_s": float(read),
+        }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=1418, help="clips of the section (default: MIMII's largest order)")
+    parser.add_argument("--recordings", type=Path, help="folder of wav files to use in place of noise")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--run", choices=["reference", "ours", "read_back"], help=argparse.SUPPRESS)
+    parser.add_argument("paths", type=Path, nargs="*", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.run:
+        {"reference": reference, "ours": ours, "read_back": read_back}[given.run](*given.paths)
+        sys.exit()
+    figures = measure(given.clips, given.recordings)
+    for name, value in figures.items():
+        goal = GOALS.get(name)
+        limit = "" if goal is None else f"   goal {'at most' if name == 'peak_rss_mb' else 'at least'} {goal}"
+        print(f"{name:26} {value:10.2f}{limit}")
+    if given.json:
+        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+        given.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")
