@@ -1,39 +1,26 @@
 """Make up the recordings of one section."""
 
 import argparse
-import sys
+import json
 from pathlib import Path
 
-from mimii.errors import UserError
+from mimii.errors import exit_on_user_error
 from mimii.made_up import make_section
 from mimii.sections import Section
 
-
-def main() -> int:
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="the section's folder, such as demo/dataset/6dB/fan/id_00")
+    parser.add_argument("--folder", type=Path, required=True, help="the section's, such as demo/dataset/6dB/fan/id_00")
     parser.add_argument("--section", required=True, help="such as 6dB/fan/id_00")
-    parser.add_argument("--normal-clips", type=int, required=True)
-    parser.add_argument("--abnormal-clips", type=int, required=True)
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of a clip")
-    parser.add_argument("--channels", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: clips, seconds, channels, seed")
     arguments = parser.parse_args()
-    try:
+    with exit_on_user_error():
         make_section(
             arguments.folder,
             Section.parse(arguments.section),
-            normal_clips=arguments.normal_clips,
-            abnormal_clips=arguments.abnormal_clips,
-            seconds=arguments.seconds,
-            channels=arguments.channels,
-            seed=arguments.seed,
+            normal_clips=arguments.job["normal_clips"],
+            abnormal_clips=arguments.job["abnormal_clips"],
+            seconds=arguments.job["seconds"],
+            channels=arguments.job["channels"],
+            seed=arguments.job["seed"],
         )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def pool(scores: NDArray[np.float64], clip: NDArray[np.int64], clips: int, *, top_k: int) -> dict[str, NDArray]:
+def pool(
+    scores: NDArray[np.floating], clip: NDArray[np.int64], clips: int, *, top_k: int
+) -> dict[str, NDArray[np.float64]]:
     """Mean, maximum and mean of the `top_k` highest window scores of every clip.
 
     scores, clip: (windows,), the windows of a clip side by side. Returns arrays of shape (clips,).

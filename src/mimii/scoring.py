@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,7 +16,7 @@ from mimii.clips import Clips
 from mimii.detector import AnomalyDetector, detector_class
 from mimii.device import pick_device
 from mimii.errors import UserError
-from mimii.features import read_clips, read_table
+from mimii.feature_file import read_clips, read_table
 from mimii.files import written_whole
 from mimii.pooling import pool
 from mimii.provenance import host, peak_host_memory_mb
@@ -65,15 +66,16 @@ def score_clips(
     scores = detector.window_scores(clips)
     scoring_time = time.perf_counter() - started
     pooled = pool(scores, clip, len(clips), top_k=job["scoring"]["top_k"])
+    paths = [table.paths[row] for row in rows]
     columns = {
-        "path": [table.paths[row] for row in rows],
+        "path": paths,
         "label": [table.labels[row] for row in rows],
         "split": ["test"] * (len(rows) - len(held_out)) + ["validation"] * len(held_out),
         **pooled,
     }
     for name, values in pooled.items():
-        if not all(values == values):
-            broken = columns["path"][int((values != values).argmax())]
+        if np.isnan(values).any():
+            broken = paths[int(np.isnan(values).argmax())]
             raise UserError(f"{model_file}: the {name} score of {broken} is not a number; train this run again")
     with written_whole(scores_file) as temporary:
         pq.write_table(pa.table(columns), temporary)

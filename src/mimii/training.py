@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mimii.detector import detector_class
 from mimii.device import pick_device
 from mimii.errors import UserError
-from mimii.features import read_clips, read_table
+from mimii.feature_file import read_clips, read_table
 from mimii.files import written_whole
 from mimii.provenance import git_revision, host, peak_host_memory_mb, versions
 from mimii.split import fit_count
@@ -73,7 +73,9 @@ def train_model(
         "validation_clips": len(validation),
         "test_normal_clips": table.count("test", "normal"),
         "test_abnormal_clips": table.count("test", "abnormal"),
-        "skipped_clips": table.skipped(),
+        "skipped_clips": [
+            {"path": path, "error": error} for path, error in zip(table.paths, table.errors, strict=True) if error
+        ],
         "train_windows": fit.training_windows,
         "epochs_run": fit.epochs_run,
         "training_time_sec": training_time,

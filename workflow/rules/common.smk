@@ -1,4 +1,5 @@
 # What all rules share: the plan, the names of files, and how a script is called.
+import os
 import sys
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from mimii.errors import UserError
 from mimii.plan import Plan
 from mimii.settings import to_json
 
-PYTHON = sys.executable
-SCRIPTS = Path(workflow.basedir) / "scripts"
+# Jobs run with the Python that runs Snakemake, activated or not.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
+)
 
 
 def told(function):
@@ -31,8 +34,6 @@ DATASET = plan.config["dataset"]["root"].rstrip("/")
 FEATURES = f"{plan.features_root}/{{features}}/{{section}}"
 RUN = f"{plan.runs_root}/{{model}}/{{variant}}/seed={{seed}}/{{section}}"
 RESULTS = plan.results_root
-DATASET_JSON = to_json(plan.config["dataset"])
-DEVICE = plan.config["compute"]["device"]
 THREADS = plan.config["compute"]["threads"]
 NETWORKS, ESTIMATORS = plan.models_by_file()
 
@@ -44,6 +45,22 @@ wildcard_constraints:
     seed="[0-9]+",
     section="[^/]+/[^/]+/[^/]+",
     study="[A-Za-z0-9_-]+",
+
+
+# Snakemake does not compare parameters that come from functions of `resources`: where the recordings lie, and what
+# computes, may change without any job running again.
+
+
+def dataset_place(wildcards, resources):
+    return to_json(plan.config["dataset"])
+
+
+def runs_place(wildcards, resources):
+    return plan.runs_root
+
+
+def compute_options(wildcards, resources):
+    return f"--device {plan.config['compute']['device']} --threads {THREADS}"
 
 
 def everything_configured(wildcards):
@@ -63,7 +80,9 @@ def features_job(wildcards):
 
 
 def training_job(wildcards):
-    return told(plan.training_job)(wildcards.model, wildcards.variant, wildcards.seed, wildcards.section)
+    return told(plan.training_job)(
+        wildcards.model, wildcards.variant, wildcards.seed, wildcards.section
+    )
 
 
 def scoring_job(wildcards):
@@ -84,7 +103,9 @@ def run_model_file(wildcards):
 
 
 def metrics_of(**which):
-    return [f"{plan.runs_root}/{run.path}/metrics.json" for run in told(plan.runs)(**which)]
+    return [
+        f"{plan.runs_root}/{run.path}/metrics.json" for run in told(plan.runs)(**which)
+    ]
 
 
 def all_metrics(wildcards):

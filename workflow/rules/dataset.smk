@@ -6,12 +6,14 @@ if plan.config["dataset"]["source"] == "made_up":
     rule make_demo_dataset:
         output:
             directory(f"{DATASET}/{{section}}"),
-        params:
-            job=made_up_job,
         log:
             f"{RESULTS}/logs/make_demo_dataset/{{section}}.log",
         benchmark:
             f"{RESULTS}/logs/make_demo_dataset/{{section}}.benchmark.tsv"
+        conda:
+            "../../environment.yml"
+        params:
+            job=made_up_job,
         shell:
-            "{PYTHON:q} {SCRIPTS}/make_demo_dataset.py --folder {output:q} --section {wildcards.section:q}"
+            "python scripts/make_demo_dataset.py --folder {output:q} --section {wildcards.section:q}"
             " --job {params.job:q} 2> {log:q}"

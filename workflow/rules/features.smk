@@ -6,12 +6,15 @@ rule extract_features:
         section_inputs,
     output:
         f"{FEATURES}.parquet",
-    params:
-        job=features_job,
     log:
         f"{FEATURES}.extract_features.log",
     benchmark:
         f"{FEATURES}.extract_features.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=features_job,
+        dataset=dataset_place,
     shell:
-        "{PYTHON:q} {SCRIPTS}/extract_features.py --dataset {DATASET_JSON:q} --job {params.job:q}"
+        "python scripts/extract_features.py --dataset {params.dataset:q} --job {params.job:q}"
         " --output {output:q} 2> {log:q}"

@@ -6,14 +6,17 @@ rule merge_results:
         all_metrics,
     output:
         f"{RESULTS}/results.csv",
-    params:
-        job=all_merged,
     log:
         f"{RESULTS}/logs/merge_results.log",
     benchmark:
         f"{RESULTS}/logs/merge_results.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=all_merged,
+        runs=runs_place,
     shell:
-        "{PYTHON:q} {SCRIPTS}/merge_results.py --runs {plan.runs_root:q} --job {params.job:q} --output {output:q}"
+        "python scripts/merge_results.py --runs {params.runs:q} --job {params.job:q} --output {output:q}"
         " 2> {log:q}"
 
 
@@ -22,12 +25,13 @@ use rule merge_results as merge_model with:
         model_metrics,
     output:
         f"{RESULTS}/models/{{model}}.csv",
-    params:
-        job=model_merged,
     log:
         f"{RESULTS}/logs/merge_model/{{model}}.log",
     benchmark:
         f"{RESULTS}/logs/merge_model/{{model}}.benchmark.tsv"
+    params:
+        job=model_merged,
+        runs=runs_place,
 
 
 use rule merge_results as merge_study with:
@@ -35,9 +39,10 @@ use rule merge_results as merge_study with:
         study_metrics,
     output:
         f"{RESULTS}/studies/{{study}}.csv",
-    params:
-        job=study_merged,
     log:
         f"{RESULTS}/logs/merge_study/{{study}}.log",
     benchmark:
         f"{RESULTS}/logs/merge_study/{{study}}.benchmark.tsv"
+    params:
+        job=study_merged,
+        runs=runs_place,

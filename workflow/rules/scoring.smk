@@ -9,17 +9,20 @@ rule score_clips:
     output:
         scores=f"{RUN}/scores.parquet",
         record=f"{RUN}/scoring.json",
-    params:
-        job=scoring_job,
     log:
         f"{RUN}/score_clips.log",
     benchmark:
         f"{RUN}/score_clips.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     threads: THREADS
+    params:
+        job=scoring_job,
+        compute=compute_options,
     shell:
-        "{PYTHON:q} {SCRIPTS}/score_clips.py --features {input.features:q} --model-file {input.model:q}"
+        "python scripts/score_clips.py --features {input.features:q} --model-file {input.model:q}"
         " --training {input.record:q} --job {params.job:q} --scores {output.scores:q} --record {output.record:q}"
-        " --device {DEVICE} --threads {THREADS} 2> {log:q}"
+        " {params.compute} 2> {log:q}"
 
 
 rule compute_metrics:
@@ -29,12 +32,14 @@ rule compute_metrics:
         scoring=f"{RUN}/scoring.json",
     output:
         f"{RUN}/metrics.json",
-    params:
-        job=metrics_job,
     log:
         f"{RUN}/compute_metrics.log",
     benchmark:
         f"{RUN}/compute_metrics.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=metrics_job,
     shell:
-        "{PYTHON:q} {SCRIPTS}/compute_metrics.py --scores {input.scores:q} --training {input.training:q}"
+        "python scripts/compute_metrics.py --scores {input.scores:q} --training {input.training:q}"
         " --scoring {input.scoring:q} --job {params.job:q} --output {output:q} 2> {log:q}"

@@ -9,19 +9,22 @@ rule train_model:
         model=f"{RUN}/model.pth",
         losses=f"{RUN}/losses.parquet",
         record=f"{RUN}/training.json",
-    params:
-        job=training_job,
-    wildcard_constraints:
-        model=NETWORKS,
     log:
         f"{RUN}/train_model.log",
     benchmark:
         f"{RUN}/train_model.benchmark.tsv"
+    wildcard_constraints:
+        model=NETWORKS,
+    conda:
+        "../../environment.yml"
     threads: THREADS
+    params:
+        job=training_job,
+        compute=compute_options,
     shell:
-        "{PYTHON:q} {SCRIPTS}/train_model.py --features {input.features:q} --job {params.job:q}"
+        "python scripts/train_model.py --features {input.features:q} --job {params.job:q}"
         " --model-file {output.model:q} --losses {output.losses:q} --record {output.record:q}"
-        " --device {DEVICE} --threads {THREADS} 2> {log:q}"
+        " {params.compute} 2> {log:q}"
 
 
 use rule train_model as train_classical_model with:
