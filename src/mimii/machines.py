@@ -309,7 +309,7 @@ class Slider(Machine):
             strengths = 9.0 * severity * np.exp(0.4 * rng.standard_normal(starts.size))
             add_hits(signal, starts.ravel(), strengths, self.body.ring(brightness=1.3, seconds=0.03))
         elif fault == "belt":
-            slaps = 2.0 * severity * np.exp(0.3 * rng.standard_normal(len(begin)))
+            slaps = 6.0 * severity * np.exp(0.3 * rng.standard_normal(len(begin)))
             add_hits(signal, begin + rng.uniform(0.01, 0.04, len(begin)), slaps, self.body.ring(brightness=0.9))
         elif fault == "dry rail":
             squeal = np.zeros(4)

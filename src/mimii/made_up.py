@@ -19,7 +19,7 @@ from mimii.sections import Section
 
 LABELS = ("normal", "abnormal")
 MACHINE_RMS = 0.01  # of full scale, about what MIMII's recordings have
-REFERENCE_CLIPS = 8  # normal clips whose mean power is the machine's power
+REFERENCE_CLIPS = 24  # normal clips whose mean power is the machine's power
 SNR_RANGE = (-20, 40)  # dB; below, the noise would not fit into 16 bits
 SHORTEST = 0.5  # seconds
 ARRAY_RADIUS = 0.035  # metres
@@ -50,7 +50,7 @@ def make_section(
     for name, number in (("normal clips", normal_clips), ("abnormal clips", abnormal_clips), ("channels", channels)):
         if number < 1:
             raise UserError(f"{section}: {name}: {number} is not possible, give at least 1")
-    if not seconds >= SHORTEST or round(seconds * SAMPLE_RATE) * channels * 2 + 72 >= 2**32:
+    if not seconds >= SHORTEST or seconds * SAMPLE_RATE * channels * 2 >= 2**32 - 128:
         raise UserError(
             f"{section}: clips of {seconds} s x {channels} channels: give at least {SHORTEST} s, below 4 GiB"
         )
