@@ -261,6 +261,7 @@ def compute_metrics(
         "f_min": features["f_min"],
         "f_max": features["f_max"],
         "padding": features["padding"],
+        "sample_rate": features["sample_rate"],
         "features": canonical_json(features),
         "settings": canonical_json(model),
         "normal_test_clips": int((~abnormal).sum()),

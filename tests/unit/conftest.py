@@ -48,6 +48,7 @@ def write_run(folder: Path, *, quality: float = 1.0, clips: int = 30, **override
             "f_min": 0.0,
             "f_max": None,
             "padding": "reflect",
+            "sample_rate": 16000,
         },
         "code": "training-code",
         "train_clips": 90,

@@ -1,0 +1,28 @@
+"""Compare the models: averages with intervals, paired differences, ranks over machines, from clip scores."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mimii.errors import exit_on_user_error
+from mimii.files import written_whole
+from mimii.results import read_results
+from mimii.statistics import compute_statistics, select_runs
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, required=True, help="results.csv")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, [model, variant] each")
+    parser.add_argument("--averages", type=Path, required=True, help="CSV to write")
+    parser.add_argument("--comparisons", type=Path, required=True, help="CSV to write")
+    parser.add_argument("--ranks", type=Path, required=True, help="JSON to write")
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        frame = select_runs(read_results(arguments.results), arguments.job["variants"])
+        found = compute_statistics(frame, arguments.runs)
+        for table, path in ((found.averages, arguments.averages), (found.comparisons, arguments.comparisons)):
+            with written_whole(path) as temporary:
+                table.to_csv(temporary, index=False, lineterminator="\n")
+        with written_whole(arguments.ranks) as temporary:
+            temporary.write_text(json.dumps(found.ranks, indent=1) + "\n", encoding="utf-8")
