@@ -8,6 +8,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ from mimii.split import check_counts
 __all__ = ["ClipTable", "LogMel", "extract_features", "mel_filterbank", "read_clips", "read_table"]
 
 EPSILON = np.float32(sys.float_info.epsilon)
-FRAMES_AT_ONCE = 2048  # bounds the memory of a long clip
+SAMPLES_AT_ONCE = 1 << 20  # of all frames together: bounds the memory of a long clip
 BANDS_AT_ONCE = 8
 MOST_ERRORS = 20
+FULL_SCALE = 32767 / 32768
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +72,6 @@ class LogMel:
             span = slice(int(used[0]), int(used[-1]) + 1)
             self._bands.append((slice(first, first + len(some)), span, np.ascontiguousarray(some[:, span].T)))
 
-    def frame_count(self, samples: int) -> int:
-        """Frames of a clip: one every hop_length, the first centred on the first sample (n_fft even)."""
-        return (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length + 1
-
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-mel of (n,) samples: (frames, n_mels) in dB. Raises ValueError where reflection needs more samples."""
         half = self.n_fft // 2
@@ -83,8 +81,9 @@ class LogMel:
         padded = np.pad(samples, half, mode=padding)
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[:: self.hop_length]
         mel = np.empty((len(frames), self.n_mels), dtype=np.float32)
-        for first in range(0, len(frames), FRAMES_AT_ONCE):
-            some = slice(first, first + FRAMES_AT_ONCE)
+        step = SAMPLES_AT_ONCE // self.n_fft
+        for first in range(0, len(frames), step):
+            some = slice(first, first + step)
             spectrum = np.abs(scipy.fft.rfft(frames[some] * self._window))
             if self.power == 2:
                 spectrum *= spectrum
@@ -96,6 +95,15 @@ class LogMel:
         np.log10(mel, out=mel)
         mel *= np.float32(20 / self.power)
         return mel
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """What extraction learns of one clip. log_mel: (frames, n_mels) dB. rate: of the recording, Hz."""
+
+    log_mel: NDArray[np.float32]
+    rate: int
+    clipped: bool
 
 
 def extract_features(
@@ -116,19 +124,21 @@ def extract_features(
     """
     log_mel = LogMel(settings)
     bad: list[str] = []
+    clipped: list[str] = []
     rates: Counter[int] = Counter()
     kept: Counter[tuple[str, str]] = Counter()
+    libraries = ["numpy", "scipy", "soundfile", "pyarrow", *(["soxr"] if settings["resample"] else [])]
     described = {
         **metadata,
         "section": section.path,
         "settings": dict(settings),
         "on_bad_clip": on_bad_clip,
-        "versions": versions("numpy", "soundfile", "pyarrow", *(["soxr"] if settings["resample"] else [])),
+        "versions": versions(*libraries),
     }
     with written_whole(output) as temporary, FeatureWriter(temporary, described) as writer:
         for clip in source.clips(section):
             try:
-                features = clip_features(source, clip, settings, log_mel, rates)
+                features = clip_features(source, clip, settings, log_mel)
             except BadClipError as error:
                 bad.append(str(error))
                 writer.add(clip.path, clip.label, clip.split, None, str(error))
@@ -136,15 +146,17 @@ def extract_features(
                     break
             else:
                 kept[clip.split, clip.label] += 1
-                writer.add(clip.path, clip.label, clip.split, features, None)
+                rates[features.rate] += 1
+                clipped += [clip.path] if features.clipped else []
+                writer.add(clip.path, clip.label, clip.split, features.log_mel, None)
         if bad and on_bad_clip == "stop":
             listed = "\n".join(f"  - {line}" for line in bad)
             raise UserError(
-                f"section {section}: {len(bad)} {'or more ' if len(bad) == MOST_ERRORS else ''}clip(s) cannot be used "
+                f"section {section}: {len(bad)}{' or more' if len(bad) == MOST_ERRORS else ''} clip(s) cannot be used "
                 f"(dataset.on_bad_clip: skip leaves such clips out):\n{listed}"
             )
         if len(rates) > 1:
-            counts = ", ".join(f"{count} clips of {rate} Hz" for rate, count in rates.most_common())
+            counts = ", ".join(f"{count} clip(s) of {rate} Hz" for rate, count in rates.most_common())
             raise UserError(
                 f"section {section}: mixed sample rates ({counts}), which a detector would hear; convert them to one"
             )
@@ -153,16 +165,16 @@ def extract_features(
             kept["train", "normal"],
             kept["test", "normal"],
             kept["test", "abnormal"],
-            f"{len(bad)} clip(s) could not be used" + (f", the first: {bad[0]}" if bad else ""),
+            f"{len(bad)} clip(s) could not be used{f', the first: {bad[0]}' if bad else ''}",
         )
-        for line in bad:
-            log.warning("skipped %s", line)
+    for line in bad:
+        log.warning("skipped %s", line)
+    if clipped:
+        log.warning("section %s: %d clip(s) reach full scale, the first: %s", section, len(clipped), clipped[0])
 
 
-def clip_features(
-    source: DatasetSource, clip: Clip, settings: Mapping[str, Any], log_mel: LogMel, rates: Counter[int]
-) -> NDArray[np.float32]:
-    """Log-mel of one clip, (frames, n_mels); counts its sample rate in `rates`. Raises BadClipError."""
+def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any], log_mel: LogMel) -> ClipFeatures:
+    """Read one clip and compute its log-mel. Raises BadClipError."""
     opened = source.open(clip)
     name = opened if isinstance(opened, str) else clip.path
     try:
@@ -170,6 +182,7 @@ def clip_features(
     finally:
         if not isinstance(opened, str):
             opened.close()
+    clipped = bool(samples.max() >= FULL_SCALE or samples.min() <= -1)
     wanted = settings["sample_rate"]
     if rate != wanted:
         if not settings["resample"]:
@@ -179,10 +192,8 @@ def clip_features(
             )
         samples = resample(samples, rate, wanted)
     try:
-        features = log_mel(samples)
+        return ClipFeatures(log_mel(samples), rate, clipped)
     except ValueError as error:
         raise BadClipError(
             f"{name}: too short ({error}); lower features.n_fft, or set features.padding: constant"
         ) from None
-    rates[rate] += 1
-    return features
