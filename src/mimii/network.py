@@ -4,6 +4,7 @@ The frames of a section lie on the device once, unstacked. A window is `frames` 
 strided view, and a batch is a gather from it: no window is stored twice and no loader runs beside the training.
 """
 
+import io
 import math
 import os
 import pickle
@@ -167,14 +168,15 @@ class NetworkDetector(AnomalyDetector):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
+        file = io.BytesIO(Path(path).read_bytes())
         try:
             # weights_only: tensors and plain values, nothing that could run.
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(file, map_location="cpu", weights_only=True)
             cls._check_name(content["model"], path)
             detector = cls(content["settings"], content["n_mels"], seed=content["seed"], device=device)
             detector.network.load_state_dict(content["weights"])
             detector.mean, detector.deviation = content["mean"].to(device), content["deviation"].to(device)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError) as error:
             raise UserError(f"{path}: not a {cls.name()} model, or damaged; remove the file and train again") from error
         detector.network.eval()
         return detector

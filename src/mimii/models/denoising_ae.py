@@ -1,7 +1,7 @@
 """Denoising autoencoder.
 
 Idea: from a window with noise on it, the network must give the clean one, so it learns where normal sound lies.
-Shapes: frames x n_mels = 320 - 128 - 64 - 16 - 64 - 128 - 320, ReLU after every layer but the last.
+Shapes: frames x n_mels = 320 - 128 - 64 - 16 - 64 - 128 - 320, ReLU after every layer but the bottleneck and the last.
 Loss: mean squared error against the clean window; Gaussian noise on the standardised input, in training only.
 Score: mean squared error of the reconstruction of the window as it is.
 Paper: Vincent et al., ICML 2008.
@@ -25,12 +25,13 @@ class Detector(NetworkDetector):
     def build(self) -> nn.Module:
         if not self.settings["standardize"]:
             raise UserError("denoising_ae: its noise is meant for standardised input; set standardize: true")
-        values = self.settings["frames"] * self.n_mels
-        encoder = [values, *self.settings["hidden"], self.settings["latent"]]
+        encoder = [self.settings["frames"] * self.n_mels, *self.settings["hidden"], self.settings["latent"]]
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in pairwise(encoder + encoder[-2::-1]):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-        return nn.Sequential(*layers[:-1])
+        for widths in (encoder, encoder[::-1]):
+            for inputs, outputs in pairwise(widths):
+                layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+            layers.pop()
+        return nn.Sequential(*layers)
 
     def loss(self, windows: Tensor, epoch: int) -> Tensor:
         noisy = windows

@@ -1,6 +1,7 @@
 """One-class support vector machine.
 
 Idea: the smallest region that holds all but a share nu of normal vectors, in the space of a kernel.
+The kernel is Gaussian (rbf): with the others a vector far away can look more normal than any that was seen.
 Shapes: frames x n_mels = 320 values, standardised per mel band, their first 32 principal components.
 Score: minus the signed distance to the region's boundary: higher = more anomalous, negative inside.
 Parameters: support vectors and their weights, intercept, principal components and mean, standardisation.
@@ -10,7 +11,7 @@ Paper: Schölkopf et al., Neural Computation 13, 2001.
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import OneClassSVM
 
 from mimii.clips import Clips
@@ -24,12 +25,12 @@ class Detector(EstimatorDetector):
         settings = self.settings
         self.learn_scale(training)
         vectors = self.scaled(self.drawn_vectors(training, settings["max_vectors"]))
-        pca = PCA(min(settings["components"], *vectors.shape), svd_solver="covariance_eigh").fit(vectors)
+        pca = PCA(min(settings["components"], *vectors.shape), random_state=self.seed).fit(vectors)
         projected = pca.transform(vectors).astype(np.float64)
         gamma = settings["gamma"]
         if gamma is None:
             gamma = 1 / (projected.shape[1] * projected.var())
-        machine = OneClassSVM(kernel=settings["kernel"], nu=settings["nu"], gamma=gamma, cache_size=500).fit(projected)
+        machine = OneClassSVM(nu=settings["nu"], gamma=gamma, cache_size=500).fit(projected)
         self.learnt |= {
             "centre": pca.mean_,
             "components": pca.components_,
@@ -44,8 +45,5 @@ class Detector(EstimatorDetector):
         learnt = self.learnt
         projected = (self.scaled(vectors) - learnt["centre"]) @ learnt["components"].T
         # The decision function by matrix products: libsvm's own goes vector by vector and is many times slower.
-        gamma = {} if self.settings["kernel"] == "linear" else {"gamma": learnt["gamma"]}
-        kernel = pairwise_kernels(
-            projected.astype(np.float64), learnt["support_vectors"], metric=self.settings["kernel"], **gamma
-        )
+        kernel = rbf_kernel(projected.astype(np.float64), learnt["support_vectors"], learnt["gamma"])
         return -(kernel @ learnt["weights"] + learnt["intercept"])

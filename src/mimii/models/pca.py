@@ -10,6 +10,7 @@ Paper: Jackson and Mudholkar, Technometrics 21, 1979.
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from mimii.clips import Clips
@@ -37,9 +38,9 @@ class Detector(EstimatorDetector):
             products += vectors.T @ vectors
         mean = total / len(starts)
         covariance = products / len(starts) - np.outer(mean, mean)
-        _, directions = np.linalg.eigh(covariance)  # eigenvalues ascend
-        components = directions[:, : -self.settings["components"] - 1 : -1].astype(np.float32)
-        self.learnt |= {"centre": (origin + mean).astype(np.float32), "components": np.ascontiguousarray(components)}
+        largest = [values - self.settings["components"], values - 1]
+        _, components = scipy.linalg.eigh(covariance, subset_by_index=largest)
+        self.learnt |= {"centre": (origin + mean).astype(np.float32), "components": components.astype(np.float32)}
         return len(starts)
 
     def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
