@@ -176,7 +176,7 @@ class NetworkDetector(AnomalyDetector):
             detector = cls(content["settings"], content["n_mels"], seed=content["seed"], device=device)
             detector.network.load_state_dict(content["weights"])
             detector.mean, detector.deviation = content["mean"].to(device), content["deviation"].to(device)
-        except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError) as error:
+        except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a {cls.name()} model, or damaged; remove the file and train again") from error
         detector.network.eval()
         return detector
