@@ -161,7 +161,8 @@ class Fan(Machine):
         if fault == "unbalance":
             sideband += 0.6 * severity
             shaft += 0.6 * severity
-            rattle = 3.0 * severity
+            tones *= 1.0 - 0.3 * severity  # what the sidebands take
+            rattle = 6.0 * severity
         elif fault == "clogging":
             tones *= 1.0 - 0.5 * severity
             knee *= 1.0 - 0.4 * severity
@@ -258,7 +259,7 @@ class Slider(Machine):
 
     rail damage: balls knock whenever the carriage passes the damaged stretch of the rail.
     belt: a loose belt flutters while it pulls and slaps when the carriage starts.
-    dry rail: without grease, friction rises with the speed, and the carriage squeals.
+    dry rail: without grease the carriage drags itself along, scrapes and squeals.
     """
 
     faults = ("rail damage", "belt", "dry rail")
@@ -275,6 +276,8 @@ class Slider(Machine):
     def signal(self, rng: np.random.Generator, samples: int, fault: str | None, severity: float) -> Signal:
         load = rng.uniform()
         stroke = self.stroke * (0.9 + 0.2 * load + 0.02 * rng.standard_normal())
+        if fault == "dry rail":
+            stroke *= 1.0 + 0.15 * severity
         period = stroke + self.rest
         clock = np.arange(samples) / SAMPLE_RATE + rng.uniform(0.0, 2 * period)
         passed, within = np.divmod(clock, period)
@@ -291,6 +294,8 @@ class Slider(Machine):
         if fault == "belt":
             flutter = np.sin(2 * np.pi * rng.uniform(9.0, 14.0) * clock)
             glide *= 1.0 + 0.6 * severity * flutter
+        elif fault == "dry rail":
+            glide *= 1.0 - 0.35 * severity
         signal += friction * glide.astype(np.float32)
 
         # When the strokes of this clip begin and end, in seconds from its start; one more on either side.

@@ -26,7 +26,7 @@ ARRAY_RADIUS = 0.035  # metres
 SPEED_OF_SOUND = 343.0  # metres per second
 MICROPHONE_GAINS = (0.0, -0.4, 0.3, -0.2, 0.5, -0.3, 0.2, -0.5)  # dB
 GAIN_SPREAD = 1.0  # dB, standard deviation of a clip's level
-SEVERITY = (0.2, 1.0)
+SEVERITY = (0.3, 1.0)  # of a fault, from clip to clip
 
 
 def make_section(
