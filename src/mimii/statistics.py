@@ -327,5 +327,5 @@ def compute_statistics(frame: pd.DataFrame, runs_root: str | Path) -> Statistics
     return Statistics(
         average_metrics(frame, resampled, confidence=confidence),
         compare_models(frame, resampled, confidence=confidence),
-        {metric: rank_tests(machine_table(frame, metric), alpha=1 - confidence) for metric in METRICS},
+        {metric: rank_tests(machine_table(frame, metric), alpha=round(1 - confidence, 12)) for metric in METRICS},
     )

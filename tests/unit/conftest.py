@@ -112,7 +112,7 @@ def run_files(tmp_path):
     return lambda **overrides: write_run(tmp_path / "run", **overrides)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_folder():
     """Writes a run with its metrics below a root, at its path, and returns its row."""
 

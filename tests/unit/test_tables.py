@@ -9,17 +9,18 @@ from mimii.statistics import average_metrics, resample_runs, select_runs
 from mimii.tables import Cell, Table
 
 
-@pytest.fixture
-def made(run_folder, tmp_path):
+@pytest.fixture(scope="module")
+def made(run_folder, tmp_path_factory):
     """(rows, averages, tables) of two models, one far better, the other without a count of parameters."""
+    root = tmp_path_factory.mktemp("runs")
     rows = [
-        run_folder(tmp_path, model=model, section=f"{snr}/{machine}/id_00", quality=quality, num_parameters=parameters)
+        run_folder(root, model=model, section=f"{snr}/{machine}/id_00", quality=quality, num_parameters=parameters)
         for model, quality, parameters in (("isolation_forest", 0.3, None), ("vae", 3.0, 42440))
         for snr in ("min6dB", "6dB")
         for machine in ("fan", "pump")
     ]
     frame = select_runs(pd.DataFrame(rows), [["isolation_forest", "default"], ["vae", "default"]])
-    averages = average_metrics(frame, resample_runs(frame, tmp_path, samples=100))
+    averages = average_metrics(frame, resample_runs(frame, root, samples=100))
     return frame, averages, {table.name: table for table in tables.make_tables(frame, averages)}
 
 
