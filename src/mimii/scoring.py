@@ -58,10 +58,9 @@ def score_clips(
     held_out = table.usable("train")[record["train_clips"] :]
     rows = [*table.usable("test"), *held_out]
     clips = read_clips(features, rows)
-    settings = record["settings"]
-    _, clip = clips.windows(settings["frames"], settings["hop_frames"])
+    _, clip = detector.windows(clips)
 
-    costs = measure_inference(detector, clips.select(0, min(TIMED_CLIPS, len(clips))), settings)
+    costs = measure_inference(detector, clips.select(0, min(TIMED_CLIPS, len(clips))))
     started = time.perf_counter()
     scores = detector.window_scores(clips)
     scoring_time = time.perf_counter() - started
@@ -93,12 +92,12 @@ def score_clips(
         temporary.write_text(json.dumps(scoring_record, indent=1, sort_keys=True) + "\n")
 
 
-def measure_inference(detector: AnomalyDetector, clips: Clips, settings: Mapping[str, Any]) -> dict[str, float]:
+def measure_inference(detector: AnomalyDetector, clips: Clips) -> dict[str, float]:
     """Time to score real windows in batches: one warm-up, then the median of repeated passes.
 
     A pass ends with the scores in host memory, so what a GPU still has to do is in it.
     """
-    windows = len(clips.windows(settings["frames"], settings["hop_frames"])[0])
+    windows = len(detector.windows(clips)[0])
     detector.window_scores(clips)
     times: list[float] = []
     while len(times) < LEAST_REPETITIONS or sum(times) < LEAST_SECONDS:
