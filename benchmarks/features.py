@@ -3,8 +3,8 @@
     python benchmarks/features.py [--clips 1418] [--recordings FOLDER] [--repeat 3] [--json FILE]
 
 Every recording is a link to one of a few 8-channel clips of 10 s (noise, or the first wav files of --recordings), so
-reading comes from the page cache for both. One thread each. Times per clip are CPU time, those of jobs wall time; the best
-of several rounds.
+reading comes from the page cache for both. One thread each. Times per clip are CPU time, those of jobs wall time; the
+best of several rounds.
 """
 
 import argparse
