@@ -356,7 +356,7 @@ class Valve(Machine):
             lasts += severity * rng.exponential(0.25, count)
             lasts[rng.random(count) < 0.4 * severity] = period
             lasts = np.minimum(lasts, period)
-            kept = rng.random(count) >= 0.3 * severity
+            kept = rng.random(count) >= 0.35 * severity
             opens, lasts = opens[kept], lasts[kept]
             count = len(opens)
         elif fault == "contamination":
@@ -368,7 +368,10 @@ class Valve(Machine):
             first, end = (max(0, min(samples, int(edge * SAMPLE_RATE))) for edge in (start, start + last))
             flow[first:end] = 1.0 - np.exp(-(clock[first:end] - start) / 0.01)
         air = shaped_noise(rng, samples, self.body.through(lambda f: band(centre, 2.0)(f) + 0.03))
-        signal = air * (flow * (0.5 + 0.4 * pressure)).astype(np.float32)
+        strength = 0.5 + 0.4 * pressure
+        if fault == "leakage":
+            strength *= 1.0 - 0.35 * severity  # the pressure that the leak takes
+        signal = air * (flow * strength).astype(np.float32)
 
         knock = np.exp(0.2 * rng.standard_normal((2, count)))
         dullness = 1.0 - 0.5 * severity if fault == "contamination" else 1.0
