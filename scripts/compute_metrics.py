@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mimii.errors import exit_on_user_error
 from mimii.files import written_whole
+from mimii.imports import hidden
 from mimii.metrics import compute_metrics
 
 if __name__ == "__main__":
@@ -16,7 +17,7 @@ if __name__ == "__main__":
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: metrics settings and code")
     parser.add_argument("--output", type=Path, required=True, help="metrics.json")
     arguments = parser.parse_args()
-    with exit_on_user_error():
+    with exit_on_user_error(), hidden("pandas"):
         row = compute_metrics(arguments.scores, arguments.training, arguments.scoring, arguments.job["metrics"])
         with written_whole(arguments.output) as temporary:
             temporary.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")

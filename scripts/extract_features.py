@@ -8,6 +8,7 @@ from pathlib import Path
 from mimii.dataset import open_source
 from mimii.errors import exit_on_user_error
 from mimii.features import extract_features
+from mimii.imports import hidden
 from mimii.sections import Section
 
 if __name__ == "__main__":
@@ -18,7 +19,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     job = dict(arguments.job)
-    with exit_on_user_error():
+    with exit_on_user_error(), hidden("pandas"):
         extract_features(
             open_source(arguments.dataset),
             Section.parse(job.pop("section")),

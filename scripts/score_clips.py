@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from mimii.errors import exit_on_user_error
+from mimii.imports import hidden
 from mimii.scoring import score_clips
 
 if __name__ == "__main__":
@@ -18,7 +19,7 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    with exit_on_user_error():
+    with exit_on_user_error(), hidden("pandas"):
         score_clips(
             arguments.features,
             arguments.model_file,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mimii.clips import Clips
 from mimii.detector import AnomalyDetector, FitResult
 from mimii.errors import UserError
+from mimii.imports import hidden
 from mimii.scaling import mean_and_deviation
 
 # Types beyond skops' own list that may be in a file. A tree's state is arrays, but scikit-learn does not check them: a
@@ -100,8 +101,8 @@ class EstimatorDetector(AnomalyDetector):
         return sum(int(np.size(value)) for value in self.learnt.values())
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        # Here, not above: importing skops imports all of scikit-learn and what it can work with.
-        import skops.io
+        with hidden("torch", "pytest"):
+            import skops.io
 
         content = {"model": self.name(), "settings": self.settings, "n_mels": self.n_mels, "seed": self.seed}
         skops.io.dump({**content, "learnt": self.learnt}, path)
@@ -111,7 +112,8 @@ class EstimatorDetector(AnomalyDetector):
         """Loads what skops trusts by itself and `TRUSTED`. Verify the file's checksum first."""
         import zipfile
 
-        import skops.io
+        with hidden("torch", "pytest"):
+            import skops.io
         from skops.io.exceptions import UntrustedTypesFoundException
 
         try:
