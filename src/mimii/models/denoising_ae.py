@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mimii.errors import UserError
-from mimii.network import NetworkDetector, squared_errors
+from mimii.network import NetworkDetector, mean_squared_error
 
 
 class Detector(NetworkDetector):
@@ -37,4 +37,4 @@ class Detector(NetworkDetector):
         noisy = windows
         if self.network.training:
             noisy = windows + self.settings["noise"] * torch.randn_like(windows)
-        return squared_errors(self.network(noisy), windows).mean()
+        return mean_squared_error(self.network(noisy), windows)

@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mimii.network import NetworkDetector, squared_errors
+from mimii.network import NetworkDetector, mean_squared_error
 
 
 class VariationalAutoencoder(nn.Module):
@@ -60,6 +60,6 @@ class Detector(NetworkDetector):
         if self.network.training:
             latent = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
             beta *= min(1.0, epoch / (self.settings["warmup_epochs"] + 1))
-        error = squared_errors(self.network.decoder(latent), windows).mean()
+        error = mean_squared_error(self.network.decoder(latent), windows)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         return 0.5 * error + beta * divergence / windows[0].numel()
