@@ -194,7 +194,7 @@ def summary(frame: "pd.DataFrame") -> str:
             there = (*key, snr) in per_snr.index
             cells += [f"{per_snr.loc[(*key, snr), name]:.3f}" if there else "" for name in METRICS]
         cost = costs.loc[key]
-        cells.append(f"{cost['training_time_sec']:.1f}")
+        cells.append(f"{cost['training_time_sec']:.2f}")
         cells.append(f"{cost['inference_time_per_clip_ms']:.2f}")
         cells.append("" if cost["num_parameters"] != cost["num_parameters"] else f"{cost['num_parameters']:,.0f}")
         lines.append(cells)

@@ -25,7 +25,7 @@ class Cell:
 
 # Column of results.csv: its heading with the unit below, and how it is written.
 COSTS = {
-    "training_time_sec": (Cell("Training", "s"), "{:,.1f}"),
+    "training_time_sec": (Cell("Training", "s"), "{:,.2f}"),
     "inference_time_per_clip_ms": (Cell("Inference", "ms/clip"), "{:,.2f}"),
     "num_parameters": (Cell("Parameters"), "{:,.0f}"),
     "model_size_mb": (Cell("Size", "MB"), "{:,.2f}"),

@@ -171,6 +171,14 @@ def test_classical_model_without_validation_clips(run_files):
         assert row[name] is None
 
 
+def test_model_that_reads_whole_clips_has_no_window(run_files):
+    paths = run_files(settings={"frames": None, "hop_frames": None, "val_split": 0.1})
+    row = metrics.compute_metrics(*paths, SETTINGS)
+    check_rows([row])
+    assert row["frames"] is None
+    assert row["hop_frames"] is None
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, None])
 def test_score_that_is_no_number_names_the_run_and_the_clip(run_files, value):
     paths = run_files()
