@@ -17,7 +17,7 @@ import scikit_posthocs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from mimii.files import written_whole
@@ -336,7 +336,9 @@ def training_curves(frame: pd.DataFrame, runs_root: str | Path) -> Figure:
                     axes.plot(series.index, series, color=colour, alpha=0.12, linewidth=0.4)
                     axes.plot(series.index, series.median(axis=1), color=colour, linestyle=dashes)
             axes.set_title(label, pad=2)
-            if all((table["training_loss"] > 0).all() for table in tables):
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            low, high = axes.dataLim.intervaly
+            if low > 0 and high > 10 * low:
                 axes.set_yscale("log")
                 axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 axes.yaxis.set_major_formatter("{x:g}")
