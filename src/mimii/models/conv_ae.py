@@ -30,7 +30,11 @@ class Detector(NetworkDetector):
 
         layers: list[nn.Module] = [nn.Unflatten(1, (1, sizes[0][0]))]
         for inputs, outputs in pairwise(channels):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(inplace=True),
+            ]
         last = (channels[-1], *sizes[-1])
         values = last[0] * last[1] * last[2]
         layers += [nn.Flatten(), nn.Linear(values, latent), nn.Linear(latent, values), nn.ReLU(), nn.Unflatten(1, last)]
@@ -38,5 +42,5 @@ class Detector(NetworkDetector):
             # An odd side needs nothing added after doubling, an even side one row.
             added = (1 - size[0] % 2, 1 - size[1] % 2)
             layers += [nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=added)]
-            layers += [nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
         return nn.Sequential(*layers[:-2])
