@@ -3,9 +3,7 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
-from mimii.errors import UserError
+from mimii.errors import exit_on_user_error
 from mimii.plan import Plan
 from mimii.settings import to_json
 
@@ -16,13 +14,11 @@ os.environ.update(
 
 
 def told(function):
-    """Turn an error that is meant for the user into Snakemake's own, which is shown without a traceback."""
+    """End with the message alone where the user can put an error right: an exception is shown with a traceback."""
 
     def telling(*arguments, **named):
-        try:
+        with exit_on_user_error():
             return function(*arguments, **named)
-        except UserError as error:
-            raise WorkflowError(str(error)) from None
 
     return telling
 
@@ -39,12 +35,12 @@ NETWORKS, ESTIMATORS = plan.models_by_file()
 
 
 wildcard_constraints:
-    model="[a-z0-9_]+",
+    model=f"{NETWORKS}|{ESTIMATORS}",
     variant="[^/]+",
     features="[^/]+",
     seed="[0-9]+",
     section="[^/]+/[^/]+/[^/]+",
-    study="[A-Za-z0-9_-]+",
+    study="|".join(plan.config["studies"]) or "(?!)",
 
 
 # Snakemake does not compare parameters that come from functions of `resources`: where the recordings lie, and what
