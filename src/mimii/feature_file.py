@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mimii.arrow import float_lists, numbers, strings
 from mimii.clips import Clips
 from mimii.errors import UserError
 
@@ -102,16 +101,22 @@ class FeatureWriter:
         if not self._rows:
             return
         paths, labels, splits, log_mels, errors = zip(*self._rows, strict=True)
-        frames = np.array([0 if log_mel is None else len(log_mel) for log_mel in log_mels], dtype=np.int32)
-        columns = [
-            strings(paths),
-            strings(labels),
-            strings(splits),
-            numbers(frames),
-            float_lists(log_mels, SCHEMA.field("log_mel").type),
-            strings(errors),
-        ]
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), row_group_size=len(self._rows))
+        present = [log_mel.ravel() for log_mel in log_mels if log_mel is not None]
+        offsets = np.cumsum([0, *(0 if log_mel is None else log_mel.size for log_mel in log_mels)], dtype=np.int32)
+        columns = {
+            "path": paths,
+            "label": labels,
+            "split": splits,
+            "frames": [0 if log_mel is None else len(log_mel) for log_mel in log_mels],
+            "log_mel": pa.ListArray.from_arrays(
+                offsets,
+                np.concatenate(present) if present else np.empty(0, np.float32),
+                type=SCHEMA.field("log_mel").type,
+                mask=pa.array([log_mel is None for log_mel in log_mels]),
+            ),
+            "error": errors,
+        }
+        self._writer.write_table(pa.table(columns, schema=SCHEMA), row_group_size=len(self._rows))
         self._rows, self._values = [], 0
 
 
