@@ -12,15 +12,14 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from mimii.errors import UserError
 from mimii.feature_settings import check_feature_settings
+from mimii.names import model_names, unknown
 from mimii.settings import (
     canonical,
     feature_declarations,
     model_declaration,
-    model_names,
     problems,
     resolve,
     slug,
-    unknown,
 )
 
 

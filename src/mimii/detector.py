@@ -4,13 +4,11 @@ A model is two files, `models/<name>.py` with a class `Detector` and `models/<na
 else names it.
 """
 
-import difflib
 import importlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,8 +16,7 @@ from numpy.typing import NDArray
 
 from mimii.clips import Clips
 from mimii.errors import UserError
-
-MODELS = Path(__file__).with_name("models")
+from mimii.names import model_names, unknown
 
 
 @dataclass(frozen=True)
@@ -112,32 +109,9 @@ class AnomalyDetector(ABC):
             raise UserError(f"{path}: holds a model {name!r}, not {cls.name()!r}; remove the file and train again")
 
 
-def model_names() -> list[str]:
-    """Names of all models: every `models/<name>.yaml` with a `<name>.py` beside it. Imports none of them."""
-    return sorted(path.stem for path in MODELS.glob("*.yaml") if path.with_suffix(".py").exists())
-
-
 def detector_class(name: str) -> type[AnomalyDetector]:
     """The class `Detector` of `mimii.models.<name>`; imports that one model. Raises UserError for an unknown name."""
     if name not in model_names():
-        close = difflib.get_close_matches(name, model_names(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(model_names())}"
-        raise UserError(f"model {name!r} does not exist; {hint}")
+        raise UserError(unknown("model", name, model_names()))
     detector: type[AnomalyDetector] = importlib.import_module(f"mimii.models.{name}").Detector
     return detector
-
-
-def pick_device(device: str) -> str:
-    """The torch device that is meant: `auto` is `cuda` where there is one, else `cpu`. For networks; imports torch.
-
-    Raises UserError where a GPU is asked for and there is none.
-    """
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(
-            f"device {device!r}: PyTorch finds no GPU here; use cpu or auto, or a profile that asks for a GPU"
-        )
-    return device

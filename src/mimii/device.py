@@ -6,7 +6,7 @@ from mimii.errors import UserError
 
 
 def pick_device(wanted: str) -> str:
-    """`cpu`, `cuda` or `cuda:1` as asked for; `auto` is cuda where there is one. Raises UserError where it is missing."""
+    """`cpu`, `cuda` or `cuda:1` as asked for; `auto` is cuda where there is one. Raises UserError if missing."""
     import torch
 
     if wanted == "auto":

@@ -21,8 +21,9 @@ from mimii.config import (
 )
 from mimii.dataset import open_source
 from mimii.errors import UserError
+from mimii.names import model_names
 from mimii.sections import Section
-from mimii.settings import feature_declarations, model_declaration, model_names, parse_slug, resolve, to_json
+from mimii.settings import feature_declarations, model_declaration, parse_slug, resolve, to_json
 
 MODEL_FILES = {"network": "model.pth", "estimator": "model.skops"}
 

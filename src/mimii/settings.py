@@ -4,10 +4,9 @@
 default, meaning, in the vocabulary of JSON Schema. Everything here is light: planning reads it before any job runs.
 """
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from mimii.errors import UserError
+from mimii.names import MODELS, model_names, unknown
 
 PACKAGE = Path(__file__).parent
 LONGEST_SLUG = 150  # a folder's name may have 255 bytes
@@ -47,30 +47,15 @@ def feature_declarations() -> Declarations:
 
 
 @cache
-def model_names() -> tuple[str, ...]:
-    """Every model that has both its files in `models/`, in alphabetical order."""
-    files = (PACKAGE / "models").glob("*.yaml")
-    return tuple(sorted(file.stem for file in files if file.with_suffix(".py").exists()))
-
-
-@cache
 def model_declaration(name: str) -> ModelDeclaration:
     """A model's declaration, its base's settings first. Raises UserError for an unknown name."""
     if name not in model_names():
         raise UserError(unknown("model", name, model_names()))
-    declared = _read(PACKAGE / "models" / f"{name}.yaml")
+    declared = _read(MODELS / f"{name}.yaml")
     settings = {key: dict(value) for key, value in _read(PACKAGE / f"{declared['base']}.yaml")["settings"].items()}
     for key, value in (declared.get("settings") or {}).items():
         settings[key] = {**settings.get(key, {}), **value}
     return ModelDeclaration(name, declared["title"], declared["base"], declared.get("paper", ""), settings)
-
-
-def unknown(kind: str, name: object, known: Iterable[str]) -> str:
-    """`unknown model 'vea'; did you mean 'vae'?`, or all the known names where none is near."""
-    known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
-    return f"unknown {kind} {name!r}; {hint}"
 
 
 def types_of(schema: Mapping[str, Any]) -> list[str]:

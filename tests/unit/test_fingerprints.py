@@ -3,7 +3,8 @@
 import pytest
 
 from mimii import fingerprints
-from mimii.settings import model_declaration, model_names
+from mimii.names import model_names
+from mimii.settings import model_declaration
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mimii import settings
 from mimii.errors import UserError
+from mimii.names import model_names
 
 DECLARED = {
     "epochs": {"type": "integer", "minimum": 1, "maximum": 10000, "default": 50},
@@ -89,7 +90,7 @@ def test_a_slug_that_nothing_would_be_named_by_is_refused(text, says):
 
 
 def test_every_model_declares_settings_that_its_features_do_not():
-    for name in settings.model_names():
+    for name in model_names():
         declared = settings.model_declaration(name).settings
         assert not set(declared) & set(settings.feature_declarations())
         assert not settings.problems(settings.resolve(declared), declared)
