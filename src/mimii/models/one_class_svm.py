@@ -2,7 +2,8 @@
 
 Idea: the smallest region that holds all but a share nu of normal vectors, in the space of a kernel.
 The kernel is Gaussian (rbf): with the others a vector far away can look more normal than any that was seen.
-Shapes: frames x n_mels = 320 values, standardised per mel band, their first 32 principal components.
+Shapes: frames x n_mels = 320 values, standardised per mel band, their first 64 principal components, all
+brought to the same variance: what is unusual often lies where normal sound varies little.
 Score: minus the signed distance to the region's boundary: higher = more anomalous, negative inside.
 Parameters: support vectors and their weights, intercept, principal components and mean, standardisation.
 Paper: Schölkopf et al., Neural Computation 13, 2001.
@@ -26,14 +27,17 @@ class Detector(EstimatorDetector):
         self.learn_scale(training)
         vectors = self.scaled(self.drawn_vectors(training, settings["max_vectors"]))
         pca = PCA(min(settings["components"], *vectors.shape), random_state=self.seed).fit(vectors)
-        projected = pca.transform(vectors).astype(np.float64)
+        components = pca.components_
+        if settings["whiten"]:
+            varying = pca.explained_variance_ > 1e-6 * pca.explained_variance_[0]
+            components = components[varying] / np.sqrt(pca.explained_variance_[varying, None])
+        self.learnt |= {"centre": pca.mean_, "components": components}
+        projected = self._projected(vectors)
         gamma = settings["gamma"]
         if gamma is None:
             gamma = 1 / (projected.shape[1] * projected.var())
         machine = OneClassSVM(nu=settings["nu"], gamma=gamma, cache_size=500).fit(projected)
         self.learnt |= {
-            "centre": pca.mean_,
-            "components": pca.components_,
             "support_vectors": machine.support_vectors_,
             "weights": machine.dual_coef_[0],
             "intercept": machine.intercept_[0],
@@ -42,8 +46,10 @@ class Detector(EstimatorDetector):
         return len(vectors)
 
     def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        learnt = self.learnt
-        projected = (self.scaled(vectors) - learnt["centre"]) @ learnt["components"].T
+        learnt, projected = self.learnt, self._projected(self.scaled(vectors))
         # The decision function by matrix products: libsvm's own goes vector by vector and is many times slower.
-        kernel = rbf_kernel(projected.astype(np.float64), learnt["support_vectors"], learnt["gamma"])
+        kernel = rbf_kernel(projected, learnt["support_vectors"], learnt["gamma"])
         return -(kernel @ learnt["weights"] + learnt["intercept"])
+
+    def _projected(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        return ((vectors - self.learnt["centre"]) @ self.learnt["components"].T).astype(np.float64)
