@@ -41,12 +41,13 @@ class Job:
 
     def __str__(self) -> str:
         """`train vae (learning_rate=0.01), 6dB/fan/id_00, seed 42`"""
+        named = self.wildcards
+        variant = named.get("variant", named.get("features", "default"))
+        subject = named.get("model", "") + (f" ({variant})" if variant != "default" else "")
+        seed = f"seed {named['seed']}" if "seed" in named else ""
+        parts = [subject.strip(), named.get("section"), named.get("study"), seed]
         verb = VERBS.get(self.rule, self.rule.replace("_", " "))
-        parts = dict(self.wildcards)
-        model, variant = parts.pop("model", ""), parts.pop("variant", parts.pop("features", "default"))
-        subject = model + (f" ({variant})" if variant != "default" else "")
-        rest = [f"seed {value}" if name == "seed" else value for name, value in sorted(parts.items(), reverse=True)]
-        return f"{verb} {', '.join(part for part in (subject, *rest) if part)}".strip()
+        return f"{verb} {', '.join(part for part in parts if part)}".strip()
 
 
 class Durations:

@@ -42,8 +42,8 @@ class Request:
     """What to run.
 
     configfile: a configuration that replaces config/config.yaml, or None. cores: a number or "all"; None: all, or what
-    the profile says. profile: a folder of profiles/ or a path. retrain: train every configured run again. log_file: where
-    Snakemake's full log is appended, beside its own.
+    the profile says. profile: a folder of profiles/ or a path. retrain: train every configured run again. log_file:
+    where Snakemake's full log is appended, beside its own.
     """
 
     configfile: Path | None = None
@@ -145,8 +145,8 @@ def describe(
     """Print what is there, what is to do, and about how long it takes."""
     total = run_count(plan)
     to_do = len({job.run for job in planned if job.run})
-    parts = {"model": plan.variants, "seed": plan.seeds, "section": plan.sections}
-    size = " x ".join(counted(len(found), name) for name, found in parts.items())
+    parts = {"model": len(plan.variants), "seed": len(plan.seeds), "section": len(plan.sections)}
+    size = " x ".join(counted(number, name) for name, number in parts.items())
     print(f"{counted(total, 'run')} ({size}): {total - to_do} there, {to_do} to do.", flush=True)
     if not planned:
         print("Nothing to do: everything is up to date.", flush=True)

@@ -12,7 +12,7 @@ from logging import LogRecord
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-FIELDS = {
+FIELDS: dict[str | None, tuple[str, ...]] = {
     LogEvent.JOB_INFO: ("jobid", "rule_name", "wildcards", "log", "benchmark"),
     LogEvent.JOB_FINISHED: ("job_id",),
     LogEvent.JOB_ERROR: ("jobid", "rule_name", "log"),
