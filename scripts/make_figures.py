@@ -4,18 +4,17 @@ import argparse
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from mimii.errors import UserError, exit_on_user_error
 from mimii.figures import all_figures, save
 from mimii.results import read_results
-from mimii.statistics import select_runs
+from mimii.statistics import Statistics, select_runs
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="results.csv")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--averages", type=Path, required=True, help="averages.csv of make_statistics")
+    parser.add_argument("--comparisons", type=Path, required=True, help="comparisons.csv of make_statistics")
     parser.add_argument("--ranks", type=Path, required=True, help="ranks.json of make_statistics")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, [model, variant] each")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
@@ -24,8 +23,8 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
-        averages = pd.read_csv(arguments.averages)
-        drawn = all_figures(frame, arguments.runs, averages, json.loads(arguments.ranks.read_text(encoding="utf-8")))
+        found = Statistics.read(arguments.averages, arguments.comparisons, arguments.ranks)
+        drawn = all_figures(frame, arguments.runs, found)
         for name in arguments.figures or drawn:
             if name not in drawn:
                 raise UserError(f"figure {name!r} is unknown; there are {', '.join(drawn)}")

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from mimii.errors import exit_on_user_error
-from mimii.files import written_whole
 from mimii.results import read_results
 from mimii.statistics import compute_statistics, select_runs
 
@@ -21,8 +20,4 @@ if __name__ == "__main__":
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
         found = compute_statistics(frame, arguments.runs)
-        for table, path in ((found.averages, arguments.averages), (found.comparisons, arguments.comparisons)):
-            with written_whole(path) as temporary:
-                table.to_csv(temporary, index=False, lineterminator="\n")
-        with written_whole(arguments.ranks) as temporary:
-            temporary.write_text(json.dumps(found.ranks, indent=1) + "\n", encoding="utf-8")
+        found.write(arguments.averages, arguments.comparisons, arguments.ranks)

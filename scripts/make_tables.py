@@ -1,23 +1,24 @@
-"""Write the tables of a paper as CSV, Markdown and LaTeX."""
+"""Write the tables of a paper as CSV, Markdown, LaTeX and HTML."""
 
 import argparse
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from mimii.errors import exit_on_user_error
 from mimii.results import read_results
-from mimii.statistics import select_runs
+from mimii.statistics import Statistics, select_runs
 from mimii.tables import make_tables, write_tables
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="results.csv")
     parser.add_argument("--averages", type=Path, required=True, help="averages.csv of make_statistics")
+    parser.add_argument("--comparisons", type=Path, required=True, help="comparisons.csv of make_statistics")
+    parser.add_argument("--ranks", type=Path, required=True, help="ranks.json of make_statistics")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, [model, variant] each")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     arguments = parser.parse_args()
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
-        write_tables(make_tables(frame, pd.read_csv(arguments.averages)), arguments.output)
+        found = Statistics.read(arguments.averages, arguments.comparisons, arguments.ranks)
+        write_tables(make_tables(frame, found), arguments.output)

@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from mimii.files import written_whole
 from mimii.metrics import roc_points
-from mimii.results import METRICS, average, snr_order
-from mimii.statistics import ALL, read_clip_scores
-from mimii.tables import snr_title
+from mimii.results import METRICS, average, snr_order, snr_title
+from mimii.statistics import ALL, Statistics, read_clip_scores
 
 COLUMN, PAGE = 3.5, 7.16  # inches: one column and both of an IEEE page
 
@@ -381,19 +380,17 @@ def critical_difference_diagram(ranks: Mapping[str, Any], *, test: str = "nemeny
     return figure
 
 
-def all_figures(
-    frame: pd.DataFrame, runs_root: str | Path, averages: pd.DataFrame, ranks: Mapping[str, Any]
-) -> dict[str, Callable[[], Figure]]:
+def all_figures(frame: pd.DataFrame, runs_root: str | Path, found: Statistics) -> dict[str, Callable[[], Figure]]:
     """Every figure by the path of its file without an ending, drawn when called."""
     snrs = _snrs(frame)
     models = dict(zip(frame["model"], frame["label"], strict=True))
     return {
         "auc_heatmap": partial(auc_heatmap, frame),
-        **{f"{metric}_over_snr": partial(metric_over_snr, frame, averages, metric) for metric in METRICS},
-        "auc_against_cost": partial(auc_against_cost, frame, averages),
+        **{f"{metric}_over_snr": partial(metric_over_snr, frame, found.averages, metric) for metric in METRICS},
+        "auc_against_cost": partial(auc_against_cost, frame, found.averages),
         "training_curves": partial(training_curves, frame, runs_root),
         **{
-            f"critical_difference/{test}": partial(critical_difference_diagram, ranks["auc"], test=test)
+            f"critical_difference/{test}": partial(critical_difference_diagram, found.ranks["auc"], test=test)
             for test in ("nemenyi", "wilcoxon_holm")
         },
         **{f"roc/{snr}": partial(roc_curves, frame, runs_root, snr) for snr in snrs},

@@ -22,6 +22,8 @@ from mimii.config import (
 from mimii.dataset import open_source
 from mimii.errors import UserError
 from mimii.names import model_names
+from mimii.report import Entry, figure_entries, table_entries
+from mimii.results import snr_order
 from mimii.sections import Section
 from mimii.settings import feature_declarations, model_declaration, parse_slug, resolve, to_json
 
@@ -107,6 +109,24 @@ class Plan:
                 for section in self.sections:
                     yield Run(variant, seed, section)
 
+    @property
+    def compared(self) -> list[list[str]]:
+        """What tables and figures compare: model and variant of every configured model, no study."""
+        return [[variant.model, variant.name] for variant in base_variants(self.config)]
+
+    @cached_property
+    def snrs(self) -> list[str]:
+        """The SNRs of the sections, the easiest first."""
+        return sorted({section.snr for section in self.sections}, key=snr_order)
+
+    def tables(self) -> list[Entry]:
+        """Tables of the results."""
+        return list(table_entries(self.snrs))
+
+    def figures(self) -> list[Entry]:
+        """Figures of the results."""
+        return list(figure_entries([model for model, _ in self.compared], self.snrs))
+
     def variant(self, model: str, name: str) -> Variant:
         """A configured variant, or one that is only named by a typed path. Raises UserError where it cannot be read."""
         if (model, name) not in self._by_name:
@@ -178,6 +198,18 @@ class Plan:
     def metrics_job(self) -> str:
         """Metrics settings and code."""
         return to_json({"metrics": self.config["metrics"], "code": fingerprints.metrics_code()})
+
+    def statistics_job(self) -> str:
+        """What is compared, and the code that compares it."""
+        return to_json({"variants": self.compared, "code": fingerprints.fingerprint("mimii.statistics")})
+
+    def tables_job(self) -> str:
+        """What is compared, and the code that writes the tables."""
+        return to_json({"variants": self.compared, "code": fingerprints.fingerprint("mimii.tables")})
+
+    def figures_job(self) -> str:
+        """What is compared, and the code that draws it."""
+        return to_json({"variants": self.compared, "code": fingerprints.fingerprint("mimii.figures")})
 
     def merge_job(self, *, model: str | None = None, study: str | None = None) -> str:
         """The table of contents of a CSV: variants x seeds x sections, short enough for a command line."""

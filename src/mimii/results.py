@@ -155,6 +155,12 @@ def snr_order(name: str) -> tuple[float, str]:
     return (1 if number[1] else -1) * float(number[2]), name
 
 
+def snr_title(snr: str) -> str:
+    """`min6dB` as a text has it: −6 dB."""
+    order, _ = snr_order(snr)
+    return snr if order == float("inf") else f"{0 - order:g} dB".replace("-", "−")
+
+
 def average(frame: "pd.DataFrame", values: Sequence[str], by: Sequence[str] = ("model", "variant")) -> "pd.DataFrame":
     """Averages of `values` for each `by`, indexed by it: over seeds, then machine IDs, then machine types, then SNRs.
 

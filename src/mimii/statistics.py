@@ -9,6 +9,7 @@ Two questions, two kinds of test:
 """
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from mimii.errors import UserError
+from mimii.files import written_whole
 from mimii.metrics import (
     BLOCK,
     BOOTSTRAP_SEED,
@@ -318,6 +320,23 @@ class Statistics:
     averages: pd.DataFrame
     comparisons: pd.DataFrame
     ranks: dict[str, Any]
+
+    def write(self, averages: Path, comparisons: Path, ranks: Path) -> None:
+        """Two CSVs and a JSON."""
+        for table, path in ((self.averages, averages), (self.comparisons, comparisons)):
+            with written_whole(path) as temporary:
+                table.to_csv(temporary, index=False, lineterminator="\n")
+        with written_whole(ranks) as temporary:
+            temporary.write_text(json.dumps(self.ranks, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, averages: Path, comparisons: Path, ranks: Path) -> "Statistics":
+        """What `write` wrote."""
+        return cls(
+            pd.read_csv(averages, float_precision="round_trip"),
+            pd.read_csv(comparisons, float_precision="round_trip"),
+            json.loads(ranks.read_text(encoding="utf-8")),
+        )
 
 
 def compute_statistics(frame: pd.DataFrame, runs_root: str | Path) -> Statistics:

@@ -1,5 +1,6 @@
-"""Tables of a paper, as CSV, Markdown and LaTeX (booktabs), from results.csv and the statistics made of it."""
+"""Tables of a paper, as CSV, Markdown, LaTeX (booktabs) and HTML, from results.csv and the statistics made of it."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from mimii.files import written_whole
-from mimii.results import METRICS, average, snr_order
-from mimii.statistics import ALL
+from mimii.results import METRICS, average, snr_order, snr_title
+from mimii.statistics import ALL, Statistics
 
 MISSING = "–"
 
@@ -45,25 +46,20 @@ class Table:
     data: pd.DataFrame
 
 
-def snr_title(snr: str) -> str:
-    """`min6dB` as a text has it: −6 dB."""
-    if snr == ALL:
-        return "Overall"
-    order, _ = snr_order(snr)
-    return snr if order == float("inf") else f"{0 - order:g} dB".replace("-", "−")
+def make_tables(frame: pd.DataFrame, found: Statistics) -> list[Table]:
+    """All tables: an overview with costs, each metric per SNR, ranks, differences, machine types at each SNR.
 
-
-def make_tables(frame: pd.DataFrame, averages: pd.DataFrame) -> list[Table]:
-    """All tables: an overview with costs, each metric per SNR, model by machine type at each SNR.
-
-    frame: rows of `statistics.select_runs`. averages: `statistics.average_metrics` of them.
+    frame: rows of `statistics.select_runs`. found: `statistics.compute_statistics` of them.
     """
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
-    how = _how(frame["confidence"].to_numpy(dtype=float)[0])
+    confidence = float(frame["confidence"].to_numpy(dtype=float)[0])
+    how = _how(confidence)
     return [
-        overview(frame, averages, how),
-        *(metric_table(averages, metric, snrs, how) for metric in METRICS),
-        *(machine_type_table(averages, snr, how) for snr in snrs),
+        overview(frame, found.averages, how),
+        *(metric_table(found.averages, metric, snrs, how) for metric in METRICS),
+        rank_table(found.ranks),
+        difference_table(found.averages, found.comparisons, confidence),
+        *(machine_type_table(found.averages, snr, how) for snr in snrs),
     ]
 
 
@@ -96,7 +92,7 @@ def metric_table(averages: pd.DataFrame, metric: str, snrs: Sequence[str], how: 
         rows.append([Cell(label), *(_mean_cell(value, deviation=True) for value in found)])
         data += [{name: value[name] for name in averages.columns if name != "machine_type"} for value in found]
     caption = f"{METRICS[metric]} per SNR: mean ± standard deviation over machines. {how}"
-    header = [Cell("Model"), *(Cell(snr_title(snr)) for snr in [*snrs, ALL])]
+    header = [Cell("Model"), *(Cell(snr_title(snr)) for snr in snrs), Cell("Overall")]
     return Table(metric, caption, header, rows, pd.DataFrame(data).rename(columns={"label": "model"}))
 
 
@@ -116,6 +112,56 @@ def machine_type_table(averages: pd.DataFrame, snr: str, how: str) -> Table:
     caption = f"AUC at {snr_title(snr)} per machine type. {how}"
     header = [Cell("Model"), *(Cell("Mean" if name == ALL else name.capitalize()) for name in machine_types)]
     return Table(f"machine_types_{snr}", caption, header, rows, pd.DataFrame(data))
+
+
+def rank_table(ranks: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Model by average rank over machines in each metric; Friedman's test in the caption."""
+    order = list(ranks["auc"]["average_ranks"])
+    data = pd.DataFrame(
+        [{"model": label, **{metric: ranks[metric]["average_ranks"][label] for metric in METRICS}} for label in order]
+    )
+    rows = [[Cell(row["model"]), *(Cell(f"{row[metric]:.2f}") for metric in METRICS)] for _, row in data.iterrows()]
+    machines, models, alpha = (ranks["auc"][name] for name in ("machines", "models", "alpha"))
+    tests = []
+    for metric, title in METRICS.items():
+        if friedman := ranks[metric]["friedman"]:
+            tests.append(f"{title} {friedman['statistic']:.1f} (p = {friedman['p_value']:.2g})")
+    caption = f"Average rank over {machines} machine(s); 1 is best, and the SNRs of a machine are averaged first. "
+    if tests:
+        caption += f"Friedman's χ² with {models - 1} degrees of freedom: {', '.join(tests)}. "
+    if ranks["auc"]["critical_difference"] is not None:
+        caption += (
+            f"Nemenyi's critical difference at the {100 * alpha:.3g} % level is "
+            f"{ranks['auc']['critical_difference']:.2f}: ranks further apart differ significantly."
+        )
+    return Table("ranks", caption.strip(), [Cell("Model"), *map(Cell, METRICS.values())], rows, data)
+
+
+def difference_table(averages: pd.DataFrame, comparisons: pd.DataFrame, confidence: float) -> Table:
+    """Overall AUC of each model minus that of each other one, paired by clip."""
+    order = _best_first(averages, "auc", ALL)
+    chosen = comparisons[(comparisons["metric"] == "auc") & (comparisons["db_level"] == ALL)]
+    found = {}
+    for _, pair in chosen.iterrows():
+        found[pair["label"], pair["other"]] = pair["difference"], pair["p_holm"]
+        found[pair["other"], pair["label"]] = -pair["difference"], pair["p_holm"]
+    rows = []
+    for number, label in enumerate(order, 1):
+        row = [Cell(f"{label} ({number})")]
+        for other in order:
+            difference, p_value = found.get((label, other), (None, None))
+            if difference is None:
+                row.append(Cell(MISSING))
+            else:
+                row.append(Cell(f"{difference:+.3f}".replace("-", "−"), bold=p_value < 1 - confidence))
+        rows.append(row)
+    caption = (
+        "Overall AUC of the row's model minus that of the column's, paired by clip. "
+        f"Bold: differs at the {100 * (1 - confidence):.3g} % level, with Holm's correction for all pairs. "
+        "Intervals and p-values: differences.csv."
+    )
+    header = [Cell("Model"), *(Cell(f"({number})") for number in range(1, len(order) + 1))]
+    return Table("differences", caption, header, rows, chosen.drop(columns=["metric", "db_level"]))
 
 
 def _lookup(averages: pd.DataFrame) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:
@@ -172,6 +218,8 @@ LATEX = {
     "±": r"$\pm$",
     "−": "$-$",
     "–": "--",
+    "χ": r"$\chi$",
+    "²": "$^2$",
     "[": "{[}",  # at the start of a row, LaTeX would read a length
 }
 
@@ -222,14 +270,64 @@ def as_latex(table: Table) -> str:
     )
 
 
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{name}</title>
+<style>
+body {{ font: 14px/1.4 sans-serif; margin: 1.5em; color: #111; background: #fff; }}
+table {{ border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; }}
+caption {{ text-align: left; max-width: 60em; padding-bottom: 1em; }}
+th, td {{ padding: .25em .8em; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }}
+th:first-child, td:first-child {{ text-align: left; }}
+thead th {{ border-bottom: 1px solid; vertical-align: bottom; }}
+small {{ display: block; color: #555; font-weight: normal; }}
+</style>
+</head>
+<body>
+<table>
+<caption>{caption}</caption>
+<thead>
+{header}
+</thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</body>
+</html>
+"""
+
+
+def as_html(table: Table) -> str:
+    """A page that needs no other file."""
+
+    def row(cells: Sequence[Cell], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{written(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    def written(cell: Cell) -> str:
+        text = html.escape(cell.text)
+        text = f"<strong>{text}</strong>" if cell.bold else text
+        return text + (f"<small>{html.escape(cell.below)}</small>" if cell.below else "")
+
+    return PAGE.format(
+        name=html.escape(table.name),
+        caption=html.escape(table.caption),
+        header=row(table.header, "th"),
+        rows="\n".join(row(cells, "td") for cells in table.rows),
+    )
+
+
 def write_tables(tables: Sequence[Table], folder: str | Path) -> None:
-    """`<name>.csv`, `.md` and `.tex` of every table."""
+    """`<name>.csv`, `.md`, `.tex` and `.html` of every table."""
     for table in tables:
         # Python's digits: a float reads back as itself.
         written = {
             "csv": table.data.to_csv(index=False, lineterminator="\n"),
             "md": as_markdown(table),
             "tex": as_latex(table),
+            "html": as_html(table),
         }
         for ending, text in written.items():
             with written_whole(Path(folder) / f"{table.name}.{ending}") as temporary:

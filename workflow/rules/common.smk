@@ -55,12 +55,25 @@ def runs_place(wildcards, resources):
     return plan.runs_root
 
 
+def tables_place(wildcards, resources):
+    return f"{RESULTS}/tables"
+
+
+def figures_place(wildcards, resources):
+    return f"{RESULTS}/figures"
+
+
 def compute_options(wildcards, resources):
     return f"--device {plan.config['compute']['device']} --threads {THREADS}"
 
 
 def everything_configured(wildcards):
-    return [f"{RESULTS}/results.csv"]
+    wanted = [f"{RESULTS}/results.csv"]
+    if plan.config["report"]["tables"]:
+        wanted += rules.make_tables.output
+    if plan.config["report"]["figures"]:
+        wanted += rules.make_figures.output
+    return wanted
 
 
 def made_up_job(wildcards):
@@ -114,6 +127,44 @@ def model_metrics(wildcards):
 
 def study_metrics(wildcards):
     return metrics_of(study=wildcards.study)
+
+
+def compared_runs(file):
+    return [
+        f"{plan.runs_root}/{run.path}/{file}"
+        for model, _ in plan.compared
+        for run in plan.runs(model=model)
+    ]
+
+
+def compared_scores(wildcards):
+    return compared_runs("scores.parquet")
+
+
+def compared_losses(wildcards):
+    return compared_runs("losses.parquet")
+
+
+def in_report(path, entry):
+    """A file that `snakemake --report` shows, with its caption and the labels to filter by."""
+    return report(
+        path,
+        category=entry.category,
+        caption=f"../report/{entry.caption}.rst",
+        labels=dict(entry.labels),
+    )
+
+
+def statistics_job(wildcards):
+    return plan.statistics_job()
+
+
+def tables_job(wildcards):
+    return plan.tables_job()
+
+
+def figures_job(wildcards):
+    return plan.figures_job()
 
 
 def all_merged(wildcards):

@@ -1,0 +1,86 @@
+# From results.csv to a paper. Tables and figures compare the configured models; studies have their own CSVs.
+
+TABLES = f"{RESULTS}/tables"
+FIGURES = f"{RESULTS}/figures"
+STATISTICS = f"{RESULTS}/statistics"
+
+
+rule make_statistics:
+    input:
+        results=f"{RESULTS}/results.csv",
+        scores=compared_scores,
+    output:
+        averages=f"{STATISTICS}/averages.csv",
+        comparisons=f"{STATISTICS}/comparisons.csv",
+        ranks=f"{STATISTICS}/ranks.json",
+    log:
+        f"{RESULTS}/logs/make_statistics.log",
+    benchmark:
+        f"{RESULTS}/logs/make_statistics.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=statistics_job,
+        runs=runs_place,
+    shell:
+        "python scripts/make_statistics.py --results {input.results:q} --runs {params.runs:q} --job {params.job:q}"
+        " --averages {output.averages:q} --comparisons {output.comparisons:q} --ranks {output.ranks:q} 2> {log:q}"
+
+
+rule make_tables:
+    input:
+        results=f"{RESULTS}/results.csv",
+        averages=f"{STATISTICS}/averages.csv",
+        comparisons=f"{STATISTICS}/comparisons.csv",
+        ranks=f"{STATISTICS}/ranks.json",
+    output:
+        [in_report(f"{TABLES}/{table.name}.html", table) for table in plan.tables()],
+        expand(
+            f"{TABLES}/{{table}}.{{ending}}",
+            table=[table.name for table in plan.tables()],
+            ending=["csv", "md", "tex"],
+        ),
+    log:
+        f"{RESULTS}/logs/make_tables.log",
+    benchmark:
+        f"{RESULTS}/logs/make_tables.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=tables_job,
+        folder=tables_place,
+    shell:
+        "python scripts/make_tables.py --results {input.results:q} --averages {input.averages:q}"
+        " --comparisons {input.comparisons:q} --ranks {input.ranks:q} --job {params.job:q}"
+        " --output {params.folder:q} 2> {log:q}"
+
+
+rule make_figures:
+    input:
+        results=f"{RESULTS}/results.csv",
+        averages=f"{STATISTICS}/averages.csv",
+        comparisons=f"{STATISTICS}/comparisons.csv",
+        ranks=f"{STATISTICS}/ranks.json",
+        scores=compared_scores,
+        losses=compared_losses,
+    output:
+        [in_report(f"{FIGURES}/{figure.name}.png", figure) for figure in plan.figures()],
+        expand(
+            f"{FIGURES}/{{figure}}.{{ending}}",
+            figure=[figure.name for figure in plan.figures()],
+            ending=["svg", "pdf"],
+        ),
+    log:
+        f"{RESULTS}/logs/make_figures.log",
+    benchmark:
+        f"{RESULTS}/logs/make_figures.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=figures_job,
+        folder=figures_place,
+        runs=runs_place,
+    shell:
+        "python scripts/make_figures.py --results {input.results:q} --runs {params.runs:q}"
+        " --averages {input.averages:q} --comparisons {input.comparisons:q} --ranks {input.ranks:q}"
+        " --job {params.job:q} --output {params.folder:q} 2> {log:q}"
