@@ -1,6 +1,7 @@
 """Commands around the workflow: `python -m mimii run`, `summary` and `score`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -29,19 +30,23 @@ def main() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from mimii.launch import Request, launch
+    from mimii.launch import Request, launch, read_yaml
+    from mimii.plan import Plan
+    from mimii.provenance import REPOSITORY
 
     configfile = arguments.configfile and arguments.configfile.absolute()
-    outcome = launch(Request(configfile, cores=arguments.cores, profile=arguments.profile, dry_run=arguments.dry_run))
-    if outcome.code == 0 and not arguments.dry_run:
-        _summary(Path(outcome.plan.results_root, "results.csv"))
-    return outcome.code
+    plan = Plan(read_yaml(configfile or REPOSITORY / "config" / "config.yaml"))
+    request = Request(configfile, cores=arguments.cores, profile=arguments.profile, dry_run=arguments.dry_run)
+    code = launch(request, plan)
+    if code == 0 and not arguments.dry_run:
+        _summary(REPOSITORY / plan.results_root / "results.csv")
+    return code
 
 
 def _summary(csv: Path) -> int:
     from mimii.results import read_results, summary
 
-    print(f"\n{summary(read_results(csv))}\n\nAll results: {csv}")
+    print(f"\n{summary(read_results(csv))}\n\nAll results: {os.path.relpath(csv)}")
     return 0
 
 

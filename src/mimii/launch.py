@@ -65,14 +65,6 @@ class Request:
         return found
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How it ended. code: exit code, 128 + signal where one stopped it. plan: what was asked for."""
-
-    code: int
-    plan: Plan
-
-
 class StoppedError(Exception):
     """A signal has ended the work."""
 
@@ -90,30 +82,37 @@ def profile_folder(name: str) -> Path:
     raise UserError(f"--profile: there is no profile {name!r} in profiles/ (there: {known}), nor a folder of that name")
 
 
-def launch(request: Request) -> Outcome:
-    """Run the workflow. Raises UserError where it cannot start; what fails later is printed and in the outcome."""
-    plan = Plan(read_yaml(request.configfile or REPOSITORY / "config" / "config.yaml"))
-    if request.dry_run:
-        describe(request, plan, planned_jobs(request), Durations(REPOSITORY), list_jobs=True)
-        return Outcome(0, plan)
-    with stop_signals() as stop, folder_held(request):
+def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lambda: None) -> int:
+    """Run the workflow, and return the exit code: 128 + signal where one stopped it.
+
+    plan: of the configuration that is run. prepare: what has to be done before, once nobody else runs.
+    Raises UserError where it cannot start; what fails later is printed.
+    """
+    with stop_signals() as stop:
         try:
-            planned = planned_jobs(request, stop)
-            durations = Durations(REPOSITORY)
-            describe(request, plan, planned, durations)
-            if not planned:
-                return Outcome(0, plan)
-            workers = None if request.profile else worker_count(request.cores)
-            progress = progress_for_output(planned, durations, runs=run_count(plan), workers=workers)
-            try:
-                code = execute(request, progress, stop)
-            finally:
-                progress.close()
+            if request.dry_run:
+                prepare()
+                describe(request, plan, planned_jobs(request, stop), Durations(REPOSITORY), list_jobs=True)
+                return 0
+            with folder_held():
+                prepare()
+                take_stale_lock_away(request)
+                planned = planned_jobs(request, stop)
+                durations = Durations(REPOSITORY)
+                describe(request, plan, planned, durations)
+                if not planned:
+                    return 0
+                workers = None if request.profile else worker_count(request.cores)
+                progress = progress_for_output(planned, durations, runs=run_count(plan), workers=workers)
+                try:
+                    code = execute(request, progress, stop)
+                finally:
+                    progress.close()
         except StoppedError as stopped:
             print(f"\nStopped. {again(request)}", flush=True)
-            return Outcome(128 + stopped.number, plan)
+            return 128 + stopped.number
     report(request, progress, code)
-    return Outcome(code, plan)
+    return code
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -202,7 +201,7 @@ def report(request: Request, progress: Progress, code: int) -> None:
 
 
 @contextmanager
-def folder_held(request: Request) -> Iterator[None]:
+def folder_held() -> Iterator[None]:
     """Be the only one who runs the workflow in its folder; while that is so, a lock of Snakemake's is a dead one's.
 
     The lock is the operating system's (flock), so it ends with the processes that hold it: this one, and the Snakemake
@@ -226,18 +225,22 @@ def folder_held(request: Request) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         os.set_inheritable(file.fileno(), True)
-        if any((REPOSITORY / ".snakemake" / "locks").glob("*")):
-            print("An earlier run was killed: taking its lock away.", flush=True)
-            unlocked = subprocess.run(
-                [*snakemake(), "--unlock", *request.arguments()],
-                cwd=REPOSITORY,
-                env={**os.environ, HELD: "1"},
-                capture_output=True,
-                text=True,
-            )
-            if unlocked.returncode:
-                raise UserError(f"snakemake --unlock failed: {unlocked.stderr.strip()}")
         yield
+
+
+def take_stale_lock_away(request: Request) -> None:
+    """Remove what a killed Snakemake left, while the folder is held. Raises UserError where that fails."""
+    if any((REPOSITORY / ".snakemake" / "locks").glob("*")):
+        print("An earlier run was killed: taking its lock away.", flush=True)
+        unlocked = subprocess.run(
+            [*snakemake(), "--unlock", *request.arguments()],
+            cwd=REPOSITORY,
+            env={**os.environ, HELD: "1"},
+            capture_output=True,
+            text=True,
+        )
+        if unlocked.returncode:
+            raise UserError(f"snakemake --unlock failed: {unlocked.stderr.strip()}")
 
 
 def owner(written: str) -> str:
@@ -254,7 +257,7 @@ def snakemake() -> list[str]:
     return [sys.executable, "-m", "snakemake"]
 
 
-def planned_jobs(request: Request, stop: "StopRequest | None" = None) -> list[Job]:
+def planned_jobs(request: Request, stop: "StopRequest") -> list[Job]:
     """The jobs that a start would run now. Raises UserError with Snakemake's message where it cannot plan."""
     found: list[Job] = []
 
@@ -304,7 +307,7 @@ def job_of(line: dict[str, Any]) -> Job:
 
 
 def run_snakemake(
-    arguments: Sequence[str], read: Callable[[dict[str, Any]], None], stop: "StopRequest | None" = None
+    arguments: Sequence[str], read: Callable[[dict[str, Any]], None], stop: "StopRequest"
 ) -> tuple[int, list[str]]:
     """Run Snakemake; `read` gets each line of its log (see snakemake_logger_plugin_mimii).
 
@@ -327,7 +330,7 @@ def run_snakemake(
     errors: list[str] = []
     open_streams = 2
     while open_streams:
-        if stop and stop.number is not None:
+        if stop.number is not None:
             _stop_all(process)
             raise StoppedError(stop.number)
         try:
