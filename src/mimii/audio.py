@@ -8,17 +8,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from mimii.errors import UserError
+from mimii.errors import BadClipError
 
 FORMATS = ("WAV", "WAVEX", "RF64")
 # A clip is held in memory as a whole; 17 minutes at 16 kHz.
 LONGEST_SAMPLES = 1 << 24
 BLOCK_FRAMES = 1 << 18
 INT16_SCALE = np.float32(1 / 32768)  # as soundfile and librosa scale PCM 16
-
-
-class BadClipError(UserError):
-    """A recording that cannot be used; others of its section may be."""
 
 
 def read_clip(source: str | BinaryIO, channel: int | str, *, name: str) -> tuple[NDArray[np.float32], int]:
@@ -121,7 +117,7 @@ def _check_whole(source: str | BinaryIO, name: str) -> None:
 
 def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
     """Band-limited resampling (soxr, high quality: librosa's default)."""
-    import soxr  # type: ignore[import-untyped]
+    import soxr
 
     resampled: Any = soxr.resample(samples, rate, wanted, quality="HQ")
     return np.ascontiguousarray(resampled, dtype=np.float32)

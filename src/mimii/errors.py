@@ -9,6 +9,10 @@ class UserError(Exception):
     """Something that the user can put right: says what is wrong, in which file or key, and what to do."""
 
 
+class BadClipError(UserError):
+    """A recording that cannot be used; others of its section may be."""
+
+
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
     """End the program with `error: ...` and exit code 1, without a traceback, where the user can put it right."""

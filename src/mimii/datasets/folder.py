@@ -1,6 +1,10 @@
-"""Recordings in folders: `<root>/<SNR>/<machine type>/<machine ID>/{normal,abnormal}/*.wav`."""
+"""Recordings that are there already, in any of the layouts in which MIMII is found.
 
-import os
+`<root>/6dB/fan/id_00/{normal,abnormal}/*.wav`, or the official archives side by side, unpacked under their own names
+(`<root>/6_dB_fan/fan/id_00/...`) or not (`<root>/6_dB_fan.zip`). A clip has the same path in all of them:
+`6dB/fan/id_00/normal/00000000.wav`.
+"""
+
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,159 +12,118 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mimii.dataset import FILTERS, Clip, DatasetSource, digest, ordered_clips, passes, select_sections
+from mimii import official
+from mimii.archive import list_archive
+from mimii.dataset import FILTERS, LABELS, RecordedSource, Recording, passes, select_sections
 from mimii.errors import UserError
+from mimii.recordings import entries, labelled_folders, refuse_alike, status_of, subfolders
 from mimii.sections import NAME, Section
-from mimii.split import check_counts
 
-LABELS = ("normal", "abnormal")
-LAYOUT = "<SNR>/<machine type>/<machine ID>/{normal,abnormal}/*.wav"
+LAYOUT = "<SNR>/<machine type>/<machine ID>/{normal,abnormal}/*.wav, or archives such as 6_dB_fan.zip"
 
 
-@dataclass(frozen=True, order=True)
-class Recording:
-    """A clip as the folder lists it. path: relative to the root."""
+@dataclass(frozen=True)
+class Place:
+    """Where a section lies. path: its folder, or the archive that holds it."""
 
+    names: tuple[str, str, str]
     path: str
-    size: int
-    mtime_ns: int
+    archived: bool
 
 
-class Source(DatasetSource):
+class Source(RecordedSource):
     """Reads the names under the root; nothing has to be made first."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.root = str(config["root"])
-        self._listed: dict[Section, dict[str, list[Recording]]] = {}
+        self._archives: dict[str, dict[str, list[Recording]]] = {}
 
     def sections(self) -> list[Section]:
-        """Folders of the layout that pass the filters. Raises UserError where there are none, or names are unusable."""
+        """Sections that pass the filters. Raises UserError where there are none, or one is there twice."""
         if not Path(self.root).is_dir():
             raise UserError(f"dataset.root: there is no folder {self.root!r}; set it to the folder that holds {LAYOUT}")
-        found: list[Section] = []
-        for names in section_folders(self.root):
-            if all(passes(self.config, key, name) for key, name in zip(FILTERS, names, strict=True)) or all(
-                re.fullmatch(NAME, name) for name in names
-            ):
-                found.append(Section(*names))
+        found: dict[Section, Place] = {}
+        for place in self._places():
+            wanted = all(passes(self.config, key, name) for key, name in zip(FILTERS, place.names, strict=True))
+            if not wanted and not all(re.fullmatch(NAME, name) for name in place.names):
+                continue
+            section = Section(*place.names)
+            if section in found and wanted:
+                raise twice(section, [found[section], place])
+            found[section] = place
         if not found:
             raise UserError(f"dataset.root: no recordings in {self.root!r}; expected {LAYOUT} in it")
         selected = select_sections(found, self.config, repr(self.root))
         refuse_alike(section.path for section in selected)
         return selected
 
-    def inputs(self, section: Section) -> list[str]:
-        """None: the recordings are there already."""
-        return []
+    def list_section(self, section: Section) -> list[Recording]:
+        places = [place for place in self._places(section) if place.names == (section.snr, section.machine, section.id)]
+        if len(places) > 1:
+            raise twice(section, places)
+        if not places:
+            raise UserError(f"section {section}: nothing of it is in {self.root!r}; expected {LAYOUT}")
+        if places[0].archived:
+            return self._in_archive(places[0].path, section.snr, section.machine)[section.id]
+        return labelled_folders(Path(places[0].path), section.path)
 
-    def fingerprint(self, section: Section) -> str:
-        """Hash over relative name, size and modification time of the section's clips."""
-        return digest((r.path, r.size, r.mtime_ns) for label in LABELS for r in self._recordings(section)[label])
+    def expected(self, section: Section) -> dict[str, int] | None:
+        return official.clip_counts(section)
 
-    def check(self, section: Section) -> None:
-        """Raise UserError where the section has too few clips."""
-        normal, abnormal = (len(self._recordings(section)[label]) for label in LABELS)
-        check_counts(
-            f"{section} (in {self.root!r})",
-            max(normal - abnormal, 0),
-            min(normal, abnormal),
-            abnormal,
-            "Add recordings (*.wav), or leave the section out by dataset.snrs, dataset.machines or dataset.ids",
-        )
+    def _places(self, section: Section | None = None) -> Iterator[Place]:
+        """Places of all sections; with `section`, only where that one may be, so that no other archive is opened."""
+        for entry in sorted(entries(Path(self.root)), key=lambda entry: entry.name):
+            is_folder = stat.S_ISDIR(status_of(entry).st_mode)
+            published = official.snr_and_machine(entry.name)
+            if published is None:
+                if is_folder and (section is None or section.snr == entry.name):
+                    yield from self._plain(entry.name)
+                continue
+            if section is not None and published != (section.snr, section.machine):
+                continue
+            if entry.name.endswith(".zip") and not is_folder:
+                # What the filters leave out is not opened; it is named in messages as if it held what was published.
+                opened = passes(self.config, "snrs", published[0]) and passes(self.config, "machines", published[1])
+                for id in self._in_archive(entry.path, *published) if opened else official.ids(published[1]):
+                    yield Place((*published, id), entry.path, True)
+            elif is_folder:
+                yield from unpacked(Path(entry.path), *published)
 
-    def clips(self, section: Section) -> list[Clip]:
-        """The section's clips, from names alone."""
-        normal, abnormal = ([r.path for r in self._recordings(section)[label]] for label in LABELS)
-        return ordered_clips(normal, abnormal)
+    def _plain(self, snr: str) -> Iterator[Place]:
+        for machine in subfolders(Path(self.root, snr)):
+            yield from id_folders(Path(self.root, snr, machine), snr, machine)
 
-    def open(self, clip: Clip) -> str:
-        """The clip's path."""
-        return str(Path(self.root, clip.path))
-
-    def _recordings(self, section: Section) -> dict[str, list[Recording]]:
-        """The section's recordings by label, listed once."""
-        if section not in self._listed:
-            self._listed[section] = list_section(self.root, section.path)
-        return self._listed[section]
+    def _in_archive(self, path: str, snr: str, machine: str) -> dict[str, list[Recording]]:
+        if path not in self._archives:
+            self._archives[path] = list_archive(path, snr, machine)
+        return self._archives[path]
 
 
-def section_folders(root: str) -> Iterator[tuple[str, str, str]]:
-    """Names of SNR, machine type and ID of every section folder under `root`.
+def id_folders(folder: Path, snr: str, machine: str) -> Iterator[Place]:
+    """Every section of a machine type's folder.
 
-    Where one folder of a machine type holds `normal` or `abnormal`, all of its folders are sections, so that an empty
-    one is reported and not overlooked; other folders, such as documentation, are passed over.
+    Where one of its folders holds `normal` or `abnormal`, all of them are sections, so that an empty one is reported
+    and not overlooked; other folders, such as documentation, are passed over.
     """
-    for snr in subfolders(Path(root)):
-        for machine in subfolders(Path(root, snr)):
-            folder = Path(root, snr, machine)
-            ids = subfolders(folder)
-            if any(name.casefold() in LABELS for id in ids for name in subfolders(folder / id)):
-                for id in ids:
-                    yield snr, machine, id
+    ids = subfolders(folder)
+    if any(name.casefold() in LABELS for id in ids for name in subfolders(folder / id)):
+        for id in ids:
+            yield Place((snr, machine, id), str(folder / id), False)
 
 
-def list_section(root: str, path: str) -> dict[str, list[Recording]]:
-    """The recordings of one section by label, sorted by name; a label without a folder has none."""
-    names = subfolders(Path(root, path))
-    for name in names:
-        if name.casefold() in LABELS and name not in LABELS:
-            raise UserError(f"folder {str(Path(root, path, name))!r}: rename it to {name.casefold()!r}")
-    return {label: sorted(recordings(root, f"{path}/{label}")) if label in names else [] for label in LABELS}
+def unpacked(folder: Path, snr: str, machine: str) -> Iterator[Place]:
+    """Sections of an archive that was unpacked under its own name: `6_dB_fan/fan/id_00`."""
+    for name in subfolders(folder):
+        for place in id_folders(folder / name, snr, name):
+            if name != machine:
+                raise UserError(
+                    f"folder {str(folder / name)!r}: a folder {folder.name!r} holds {machine!r} alone: move it"
+                )
+            yield place
 
 
-def recordings(root: str, folder: str) -> Iterator[Recording]:
-    """The wav files directly in `folder`; hidden files and files of other types are passed over."""
-    for entry in entries(Path(root, folder)):
-        if not entry.name.lower().endswith(".wav"):
-            continue
-        status = status_of(entry)
-        if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{entry.path!r} is not a file: remove it, or rename it so that it does not end in .wav")
-        try:
-            entry.name.encode()
-        except UnicodeEncodeError:
-            raise UserError(f"{entry.path!r}: the name is not valid UTF-8; rename the file") from None
-        yield Recording(f"{folder}/{entry.name}", status.st_size, status.st_mtime_ns)
-
-
-def subfolders(folder: Path) -> list[str]:
-    """Names of the folders in `folder`, sorted, hidden ones left out; symbolic links are followed, loops refused."""
-    names = []
-    for entry in entries(folder):
-        if stat.S_ISDIR(status_of(entry).st_mode):
-            if entry.is_symlink() and folder.resolve().is_relative_to(Path(entry.path).resolve()):
-                raise UserError(f"symbolic link {entry.path!r} leads back to a folder that it lies in: remove it")
-            names.append(entry.name)
-    return sorted(names)
-
-
-def entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in `folder`, hidden names left out."""
-    try:
-        with os.scandir(folder) as listing:
-            return [entry for entry in listing if not entry.name.startswith(".")]
-    except OSError as error:
-        raise UserError(
-            f"folder {str(folder)!r} cannot be read ({error.strerror}): check that it is there and readable"
-        ) from None
-
-
-def status_of(entry: os.DirEntry[str]) -> os.stat_result:
-    """Size, time and type of a folder's entry, links followed."""
-    try:
-        return entry.stat()
-    except OSError as error:
-        kind = "symbolic link" if entry.is_symlink() else "file"
-        raise UserError(
-            f"{kind} {entry.path!r} leads nowhere or cannot be read ({error.strerror}): repair or remove it"
-        ) from None
-
-
-def refuse_alike(paths: Iterable[str]) -> None:
-    """Raise UserError where two names differ in upper and lower case alone: some file systems keep only one."""
-    seen: dict[str, str] = {}
-    for path in paths:
-        other = seen.setdefault(path.casefold(), path)
-        if other != path:
-            raise UserError(f"sections {other} and {path} differ in upper and lower case alone: rename one folder")
+def twice(section: Section, places: Iterable[Place]) -> UserError:
+    where = " and in ".join(repr(place.path) for place in places)
+    return UserError(
+        f"section {section} is there twice, in {where}: remove one of them, or move it out of dataset.root"
+    )

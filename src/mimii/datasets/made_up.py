@@ -4,13 +4,13 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from mimii.dataset import Clip, DatasetSource, digest, ordered_clips, select_sections
-from mimii.datasets.folder import LABELS, list_section
+from mimii.dataset import RecordedSource, Recording, digest, select_sections
+from mimii.recordings import labelled_folders
 from mimii.sections import Section
 from mimii.split import check_counts
 
 
-class Source(DatasetSource):
+class Source(RecordedSource):
     """Everything that planning asks is answered from the configuration: the folders need not exist yet."""
 
     @property
@@ -26,7 +26,7 @@ class Source(DatasetSource):
 
     def inputs(self, section: Section) -> list[str]:
         """The section's folder."""
-        return [str(Path(self.config["root"], section.path))]
+        return [str(Path(self.root, section.path))]
 
     def fingerprint(self, section: Section) -> str:
         """Hash of what the section's recordings are made from; other sections do not enter."""
@@ -44,11 +44,9 @@ class Source(DatasetSource):
             "Change dataset.made_up.normal_clips or dataset.made_up.abnormal_clips",
         )
 
-    def clips(self, section: Section) -> list[Clip]:
-        """The clips that were made. Raises UserError where the folder is missing."""
-        made = list_section(self.config["root"], section.path)
-        return ordered_clips(*([recording.path for recording in made[label]] for label in LABELS))
+    def list_section(self, section: Section) -> list[Recording]:
+        """The recordings that were made. Raises UserError where the folder is missing."""
+        return labelled_folders(Path(self.root, section.path), section.path)
 
-    def open(self, clip: Clip) -> str:
-        """The clip's path."""
-        return str(Path(self.config["root"], clip.path))
+    def expected(self, section: Section) -> dict[str, int]:
+        return {label: self.settings[f"{label}_clips"] for label in ("normal", "abnormal")}
