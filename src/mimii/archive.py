@@ -3,13 +3,14 @@
 import hashlib
 import io
 import json
+import logging
 import lzma
 import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -36,7 +37,8 @@ DAMAGE = (
     ValueError,
     OverflowError,
 )
-CHUNK = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 class Archive:
@@ -143,16 +145,10 @@ def list_archive(path: str, snr: str, machine: str) -> dict[str, list[Recording]
     return found
 
 
-def md5_of(path: Path, progress: Callable[[int], None] = lambda done: None) -> str:
-    """MD5 of a file, read once. progress: called with the number of bytes read so far."""
-    digest = hashlib.md5(usedforsecurity=False)
-    done = 0
+def md5_of(path: Path) -> str:
+    """MD5 of a file."""
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            progress(done)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def record_file(archive: Path) -> Path:
@@ -160,33 +156,42 @@ def record_file(archive: Path) -> Path:
     return archive.with_name(f".{archive.name}.verified")
 
 
-def verify(archive: Path, md5: str, progress: Callable[[int], None] = lambda done: None) -> None:
+def state_of(archive: Path, md5: str) -> dict[str, object]:
+    """By what it is told whether a file is still the one that was verified."""
+    status = archive.stat()
+    return {"md5": md5, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "inode": status.st_ino}
+
+
+def verify(archive: Path, md5: str) -> None:
     """Raise UserError where an archive is not the published one.
 
     Reading 10 GB takes half a minute, so size, time and inode of a verified archive are noted beside it, and it is
     read again only where they differ.
     """
     try:
-        status = archive.stat()
+        state = state_of(archive, md5)
+        record = read_record(archive) or {}
+        if state.items() <= record.items():
+            return
+        found = md5_of(archive)
     except OSError as error:
         raise UserError(f"archive {str(archive)!r} cannot be read ({error.strerror}); start again") from None
-    state = {"md5": md5, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "inode": status.st_ino}
-    if read_record(archive) == state:
-        return
-    found = md5_of(archive, progress)
     if found != md5:
         raise UserError(
-            f"archive {str(archive)!r} is corrupted or not the published one (its MD5 is {found}, expected {md5}): "
+            f"archive {str(archive)!r} is corrupted or was replaced (its MD5 is {found}, the published one {md5}): "
             "remove it, so that it is downloaded again"
         )
-    with written_whole(record_file(archive)) as temporary:
-        temporary.write_text(json.dumps(state))
+    try:
+        with written_whole(record_file(archive)) as temporary:
+            temporary.write_text(json.dumps({**record, **state}))
+    except OSError:
+        log.warning("%s: cannot be noted as verified, so it is read again for each section", archive)
 
 
 def read_record(archive: Path) -> dict[str, object] | None:
     """The noted state of an archive; None where there is none, or an unreadable one."""
     try:
-        record: dict[str, object] = json.loads(record_file(archive).read_text())
+        record = json.loads(record_file(archive).read_text())
     except (OSError, ValueError):
         return None
-    return record
+    return record if isinstance(record, dict) else None

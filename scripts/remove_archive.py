@@ -1,0 +1,20 @@
+"""Remove a downloaded archive; one that was put there by hand stays."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mimii.dataset import open_source
+from mimii.download import remove_archive
+from mimii.errors import exit_on_user_error
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=json.loads, required=True, help="JSON: the configuration's dataset part")
+    parser.add_argument("--archive", required=True, help="such as 6_dB_fan.zip")
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        source = open_source(arguments.dataset)
+        for archive in source.archives():
+            if archive.name == arguments.archive:
+                remove_archive(archive, Path(source.root))
