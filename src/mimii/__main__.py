@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
     request = Request(configfile, cores=arguments.cores, profile=arguments.profile, dry_run=arguments.dry_run)
     code = launch(request, plan)
     if code == 0 and not arguments.dry_run:
-        _summary(REPOSITORY / plan.results_root / "results.csv")
+        _summary(REPOSITORY / plan.results_csv)
     return code
 
 

@@ -171,7 +171,7 @@ def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
     filters = {key: getattr(options, key) for key in ("snrs", "machines", "ids") if getattr(options, key)}
     given = {key: getattr(options, key) for key in (*FEATURE_OPTIONS, "frames", *TRAINING_OPTIONS)}
     results = Path(options.result_dir, Path(name).stem)
-    paths = {"results": from_repository(results)}
+    paths = {"results": from_repository(results), "csv": from_repository(Path(options.result_dir, name))}
     if options.pickle_dir:
         paths["features"] = from_repository(options.pickle_dir)
     return {
@@ -181,6 +181,7 @@ def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
         "models": {model: {} for model in models},
         "seeds": list(dict.fromkeys(options.seeds or [options.seed])),
         "compute": {"device": options.device},
+        "report": {"tables": True, "figures": False},
         "paths": paths,
     }
 
@@ -220,9 +221,10 @@ def run(options: argparse.Namespace, configuration: Mapping[str, Any]) -> int:
         return code
     link_models(plan, Path(options.model_dir))
     if code == 0:
-        csv = results / "results.csv"
+        csv = REPOSITORY / plan.results_csv
         print(f"\n{summary(read_results(csv))}\n")
-        print(f"All results: {os.path.relpath(csv)}\nModels:      {options.model_dir}")
+        print(f"All results: {os.path.relpath(csv)}\nTables:      {os.path.relpath(results / 'tables')}")
+        print(f"Models:      {options.model_dir}")
     return code
 
 

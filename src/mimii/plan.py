@@ -76,6 +76,7 @@ class Plan:
         self.features_root: str = self.config["paths"]["features"].rstrip("/")
         self.runs_root: str = self.config["paths"]["runs"].rstrip("/")
         self.results_root: str = self.config["paths"]["results"].rstrip("/")
+        self.results_csv: str = self.config["paths"]["csv"] or f"{self.results_root}/results.csv"
         self.seeds: list[int] = self.config["seeds"]
         self.variants = all_variants(self.config)
         self._by_name = {(variant.model, variant.name): variant for variant in self.variants}

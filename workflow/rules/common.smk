@@ -30,6 +30,7 @@ DATASET = plan.config["dataset"]["root"].rstrip("/")
 FEATURES = f"{plan.features_root}/{{features}}/{{section}}"
 RUN = f"{plan.runs_root}/{{model}}/{{variant}}/seed={{seed}}/{{section}}"
 RESULTS = plan.results_root
+RESULTS_CSV = plan.results_csv
 THREADS = plan.config["compute"]["threads"]
 NETWORKS, ESTIMATORS = plan.models_by_file()
 
@@ -68,7 +69,7 @@ def compute_options(wildcards, resources):
 
 
 def everything_configured(wildcards):
-    wanted = [f"{RESULTS}/results.csv"]
+    wanted = [RESULTS_CSV]
     if plan.config["report"]["tables"]:
         wanted += rules.make_tables.output
     if plan.config["report"]["figures"]:

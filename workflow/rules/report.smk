@@ -7,7 +7,7 @@ STATISTICS = f"{RESULTS}/statistics"
 
 rule make_statistics:
     input:
-        results=f"{RESULTS}/results.csv",
+        results=RESULTS_CSV,
         scores=compared_scores,
     output:
         averages=f"{STATISTICS}/averages.csv",
@@ -29,7 +29,7 @@ rule make_statistics:
 
 rule make_tables:
     input:
-        results=f"{RESULTS}/results.csv",
+        results=RESULTS_CSV,
         averages=f"{STATISTICS}/averages.csv",
         comparisons=f"{STATISTICS}/comparisons.csv",
         ranks=f"{STATISTICS}/ranks.json",
@@ -57,7 +57,7 @@ rule make_tables:
 
 rule make_figures:
     input:
-        results=f"{RESULTS}/results.csv",
+        results=RESULTS_CSV,
         averages=f"{STATISTICS}/averages.csv",
         comparisons=f"{STATISTICS}/comparisons.csv",
         ranks=f"{STATISTICS}/ranks.json",

@@ -5,7 +5,7 @@ rule merge_results:
     input:
         all_metrics,
     output:
-        f"{RESULTS}/results.csv",
+        RESULTS_CSV,
     log:
         f"{RESULTS}/logs/merge_results.log",
     benchmark:
