@@ -24,3 +24,4 @@ rule all:
     default_target: True
     input:
         everything_configured,
+        archives_removed,

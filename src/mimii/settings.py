@@ -72,6 +72,8 @@ def canonical(value: Any, schema: Mapping[str, Any]) -> Any:
             value = float(value)
         except ValueError:
             return value
+    if types == ["boolean"] and value in ("true", "false"):
+        return value == "true"  # Snakemake's --config leaves nested values as text
     if isinstance(value, int | float) and not isinstance(value, bool):
         if "number" in types:
             return float(value)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mimii.errors import exit_on_user_error
 from mimii.plan import Plan
+from mimii.sections import Section
 from mimii.settings import to_json
 
 # Jobs run with the Python that runs Snakemake, activated or not.
@@ -82,7 +83,39 @@ def made_up_job(wildcards):
 
 
 def section_inputs(wildcards):
+    if plan.config["dataset"]["source"] == "zenodo":
+        return f"{FEATURES}.archive"
     return told(plan.section_inputs)(wildcards.section)
+
+
+def archives_removed(wildcards):
+    dataset = plan.config["dataset"]
+    if dataset["source"] != "zenodo" or dataset["zenodo"]["keep_archives"]:
+        return []
+    return [
+        f"{plan.features_root}/{archive.name}.removed"
+        for archive in plan.source.archives()
+    ]
+
+
+def archive_position(wildcards):
+    """Archives come one after the other: the first has the highest priority, each below that of using them."""
+    section = Section.parse(wildcards.section)
+    names = [archive.name for archive in plan.source.archives()]
+    name = told(plan.source.archive)(section).name
+    return 1 + len(names) - names.index(name) if name in names else 1
+
+
+def archive_features(wildcards):
+    """The configured features that are made from an archive."""
+    return sorted(
+        {
+            plan.features_file(variant, section.path)
+            for variant in plan.variants
+            for section in plan.sections
+            if plan.source.archive(section).name == wildcards.archive
+        }
+    )
 
 
 def features_job(wildcards):

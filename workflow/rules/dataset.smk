@@ -1,7 +1,6 @@
-# Recordings that the workflow makes itself, where the configuration asks for them.
+# Recordings that the workflow makes or fetches itself, where the configuration asks for them; and checking any dataset.
 
 if plan.config["dataset"]["source"] == "made_up":
-    MADE_UP = plan.config["dataset"]["made_up"]
 
     rule make_demo_dataset:
         output:
@@ -17,3 +16,48 @@ if plan.config["dataset"]["source"] == "made_up":
         shell:
             "python scripts/make_demo_dataset.py --folder {output:q} --section {wildcards.section:q}"
             " --job {params.job:q} 2> {log:q}"
+
+
+if plan.config["dataset"]["source"] == "zenodo":
+
+    # An archive is no input of its own: one that is missing, and needed for the features of one section, would have
+    # Snakemake make the features of its other sections again, and train on them. So each features file has its own
+    # mark that the archive is there, made just before and removed just after.
+    rule download_archive:
+        output:
+            temp(f"{FEATURES}.archive"),
+        log:
+            f"{FEATURES}.download_archive.log",
+        benchmark:
+            f"{FEATURES}.download_archive.benchmark.tsv"
+        priority: archive_position
+        localrule: True
+        conda:
+            "../../environment.yml"
+        resources:
+            downloads=1,
+        params:
+            dataset=dataset_place,
+        shell:
+            "python scripts/download_archive.py --dataset {params.dataset:q} --section {wildcards.section:q}"
+            " --output {output:q} 2> {log:q}"
+
+    rule remove_archive:
+        input:
+            archive_features,
+        output:
+            touch(f"{plan.features_root}/{{archive}}.removed"),
+        log:
+            f"{plan.features_root}/{{archive}}.remove_archive.log",
+        benchmark:
+            f"{plan.features_root}/{{archive}}.remove_archive.benchmark.tsv"
+        wildcard_constraints:
+            archive="[^/]+\\.zip",
+        priority: 1000
+        localrule: True
+        conda:
+            "../../environment.yml"
+        params:
+            dataset=dataset_place,
+        shell:
+            "python scripts/remove_archive.py --dataset {params.dataset:q} --archive {wildcards.archive:q} 2> {log:q}"

@@ -10,6 +10,7 @@ rule extract_features:
         f"{FEATURES}.extract_features.log",
     benchmark:
         f"{FEATURES}.extract_features.benchmark.tsv"
+    priority: 100
     conda:
         "../../environment.yml"
     params:
