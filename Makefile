@@ -8,8 +8,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: demo test test-all lint format clean
 
 demo: $(INSTALLED)
-	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --replace-workflow-config
-	@$(BIN)/python -m mimii summary demo/results/results.csv
+	@$(BIN)/python -m mimii run --configfile config/demo.yaml --cores $(CORES)
 
 test: $(INSTALLED)
 	$(BIN)/pytest -n 2 -m "not slow and not cluster"
