@@ -90,6 +90,16 @@ def test_a_study_has_its_own_csv_and_its_runs_are_in_the_whole(kept):
     assert len(rows_of(kept.folder / "results/results.csv")) == 6 + 4
 
 
+def test_a_model_is_added_by_two_files(kept):
+    models = kept.folder / "src" / "mimii" / "models"
+    for ending in ("py", "yaml"):
+        shutil.copy(models / f"simple_ae.{ending}", models / f"my_model.{ending}")
+    kept.configure({**TINY, "models": {**TINY["models"], "my_model": {}}})
+    kept.snakemake("results/models/my_model.csv")
+    assert {row["model"] for row in rows_of(kept.folder / "results/models/my_model.csv")} == {"my_model"}
+    assert not {what for rule, what in kept.planned("results/results.csv") if "runs/" in what}
+
+
 def refused(workspace, *arguments):
     """What is printed by a start that is refused before any job."""
     done = workspace.snakemake(*arguments, check=False)
