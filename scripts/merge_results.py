@@ -17,5 +17,5 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     with exit_on_user_error():
         runs = listed_runs(arguments.job)
-        codes = {run.variant.model: training_code(run.variant.model) for run in runs}
+        codes = {run.variant.model: None if run.seed is None else training_code(run.variant.model) for run in runs}
         merge_results(runs, arguments.runs, arguments.output, codes)

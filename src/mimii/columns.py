@@ -5,13 +5,14 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from mimii.errors import UserError
 
 TYPES = ("string", "integer", "number", "json")
+EXTERNAL = "external"  # variant of rows that come from external scores
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,14 @@ class Column:
     type: str
     meaning: str
     unit: str | None = None
-    nullable: bool = False
+    nullable: bool | Literal["external"] = False
     minimum: float | None = None
     maximum: float | None = None
 
-    def fault(self, value: Any) -> str | None:
-        """What is wrong with `value` in this column, or None."""
+    def fault(self, value: Any, *, external: bool = False) -> str | None:
+        """What is wrong with `value` in this column, or None. external: of a row that comes from external scores."""
         if value is None:
-            return None if self.nullable else "is empty"
+            return None if self.nullable is True or (external and self.nullable) else "is empty"
         if self.type == "integer" and (not isinstance(value, int) or isinstance(value, bool)):
             return f"is {value!r}, not an integer"
         if self.type == "number":
@@ -64,13 +65,14 @@ def read_columns() -> list[Column]:
 def row_faults(row: Mapping[str, Any], columns: Iterable[Column]) -> list[str]:
     """What is wrong with a row; empty if nothing is."""
     columns = list(columns)
+    external = row.get("variant") == EXTERNAL
     names = [column.name for column in columns]
     faults = [f"column {name} is missing" for name in names if name not in row]
     faults += [f"column {name} is unknown" for name in row if name not in names]
     if not faults and list(row) != names:
         faults.append("columns are in another order than in columns.yaml")
     for column in columns:
-        if column.name in row and (fault := column.fault(row[column.name])):
+        if column.name in row and (fault := column.fault(row[column.name], external=external)):
             faults.append(f"{column.name} {fault}")
     return faults
 
@@ -99,6 +101,6 @@ def columns_as_markdown() -> str:
         "|---|---|---|---|---|",
     ]
     for column in read_columns():
-        nullable = "yes" if column.nullable else ""
+        nullable = {True: "yes", False: "", EXTERNAL: "external scores"}[column.nullable]
         lines.append(f"| `{column.name}` | {column.type} | {column.unit or ''} | {nullable} | {column.meaning} |")
     return "\n".join(lines) + "\n"

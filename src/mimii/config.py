@@ -95,6 +95,9 @@ def _settings_problems(config: Mapping[str, Any]) -> Iterator[str]:
             if name in names:
                 found = problems({key: value}, model_declaration(name).settings)
                 yield from (f"settings.{line} (model {name})" for line in found)
+    for name in config["external_scores"]:
+        if name in model_names():
+            yield f"external_scores.{name}: a model of this benchmark has that name; choose another"
     for name in names:
         found = problems(config["models"][name] or {}, model_declaration(name).settings)
         yield from (f"models.{name}.{line}" for line in found)

@@ -221,7 +221,8 @@ def _tpr_at(grid: NDArray[np.float64], fpr: NDArray[np.float64], tpr: NDArray[np
 def score_distributions(frame: pd.DataFrame, runs_root: str | Path, label: str, snr: str) -> Figure:
     """One model's scores of normal and abnormal test clips at one SNR: machine types by IDs, first seed, threshold."""
     there = frame[(frame["label"] == label) & (frame["db_level"] == snr)]
-    there = there[there["seed"] == there["seed"].min()]
+    if there["seed"].notna().any():  # external scores have no seed
+        there = there[there["seed"] == there["seed"].min()]
     machine_types, ids = (sorted(there[name].unique()) for name in ("machine_type", "machine_id"))
     with mpl.rc_context(STYLE):
         width = COLUMN if len(ids) <= 2 else PAGE

@@ -190,7 +190,7 @@ def compute_metrics(
     """
     training = _read_record(training_record_path)
     scoring = _read_record(scoring_record_path)
-    run_path = "{model}/{variant}/seed={seed}/{section}".format_map(training)
+    run_path = run_path_of(training)
     abnormal, scores, held_out = _read_scores(Path(scores_path), settings["pooling"], run_path)
 
     max_fpr, confidence = settings["max_fpr"], settings["confidence"]
@@ -204,6 +204,7 @@ def compute_metrics(
     flagged = None if threshold is None else scores > threshold.value
 
     db_level, machine_type, machine_id = training["section"].split("/")
+    # A setting that a kind of model does not have is empty; of external scores none is known.
     model, features = training["settings"], training["features"]
     skipped = training["skipped_clips"]
     return {
@@ -211,16 +212,15 @@ def compute_metrics(
         "machine_type": machine_type,
         "machine_id": machine_id,
         "db_level": db_level,
-        "n_mels": features["n_mels"],
-        "frames": model["frames"],
-        "n_fft": features["n_fft"],
-        "hop_length": features["hop_length"],
-        "power": features["power"],
-        # A setting that a kind of model does not have is empty.
+        "n_mels": features.get("n_mels"),
+        "frames": model.get("frames"),
+        "n_fft": features.get("n_fft"),
+        "hop_length": features.get("hop_length"),
+        "power": features.get("power"),
         "epochs": model.get("epochs"),
         "batch_size": model.get("batch_size"),
         "learning_rate": model.get("learning_rate"),
-        "val_split": model["val_split"],
+        "val_split": model.get("val_split"),
         "auc": float(point.auc[0]),
         "pr_auc": float(point.pr_auc[0]),
         "training_time_sec": training["training_time_sec"],
@@ -234,7 +234,7 @@ def compute_metrics(
         "train_samples": training["train_windows"],
         "seed": training["seed"],
         "variant": training["variant"],
-        "hop_frames": model["hop_frames"],
+        "hop_frames": model.get("hop_frames"),
         "pauc": float(point.pauc[0]),
         "auc_low": auc_low,
         "auc_high": auc_high,
@@ -257,11 +257,11 @@ def compute_metrics(
         "training_loss": training["training_loss"],
         "validation_loss": training["validation_loss"],
         "epochs_run": training["epochs_run"],
-        "channel": str(features["channel"]),
-        "f_min": features["f_min"],
-        "f_max": features["f_max"],
-        "padding": features["padding"],
-        "sample_rate": features["sample_rate"],
+        "channel": str(features["channel"]) if "channel" in features else None,
+        "f_min": features.get("f_min"),
+        "f_max": features.get("f_max"),
+        "padding": features.get("padding"),
+        "sample_rate": features.get("sample_rate"),
         "features": canonical_json(features),
         "settings": canonical_json(model),
         "normal_test_clips": int((~abnormal).sum()),
@@ -275,13 +275,19 @@ def compute_metrics(
         "threads": training["threads"],
         "host": training["host"],
         "scoring_host": scoring["host"],
-        "versions": canonical_json(training["versions"]),
+        "versions": canonical_json(training["versions"]) if training["versions"] else None,
         "training_code": training["code"],
         "scoring_code": scoring["code"],
         "model_sha256": training["model_sha256"],
         "git_revision": training["git_revision"],
         "run_path": run_path,
     }
+
+
+def run_path_of(training: Mapping[str, Any]) -> str:
+    """`vae/default/seed=42/6dB/fan/id_00`; external scores have no seed."""
+    seed = [] if training["seed"] is None else [f"seed={training['seed']}"]
+    return "/".join([training["model"], training["variant"], *seed, training["section"]])
 
 
 def canonical_json(value: Any) -> str:

@@ -7,9 +7,11 @@ A run is model x variant x seed x section, and its path says which:
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mimii import fingerprints
+from mimii.columns import EXTERNAL
 from mimii.config import (
     Variant,
     all_variants,
@@ -32,16 +34,17 @@ MODEL_FILES = {"network": "model.pth", "estimator": "model.skops"}
 
 @dataclass(frozen=True)
 class Run:
-    """One model with one variant of its settings, one seed, one section."""
+    """One model with one variant of its settings, one seed (None for external scores), one section."""
 
     variant: Variant
-    seed: int
+    seed: int | None
     section: Section
 
     @property
     def path(self) -> str:
         """Relative to the folder of runs."""
-        return f"{self.variant.model}/{self.variant.name}/seed={self.seed}/{self.section.path}"
+        seed = "" if self.seed is None else f"/seed={self.seed}"
+        return f"{self.variant.model}/{self.variant.name}{seed}/{self.section.path}"
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -64,7 +67,16 @@ def listed_runs(contents: Mapping[str, Any]) -> list[Run]:
         features = resolve(declared_features, {key: value for key, value in given.items() if key in declared_features})
         variants.append(variant_of(listed["model"], settings, features))
     sections = [Section.parse(section) for section in contents["sections"]]
-    return [Run(variant, seed, section) for variant in variants for seed in contents["seeds"] for section in sections]
+    external = [external_variant(name) for name in contents["external"]]
+    return [
+        *(Run(variant, seed, section) for variant in variants for seed in contents["seeds"] for section in sections),
+        *(Run(variant, None, section) for variant in external for section in sections),
+    ]
+
+
+def external_variant(name: str) -> Variant:
+    """What stands for a model where the configuration names external scores."""
+    return Variant(name, EXTERNAL, {}, {}, "")
 
 
 class Plan:
@@ -104,16 +116,48 @@ class Plan:
         return self.variants
 
     def runs(self, *, model: str | None = None, study: str | None = None) -> Iterator[Run]:
-        """Configured runs: all, one model's, or one study's."""
+        """Configured runs: all, one model's (or external scores by their name), or one study's."""
         for variant in self.variants_of(model=model, study=study):
             for seed in self.seeds:
                 for section in self.sections:
                     yield Run(variant, seed, section)
+        if study is None:
+            for name in self.external:
+                if model in (None, name):
+                    for section in self.sections:
+                        yield Run(external_variant(name), None, section)
+
+    @property
+    def external(self) -> dict[str, str]:
+        """Names of external scores, and the folder of each."""
+        return self.config["external_scores"]
+
+    def external_file(self, name: str, section: str) -> str:
+        """The file with a section's external scores. Raises UserError where there is none, or two."""
+        candidates = [f"{self.external[name].rstrip('/')}/{section}{ending}" for ending in (".csv", ".parquet")]
+        found = [file for file in candidates if Path(file).is_file()]
+        if len(found) != 1:
+            there = "both are there: remove one" if found else "neither is there"
+            raise UserError(f"external_scores.{name}: {candidates[0]} or .parquet is needed, and {there}")
+        return found[0]
+
+    def check_external(self) -> None:
+        """Raise one UserError that lists every section whose external scores are missing."""
+        faults = []
+        for name in self.external:
+            for section in self.sections:
+                try:
+                    self.external_file(name, section.path)
+                except UserError as error:
+                    faults.append(f"  - {error}")
+        if faults:
+            raise UserError(f"{len(faults)} sections have no external scores:\n" + "\n".join(faults))
 
     @property
     def compared(self) -> list[list[str]]:
-        """What tables and figures compare: model and variant of every configured model, no study."""
-        return [[variant.model, variant.name] for variant in base_variants(self.config)]
+        """What tables and figures compare: each model with its variant, and external scores; no study."""
+        models = [[variant.model, variant.name] for variant in base_variants(self.config)]
+        return models + [[name, EXTERNAL] for name in self.external]
 
     @cached_property
     def snrs(self) -> list[str]:
@@ -212,6 +256,11 @@ class Plan:
         """What is compared, and the code that draws it."""
         return to_json({"variants": self.compared, "code": fingerprints.fingerprint("mimii.figures")})
 
+    def external_job(self, name: str, section: str) -> str:
+        """What names external scores, and the code that reads them."""
+        code = fingerprints.fingerprint("mimii.external")
+        return to_json({"name": name, "section": section, "code": code})
+
     def merge_job(self, *, model: str | None = None, study: str | None = None) -> str:
         """The table of contents of a CSV: variants x seeds x sections, short enough for a command line."""
         return to_json(
@@ -220,6 +269,7 @@ class Plan:
                     {"model": variant.model, "name": variant.name, "overrides": overrides_of(variant)}
                     for variant in self.variants_of(model=model, study=study)
                 ],
+                "external": list(self.external) if model is None and study is None else [],
                 "seeds": self.seeds,
                 "sections": [section.path for section in self.sections],
                 "code": fingerprints.fingerprint("mimii.results"),

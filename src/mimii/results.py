@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mimii.columns import check_rows, read_columns
+from mimii.columns import EXTERNAL, check_rows, read_columns
 from mimii.errors import UserError
 from mimii.files import written_whole
 
@@ -40,11 +40,11 @@ def merge_results(
     expected: Sequence[ExpectedRun],
     runs_root: str | Path,
     output_csv: str | Path,
-    codes: Mapping[str, str],
+    codes: Mapping[str, str | None],
 ) -> None:
     """Write one CSV with the row of each expected run, in the given order.
 
-    codes: the present fingerprint of each model's training code.
+    codes: the present fingerprint of each model's training code; None for external scores.
     Raises one UserError that lists every run whose metrics are missing, or contradict its path, its settings or the
     present code: nothing else can enter the CSV than what the configuration names now.
     """
@@ -84,12 +84,12 @@ def _read_row(path: Path) -> tuple[list[str], dict[str, Any] | None]:
     return [], row
 
 
-def _contradictions(row: Mapping[str, Any], run: ExpectedRun, codes: Mapping[str, str]) -> list[str]:
-    model, variant, seed, db_level, machine_type, machine_id = run.path.split("/")
+def _contradictions(row: Mapping[str, Any], run: ExpectedRun, codes: Mapping[str, str | None]) -> list[str]:
+    model, variant, *seed, db_level, machine_type, machine_id = run.path.split("/")
     wanted = {
         "model": model,
         "variant": variant,
-        "seed": int(seed.removeprefix("seed=")),
+        "seed": int(seed[0].removeprefix("seed=")) if seed else None,
         "db_level": db_level,
         "machine_type": machine_type,
         "machine_id": machine_id,
@@ -199,10 +199,13 @@ def summary(frame: "pd.DataFrame") -> str:
         for snr in snrs:
             there = (*key, snr) in per_snr.index
             cells += [f"{per_snr.loc[(*key, snr), name]:.3f}" if there else "" for name in METRICS]
-        cost = costs.loc[key]
-        cells.append(f"{cost['training_time_sec']:.2f}")
-        cells.append(f"{cost['inference_time_per_clip_ms']:.2f}")
-        cells.append("" if cost["num_parameters"] != cost["num_parameters"] else f"{cost['num_parameters']:,.0f}")
+        for cost, form in (
+            ("training_time_sec", ".2f"),
+            ("inference_time_per_clip_ms", ".2f"),
+            ("num_parameters", ",.0f"),
+        ):
+            amount = costs[cost][key]
+            cells.append("" if amount != amount else f"{amount:{form}}")
         lines.append(cells)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [
@@ -212,4 +215,17 @@ def summary(frame: "pd.DataFrame") -> str:
         for line in lines
     ]
     text.insert(2, "-" * len(text[0]))
-    return "\n".join(line.rstrip() for line in text)
+    return "\n".join([*(line.rstrip() for line in text), *(f"\n{hint}" for hint in direction_hints(frame))])
+
+
+def direction_hints(frame: "pd.DataFrame") -> list[str]:
+    """A sentence for each method with external scores whose direction looks reversed: below chance on most sections."""
+    hints = []
+    for name, rows in frame[frame["variant"] == EXTERNAL].groupby("model", sort=False):
+        below = int((rows["auc_high"] < 0.5).sum())
+        if below > len(rows) / 2:
+            hints.append(
+                f"{name}: AUC is below chance, interval and all, on {below} of {len(rows)} sections. "
+                "Higher scores must mean more anomalous: are these reversed?"
+            )
+    return hints

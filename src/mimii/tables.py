@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mimii.files import written_whole
-from mimii.results import METRICS, average, snr_order, snr_title
+from mimii.results import METRICS, average, direction_hints, snr_order, snr_title
 from mimii.statistics import ALL, Statistics
 
 MISSING = "–"
@@ -79,6 +79,7 @@ def overview(frame: pd.DataFrame, averages: pd.DataFrame, how: str) -> Table:
             numbers |= {metric: value["mean"], f"{metric}_low": value["low"], f"{metric}_high": value["high"]}
         data.append(numbers)
     caption = f"Means over all sections, and what a model costs on average on one section. {how}"
+    caption = " ".join([caption, *direction_hints(frame)])
     header = [Cell("Model"), *map(Cell, METRICS.values()), *(COSTS[cost][0] for cost in shown)]
     return Table("overview", caption, header, rows, pd.DataFrame(data))
 

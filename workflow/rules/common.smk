@@ -26,10 +26,12 @@ def told(function):
 
 plan = told(Plan)(config)
 told(lambda: plan.sections)()
+told(plan.check_external)()
 
 DATASET = plan.config["dataset"]["root"].rstrip("/")
 FEATURES = f"{plan.features_root}/{{features}}/{{section}}"
 RUN = f"{plan.runs_root}/{{model}}/{{variant}}/seed={{seed}}/{{section}}"
+EXTERNAL_RUN = f"{plan.runs_root}/{{external}}/external/{{section}}"
 RESULTS = plan.results_root
 RESULTS_CSV = plan.results_csv
 THREADS = plan.config["compute"]["threads"]
@@ -43,6 +45,7 @@ wildcard_constraints:
     seed="[0-9]+",
     section="[^/]+/[^/]+/[^/]+",
     study="|".join(plan.config["studies"]) or "(?!)",
+    external="|".join(plan.external) or "(?!)",
 
 
 # Snakemake does not compare parameters that come from functions of `resources`: where the recordings lie, and what
@@ -128,6 +131,19 @@ def training_job(wildcards):
     )
 
 
+def external_file(wildcards):
+    return told(plan.external_file)(wildcards.external, wildcards.section)
+
+
+def external_features(wildcards):
+    """Features of any configured model say which clips the section has."""
+    return plan.features_file(plan.variants[0], wildcards.section)
+
+
+def external_job(wildcards):
+    return plan.external_job(wildcards.external, wildcards.section)
+
+
 def scoring_job(wildcards):
     return told(plan.scoring_job)(wildcards.model)
 
@@ -163,20 +179,17 @@ def study_metrics(wildcards):
     return metrics_of(study=wildcards.study)
 
 
-def compared_runs(file):
-    return [
-        f"{plan.runs_root}/{run.path}/{file}"
-        for model, _ in plan.compared
-        for run in plan.runs(model=model)
-    ]
+def compared_runs():
+    return [run for model, _ in plan.compared for run in plan.runs(model=model)]
 
 
 def compared_scores(wildcards):
-    return compared_runs("scores.parquet")
+    return [f"{plan.runs_root}/{run.path}/scores.parquet" for run in compared_runs()]
 
 
 def compared_losses(wildcards):
-    return compared_runs("losses.parquet")
+    trained = (run for run in compared_runs() if run.seed is not None)
+    return [f"{plan.runs_root}/{run.path}/losses.parquet" for run in trained]
 
 
 def in_report(path, entry):

@@ -43,3 +43,41 @@ rule compute_metrics:
     shell:
         "python scripts/compute_metrics.py --scores {input.scores:q} --training {input.training:q}"
         " --scoring {input.scoring:q} --job {params.job:q} --output {output:q} 2> {log:q}"
+
+
+# Scores of other code take the same way from there on.
+
+
+rule import_scores:
+    input:
+        source=external_file,
+        features=external_features,
+    output:
+        scores=f"{EXTERNAL_RUN}/scores.parquet",
+        training=f"{EXTERNAL_RUN}/training.json",
+        scoring=f"{EXTERNAL_RUN}/scoring.json",
+    log:
+        f"{EXTERNAL_RUN}/import_scores.log",
+    benchmark:
+        f"{EXTERNAL_RUN}/import_scores.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=external_job,
+    shell:
+        "python scripts/import_scores.py --source {input.source:q} --features {input.features:q}"
+        " --job {params.job:q} --scores {output.scores:q} --training {output.training:q}"
+        " --scoring {output.scoring:q} 2> {log:q}"
+
+
+use rule compute_metrics as compute_external_metrics with:
+    input:
+        scores=f"{EXTERNAL_RUN}/scores.parquet",
+        training=f"{EXTERNAL_RUN}/training.json",
+        scoring=f"{EXTERNAL_RUN}/scoring.json",
+    output:
+        f"{EXTERNAL_RUN}/metrics.json",
+    log:
+        f"{EXTERNAL_RUN}/compute_metrics.log",
+    benchmark:
+        f"{EXTERNAL_RUN}/compute_metrics.benchmark.tsv"
