@@ -30,16 +30,17 @@ def main() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from mimii.launch import Request, launch, read_yaml
+    from mimii.launch import Request, launch, quiet_ending, read_yaml
     from mimii.plan import Plan
     from mimii.provenance import REPOSITORY
 
     configfile = arguments.configfile and arguments.configfile.absolute()
     plan = Plan(read_yaml(configfile or REPOSITORY / "config" / "config.yaml"))
     request = Request(configfile, cores=arguments.cores, profile=arguments.profile, dry_run=arguments.dry_run)
-    code = launch(request, plan)
-    if code == 0 and not arguments.dry_run:
-        _summary(REPOSITORY / plan.results_csv)
+    with quiet_ending():
+        code = launch(request, plan)
+        if code == 0 and not arguments.dry_run:
+            _summary(REPOSITORY / plan.results_csv)
     return code
 
 

@@ -16,7 +16,7 @@ import yaml
 from mimii.config import read_config
 from mimii.errors import UserError, exit_on_user_error
 from mimii.files import written_whole
-from mimii.launch import Request, launch
+from mimii.launch import Request, launch, quiet_ending
 from mimii.names import model_names, unknown
 from mimii.plan import Plan
 from mimii.provenance import REPOSITORY
@@ -59,7 +59,7 @@ def main() -> None:
     except UserError as error:
         parser.error(in_options(str(error)))
     try:
-        with exit_on_user_error():
+        with exit_on_user_error(), quiet_ending():
             sys.exit(run(options, configuration))
     except SystemExit as end:
         # What the library says of configuration keys, a person at the command line reads as options.

@@ -328,10 +328,22 @@ def run_snakemake(
     for name, stream in (("log", process.stdout), ("error", process.stderr)):
         threading.Thread(target=_forward, args=(name, stream, lines), daemon=True).start()
     errors: list[str] = []
+    try:
+        for name, text in _until_both_end(lines, stop):
+            line = _parsed(text) if name == "log" else {"event": None, "level": "STDERR", "text": text.rstrip("\n")}
+            if line["level"] in ("ERROR", "CRITICAL") or (name == "error" and not text.startswith("Using workflow")):
+                errors.append(str(line["text"]))
+            read(line)
+    except BaseException:  # whatever ends this must not leave Snakemake behind
+        _stop_all(process)
+        raise
+    return process.wait(), errors
+
+
+def _until_both_end(lines: "queue.Queue[tuple[str, str | None]]", stop: "StopRequest") -> Iterator[tuple[str, str]]:
     open_streams = 2
     while open_streams:
         if stop.number is not None:
-            _stop_all(process)
             raise StoppedError(stop.number)
         try:
             name, text = lines.get(timeout=0.2)
@@ -339,12 +351,8 @@ def run_snakemake(
             continue
         if text is None:
             open_streams -= 1
-            continue
-        line = _parsed(text) if name == "log" else {"event": None, "level": "STDERR", "text": text.rstrip("\n")}
-        if line["level"] in ("ERROR", "CRITICAL") or (name == "error" and not text.startswith("Using workflow")):
-            errors.append(str(line["text"]))
-        read(line)
-    return process.wait(), errors
+        else:
+            yield name, text
 
 
 def _forward(name: str, stream: Any, lines: "queue.Queue[tuple[str, str | None]]") -> None:
@@ -367,6 +375,18 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 # Stopping.
+
+
+@contextmanager
+def quiet_ending() -> Iterator[None]:
+    """End the program without a traceback where its user has interrupted it or has stopped reading its output."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 @dataclass
