@@ -4,7 +4,6 @@ Snakemake runs as a subprocess with the workflow's folder as its working directo
 `snakemake` with the same configuration does.
 """
 
-import fcntl
 import json
 import os
 import queue
@@ -24,14 +23,12 @@ import psutil
 import yaml
 
 from mimii.errors import UserError
+from mimii.folder_lock import held_alone
 from mimii.jobs import Durations, Job, in_words
 from mimii.plan import Plan
 from mimii.progress import Progress, progress_for_output
 from mimii.provenance import REPOSITORY
 
-LOCK = Path(".snakemake", "mimii.lock")
-# Set for a Snakemake whose folder is held for it already.
-HELD = "MIMII_FOLDER_IS_HELD"
 # What stops everything, and after how many seconds. A terminal's Ctrl-C reaches every process by itself, so the first
 # signal waits a moment: a second one would interrupt Snakemake's tidying up.
 STOPPING = ((1.5, signal.SIGINT), (3.0, signal.SIGTERM), (3.0, signal.SIGKILL))
@@ -94,7 +91,7 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
                 prepare()
                 describe(request, plan, planned_jobs(request, stop), Durations(REPOSITORY), list_jobs=True)
                 return 0
-            with folder_held():
+            with held_alone(REPOSITORY):
                 prepare()
                 take_stale_lock_away(request)
                 planned = planned_jobs(request, stop)
@@ -197,37 +194,6 @@ def report(request: Request, progress: Progress, code: int) -> None:
     print(f"{progress.runs_done} of {counted(progress.runs, 'run')} are complete. {again(request)}{log}", flush=True)
 
 
-# The folder, and who works in it.
-
-
-@contextmanager
-def folder_held() -> Iterator[None]:
-    """Be the only one who runs the workflow in its folder; while that is so, a lock of Snakemake's is a dead one's.
-
-    The lock is the operating system's (flock), so it ends with the processes that hold it: this one, and the Snakemake
-    that it starts. Raises UserError where another one holds it.
-    """
-    path = REPOSITORY / LOCK
-    try:
-        path.parent.mkdir(exist_ok=True)
-        file = path.open("a+")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); Snakemake needs this folder") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise UserError(
-                f"another run is at work in {REPOSITORY}{owner(file.read())}; wait for it, or stop it"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        os.set_inheritable(file.fileno(), True)
-        yield
-
-
 def take_stale_lock_away(request: Request) -> None:
     """Remove what a killed Snakemake left, while the folder is held. Raises UserError where that fails."""
     if any((REPOSITORY / ".snakemake" / "locks").glob("*")):
@@ -235,18 +201,11 @@ def take_stale_lock_away(request: Request) -> None:
         unlocked = subprocess.run(
             [*snakemake(), "--unlock", *request.arguments()],
             cwd=REPOSITORY,
-            env={**os.environ, HELD: "1"},
             capture_output=True,
             text=True,
         )
         if unlocked.returncode:
             raise UserError(f"snakemake --unlock failed: {unlocked.stderr.strip()}")
-
-
-def owner(written: str) -> str:
-    """` (process 1234)`, where the file says so and the process is there."""
-    number = written.strip()
-    return f" (process {number})" if number.isdigit() and psutil.pid_exists(int(number)) else ""
 
 
 # Snakemake as a subprocess.
@@ -316,7 +275,6 @@ def run_snakemake(
     process = subprocess.Popen(
         [*snakemake(), "--logger", "mimii", *arguments],
         cwd=REPOSITORY,
-        env={**os.environ, HELD: "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

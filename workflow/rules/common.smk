@@ -3,6 +3,7 @@ import os
 import sys
 from pathlib import Path
 
+from mimii import folder_lock
 from mimii.errors import exit_on_user_error
 from mimii.plan import Plan
 from mimii.sections import Section
@@ -23,6 +24,9 @@ def told(function):
 
     return telling
 
+
+# Kept open to the end, for a launcher to see that a plain snakemake is at work.
+IN_USE = folder_lock.share(Path.cwd()) if workflow.is_main_process else None
 
 plan = told(Plan)(config)
 told(lambda: plan.sections)()
