@@ -1,6 +1,6 @@
 """Who runs the workflow in a folder, by a lock of the operating system's: it ends with the processes that hold it.
 
-Whoever starts Snakemake for a person (`launch`) holds the lock alone; a plain `snakemake` shares it, so that it is seen.
+Whoever starts Snakemake for a person (`launch`) holds the lock alone; a plain `snakemake` shares it, to be seen.
 Owning it alone therefore proves that a lock of Snakemake's own, if there is one, is a killed process's.
 """
 
