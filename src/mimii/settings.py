@@ -47,12 +47,18 @@ def feature_declarations() -> Declarations:
 
 
 @cache
+def base_declarations(base: str) -> Declarations:
+    """Settings that all models of a kind ("network", "estimator") share."""
+    return _read(PACKAGE / f"{base}.yaml")["settings"]
+
+
+@cache
 def model_declaration(name: str) -> ModelDeclaration:
     """A model's declaration, its base's settings first. Raises UserError for an unknown name."""
     if name not in model_names():
         raise UserError(unknown("model", name, model_names()))
     declared = _read(MODELS / f"{name}.yaml")
-    settings = {key: dict(value) for key, value in _read(PACKAGE / f"{declared['base']}.yaml")["settings"].items()}
+    settings = {key: dict(value) for key, value in base_declarations(declared["base"]).items()}
     for key, value in (declared.get("settings") or {}).items():
         settings[key] = {**settings.get(key, {}), **value}
     return ModelDeclaration(name, declared["title"], declared["base"], declared.get("paper", ""), settings)
