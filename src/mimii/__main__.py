@@ -24,9 +24,14 @@ def main() -> None:
     summarise = commands.add_parser("summary", help="print averages per model and SNR")
     summarise.add_argument("csv", type=Path)
 
+    score = commands.add_parser("score", help="score recordings with a trained model")
+    score.add_argument("run", type=Path, help="folder of a run: results/runs/<model>/<variant>/seed=<seed>/<section>")
+    score.add_argument("clips", type=Path, nargs="+", metavar="clip", help="wav file")
+    score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 or auto (default: %(default)s)")
+
     arguments = parser.parse_args()
     with exit_on_user_error():
-        sys.exit(_run(arguments) if arguments.command == "run" else _summary(arguments.csv))
+        sys.exit(COMMANDS[arguments.command](arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -40,16 +45,41 @@ def _run(arguments: argparse.Namespace) -> int:
     with quiet_ending():
         code = launch(request, plan)
         if code == 0 and not arguments.dry_run:
-            _summary(REPOSITORY / plan.results_csv)
+            _print_summary(REPOSITORY / plan.results_csv)
     return code
 
 
-def _summary(csv: Path) -> int:
+def _print_summary(csv: Path) -> None:
     from mimii.results import read_results, summary
 
     print(f"\n{summary(read_results(csv))}\n\nAll results: {os.path.relpath(csv)}")
+
+
+def _summary(arguments: argparse.Namespace) -> int:
+    _print_summary(arguments.csv)
     return 0
 
+
+def _score(arguments: argparse.Namespace) -> int:
+    """One line for each clip: score, whether it is above the run's threshold, path. Exit code 1 where one failed."""
+    from mimii.api import load_detector
+    from mimii.errors import BadClipError
+
+    detector = load_detector(arguments.run, device=arguments.device)
+    failed = 0
+    for clip in arguments.clips:
+        try:
+            score = detector.score(clip)
+        except BadClipError as error:
+            failed = 1
+            print(f"error: {error}", file=sys.stderr)
+            continue
+        above = "" if detector.threshold is None else "anomalous" if score > detector.threshold else "normal"
+        print(f"{score}\t{above}\t{clip}")
+    return failed
+
+
+COMMANDS = {"run": _run, "summary": _summary, "score": _score}
 
 if __name__ == "__main__":
     main()

@@ -183,6 +183,13 @@ def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any]
         if not isinstance(opened, str):
             opened.close()
     clipped = bool(samples.max() >= FULL_SCALE or samples.min() <= -1)
+    return ClipFeatures(samples_features(samples, rate, settings, log_mel, name=name), rate, clipped)
+
+
+def samples_features(
+    samples: NDArray[np.float32], rate: int, settings: Mapping[str, Any], log_mel: LogMel, *, name: str
+) -> NDArray[np.float32]:
+    """Log-mel of (n,) samples at `rate` Hz: (frames, n_mels) dB. name: for messages. Raises BadClipError."""
     wanted = settings["sample_rate"]
     if rate != wanted:
         if not settings["resample"]:
@@ -192,7 +199,7 @@ def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any]
             )
         samples = resample(samples, rate, wanted)
     try:
-        return ClipFeatures(log_mel(samples), rate, clipped)
+        return log_mel(samples)
     except ValueError as error:
         raise BadClipError(
             f"{name}: too short ({error}); lower features.n_fft, or set features.padding: constant"
