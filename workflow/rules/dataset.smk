@@ -60,4 +60,4 @@ if plan.config["dataset"]["source"] == "zenodo":
         params:
             dataset=dataset_place,
         shell:
-            "python scripts/remove_archive.py --dataset {params.dataset:q} --archive {wildcards.archive:q} 2> {log:q}"
+            "python scripts/remove_archive.py --dataset {params.dataset:q} --archive={wildcards.archive:q} 2> {log:q}"

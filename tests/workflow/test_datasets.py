@@ -1,0 +1,183 @@
+"""Datasets as the workflow sees them: archives that come and go, layouts on disk, a page that is followed."""
+
+import csv
+import zipfile
+
+import pytest
+from mirror import ABNORMAL, NORMAL, packed, serving, small_archive, table
+from workspace import Workspace
+
+ARCHIVES = {
+    "6_dB_fan.zip": packed(small_archive("fan", ("id_00", "id_02"), seed=1)),
+    "-6_dB_pump.zip": packed(small_archive("pump", ("id_00",), seed=2)),
+    "0_dB_pump.zip": packed(small_archive("pump", ("id_00",), seed=3)),
+}
+CLIPS = {"fan": {"id_00": (NORMAL, ABNORMAL), "id_02": (NORMAL, ABNORMAL)}, "pump": {"id_00": (NORMAL, ABNORMAL)}}
+SECTIONS = ["6dB/fan/id_00", "6dB/fan/id_02", "min6dB/pump/id_00"]
+RUNS = "isolation_forest/default/seed=42"
+
+
+def small_mimii(workspace):
+    """Let the workspace's library take the small archives for the published ones."""
+    (workspace.folder / "src/mimii/datasets/mimii_archives.yaml").write_text(table(ARCHIVES, CLIPS))
+
+
+def config(mirror, *, keep=False, **changes):
+    return {
+        "dataset": {
+            "source": "zenodo",
+            "root": "archives",
+            "snrs": ["6dB", "min6dB"],
+            "zenodo": {"address": mirror.address, "keep_archives": keep},
+        },
+        "models": {"isolation_forest": {}},
+        "metrics": {"bootstrap_samples": 100},
+        "report": {"tables": False, "figures": False},
+        **changes,
+    }
+
+
+@pytest.fixture(scope="module")
+def mirror():
+    with serving(ARCHIVES) as mirror, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        yield mirror
+
+
+@pytest.fixture(scope="module")
+def fetched(tmp_path_factory, mirror):
+    """A finished workspace whose archives were downloaded and removed; and the requests that this took."""
+    workspace = Workspace(tmp_path_factory.mktemp("fetched"))
+    small_mimii(workspace)
+    workspace.configure(config(mirror))
+    mirror.drops = 1
+    done = workspace.snakemake()
+    return workspace, list(mirror.names()), done.stdout
+
+
+@pytest.fixture
+def workspace(fetched, tmp_path):
+    return fetched[0].copied_to(tmp_path)
+
+
+def jobs_of(rule, jobs):
+    """Features and sections of a rule's jobs."""
+    return {
+        name.removeprefix("results/features/").removesuffix(".archive") for planned, name in jobs if planned == rule
+    }
+
+
+def test_only_the_needed_archives_are_downloaded_each_once_and_removed_after_use(fetched):
+    workspace, requests, _ = fetched
+    assert sorted(set(requests)) == ["-6_dB_pump.zip", "6_dB_fan.zip"]
+    assert len(requests) == 3  # one connection was dropped
+    assert list((workspace.folder / "archives").iterdir()) == []
+    with (workspace.folder / "results/results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [f"{row['db_level']}/{row['machine_type']}/{row['machine_id']}" for row in rows] == SECTIONS
+    for row in rows:
+        assert (row["train_files"], row["validation_files"]) == ("9", "2")
+        assert (row["normal_test_clips"], row["abnormal_test_clips"], row["skipped_clips"]) == ("3", "3", "0")
+
+
+def test_progress_reaches_the_terminal(fetched):
+    assert "6_dB_fan.zip: downloading" in fetched[2]
+    assert "6_dB_fan.zip: removed" in fetched[2]
+
+
+def test_an_archive_is_gone_before_the_next_but_one_comes(fetched):
+    lines = [line for line in fetched[2].splitlines() if line.endswith("are there") or ": downloading" in line]
+    assert [line.split(":")[0] for line in lines if "downloading" in line] == ["6_dB_fan.zip", "-6_dB_pump.zip"]
+
+
+def test_features_that_are_there_need_no_archive(workspace):
+    assert workspace.planned() == set()
+
+
+def test_another_section_downloads_its_own_archive_alone(workspace, mirror):
+    workspace.configure(config(mirror, dataset={**config(mirror)["dataset"], "snrs": "all"}))
+    jobs = workspace.planned()
+    assert jobs_of("download_archive", jobs) == {"default/0dB/pump/id_00"}
+    assert jobs_of("extract_features", jobs) == {"default/0dB/pump/id_00"}
+    assert {name for rule, name in jobs if rule == "train_classical_model"} == {
+        f"results/runs/{RUNS}/0dB/pump/id_00",
+    }
+    assert ("remove_archive", "results/features/0_dB_pump.zip.removed") in jobs
+
+
+def test_other_features_download_again_and_leave_the_first_ones_alone(workspace, mirror):
+    studies = {"bands": {"model": "isolation_forest", "vary": {"n_mels": [32]}}}
+    workspace.configure(config(mirror, studies=studies))
+    wanted = {f"n_mels=32/{section}" for section in SECTIONS}
+    jobs = workspace.planned()
+    assert jobs_of("download_archive", jobs) == jobs_of("extract_features", jobs) == wanted
+    assert {name for rule, name in jobs if rule == "train_classical_model"} == {
+        f"results/runs/isolation_forest/n_mels=32/seed=42/{section}" for section in SECTIONS
+    }
+    target = f"results/runs/isolation_forest/n_mels=32/seed=42/{SECTIONS[0]}/scores.parquet"
+    mirror.requests.clear()
+    workspace.snakemake(target)
+    assert mirror.names() == ["6_dB_fan.zip"]
+
+
+def test_kept_archives_stay_and_are_not_downloaded_again(workspace, mirror):
+    workspace.configure(config(mirror, keep=True, features={"n_mels": 16}))
+    mirror.requests.clear()
+    workspace.snakemake("results/features/n_mels=16/6dB/fan/id_00.parquet")
+    archive = workspace.folder / "archives/6_dB_fan.zip"
+    assert archive.read_bytes() == ARCHIVES["6_dB_fan.zip"]
+    assert not jobs_of("remove_archive", workspace.planned())
+    workspace.snakemake("results/features/n_mels=16/6dB/fan/id_02.parquet")
+    assert mirror.names() == ["6_dB_fan.zip"]
+    # What was replaced since is refused, by name, before it is used.
+    archive.write_bytes(ARCHIVES["6_dB_fan.zip"][:-1] + b"?")
+    (workspace.folder / "results/features/n_mels=16/6dB/fan/id_02.parquet").unlink()
+    done = workspace.snakemake("results/features/n_mels=16/6dB/fan/id_02.parquet", check=False)
+    assert done.returncode
+    log = workspace.folder / "results/features/n_mels=16/6dB/fan/id_02.download_archive.log"
+    assert str(log.relative_to(workspace.folder)) in done.stdout + done.stderr
+    assert log.read_text().startswith("error: archive 'archives/6_dB_fan.zip' is corrupted or was replaced")
+
+
+def test_an_archive_that_was_put_there_is_used_and_stays(workspace, mirror):
+    (workspace.folder / "archives/6_dB_fan.zip").write_bytes(ARCHIVES["6_dB_fan.zip"])
+    dataset = {**config(mirror)["dataset"], "snrs": ["6dB"]}
+    workspace.configure(config(mirror, dataset=dataset, features={"n_mels": 24}))
+    mirror.requests.clear()
+    workspace.snakemake("results/features/6_dB_fan.zip.removed")
+    assert mirror.requests == []
+    assert (workspace.folder / "archives/6_dB_fan.zip").exists()
+
+
+def unpack(folder, name, content):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / name
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
+    path.unlink()
+
+
+def test_every_layout_gives_the_same_scores(workspace):
+    """Downloaded (what `workspace` holds), archives side by side, unpacked, and as the original has it."""
+    data = workspace.folder / "data"
+    for name, content in ARCHIVES.items():
+        unpack(data / "unpacked" / name.removesuffix(".zip"), name, content)
+    (data / "zipped").mkdir()
+    (data / "zipped/6_dB_fan.zip").write_bytes(ARCHIVES["6_dB_fan.zip"])
+    (data / "zipped/-6_dB_pump").symlink_to(data / "unpacked/-6_dB_pump")
+    unpack(data / "original/6dB", "fan.zip", ARCHIVES["6_dB_fan.zip"])
+    unpack(data / "original/min6dB", "pump.zip", ARCHIVES["-6_dB_pump.zip"])
+    target = f"runs/{RUNS}/min6dB/pump/id_00/scores.parquet"
+    expected = (workspace.folder / "results" / target).read_bytes()
+    for layout in ("zipped", "unpacked", "original"):
+        workspace.configure(
+            {
+                "dataset": {"root": f"data/{layout}", "snrs": ["6dB", "min6dB"]},
+                "models": {"isolation_forest": {}},
+                "report": {"tables": False, "figures": False},
+                "paths": {"results": layout, "features": f"{layout}/features", "runs": f"{layout}/runs"},
+            }
+        )
+        workspace.snakemake(f"{layout}/{target}")
+        assert (workspace.folder / layout / target).read_bytes() == expected
