@@ -31,7 +31,7 @@ class EstimatorDetector(AnomalyDetector):
     """
 
     suffix = ".skops"
-    # Whether a vector's score is the same to the last bit in whatever block it comes.
+    # Whether the score of a projected vector is the same to the last bit in whatever block it comes.
     exact_in_blocks: ClassVar[bool] = False
 
     learnt: dict[str, Any]
@@ -46,7 +46,11 @@ class EstimatorDetector(AnomalyDetector):
 
     @abstractmethod
     def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Anomaly scores, (vectors,), of vectors (vectors, frames x n_mels), frame-major."""
+        """Anomaly scores, (vectors,), of what `projected` makes of vectors."""
+
+    def projected(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the model sees of vectors (vectors, frames x n_mels), frame-major; may change them in place."""
+        return vectors
 
     def fit(self, training: Clips, validation: Clips) -> FitResult:
         """Nothing is fitted on the validation clips."""
@@ -55,10 +59,17 @@ class EstimatorDetector(AnomalyDetector):
 
     def window_scores(self, clips: Clips) -> NDArray[np.float64]:
         starts, clip = self.windows(clips)
-        # Clip by clip where exactness needs it: the last bits of a matrix product depend on how many rows it has.
-        edges = np.arange(BLOCK, len(starts), BLOCK) if self.exact_in_blocks else np.flatnonzero(np.diff(clip)) + 1
-        blocks = [self.vector_scores(self.vectors(clips, block)) for block in np.split(starts, edges) if len(block)]
-        return np.concatenate(blocks) if blocks else np.zeros(0)
+        scores: list[NDArray[np.float64]] = []
+        block: list[NDArray[np.float32]] = []
+        # Clip by clip, since the last bits of a matrix product depend on how many rows it has.
+        for part in np.split(starts, np.flatnonzero(np.diff(clip)) + 1) if len(starts) else []:
+            block.append(self.projected(self.vectors(clips, part)))
+            if not self.exact_in_blocks or sum(map(len, block)) >= BLOCK:
+                scores.append(self.vector_scores(np.concatenate(block)))
+                block = []
+        if block:
+            scores.append(self.vector_scores(np.concatenate(block)))
+        return np.concatenate(scores) if scores else np.zeros(0)
 
     def vectors(self, clips: Clips, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """Copies of the windows that start at the given frames: (windows, frames x n_mels), frame-major."""
@@ -93,6 +104,27 @@ class EstimatorDetector(AnomalyDetector):
             frames -= self.learnt["mean"]
             frames /= self.learnt["deviation"]
         return vectors
+
+    def learn_components(self, vectors: NDArray[np.float32], *, whiten: bool) -> NDArray[np.float32]:
+        """For models with the setting components: keep what `in_components` needs; returns its result.
+
+        vectors: scaled. whiten: bring all components to the same variance, but for those in which the vectors hardly
+        vary; these are left out, for they would be noise alone.
+        """
+        from sklearn.decomposition import PCA
+
+        most = self.settings["components"] or vectors.shape[1]
+        pca = PCA(min(most, *vectors.shape), random_state=self.seed).fit(vectors)
+        components = pca.components_
+        if whiten:
+            varying = pca.explained_variance_ > 1e-6 * pca.explained_variance_[0]
+            components = components[varying] / np.sqrt(pca.explained_variance_[varying, None])
+        self.learnt |= {"centre": pca.mean_.astype(np.float32), "components": components.astype(np.float32)}
+        return self.in_components(vectors)
+
+    def in_components(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Coordinates of scaled vectors along the learnt components, (vectors, components)."""
+        return (vectors - self.learnt["centre"]) @ self.learnt["components"].T
 
     def parameter_count(self) -> int | None:
         """Numbers in the learnt arrays; a model of another kind counts for itself. None before fit."""

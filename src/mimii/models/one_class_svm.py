@@ -2,8 +2,8 @@
 
 Idea: the smallest region that holds all but a share nu of normal vectors, in the space of a kernel.
 The kernel is Gaussian (rbf): with the others a vector far away can look more normal than any that was seen.
-Shapes: frames x n_mels = 320 values, standardised per mel band, their first 64 principal components, all
-brought to the same variance: what is unusual often lies where normal sound varies little.
+Shapes: frames x n_mels = 320 values, standardised per mel band and turned to their principal components, all brought
+to the same variance: what is unusual often lies where normal sound varies little.
 Score: minus the signed distance to the region's boundary: higher = more anomalous, negative inside.
 Parameters: support vectors and their weights, intercept, principal components and mean, standardisation.
 Paper: Schölkopf et al., Neural Computation 13, 2001.
@@ -11,7 +11,6 @@ Paper: Schölkopf et al., Neural Computation 13, 2001.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import OneClassSVM
 
@@ -26,13 +25,7 @@ class Detector(EstimatorDetector):
         settings = self.settings
         self.learn_scale(training)
         vectors = self.scaled(self.drawn_vectors(training, settings["max_vectors"]))
-        pca = PCA(min(settings["components"], *vectors.shape), random_state=self.seed).fit(vectors)
-        components = pca.components_
-        if settings["whiten"]:
-            varying = pca.explained_variance_ > 1e-6 * pca.explained_variance_[0]
-            components = components[varying] / np.sqrt(pca.explained_variance_[varying, None])
-        self.learnt |= {"centre": pca.mean_, "components": components}
-        projected = self._projected(vectors)
+        projected = self.learn_components(vectors, whiten=settings["whiten"]).astype(np.float64)
         gamma = settings["gamma"]
         if gamma is None:
             gamma = 1 / (projected.shape[1] * projected.var())
@@ -45,11 +38,11 @@ class Detector(EstimatorDetector):
         }
         return len(vectors)
 
-    def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        learnt, projected = self.learnt, self._projected(self.scaled(vectors))
-        # The decision function by matrix products: libsvm's own goes vector by vector and is many times slower.
-        kernel = rbf_kernel(projected, learnt["support_vectors"], learnt["gamma"])
-        return -(kernel @ learnt["weights"] + learnt["intercept"])
+    def projected(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.in_components(self.scaled(vectors))
 
-    def _projected(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        return ((vectors - self.learnt["centre"]) @ self.learnt["components"].T).astype(np.float64)
+    def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        learnt = self.learnt
+        # The decision function by matrix products: libsvm's own goes vector by vector and is many times slower.
+        kernel = rbf_kernel(vectors.astype(np.float64), learnt["support_vectors"], learnt["gamma"])
+        return -(kernel @ learnt["weights"] + learnt["intercept"])
