@@ -4,8 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
+from mimii.drawing import save
 from mimii.errors import UserError, exit_on_user_error
-from mimii.figures import all_figures, save
+from mimii.figures import all_figures
 from mimii.results import read_results
 from mimii.statistics import Statistics, select_runs
 

@@ -1,6 +1,6 @@
 """Figures of a paper: vector and pixel files, readable at a column's width, told apart without colour too.
 
-Every function returns a figure; `save` writes it. frame: rows of `statistics.select_runs`.
+Every function returns a figure; `drawing.save` writes it. frame: rows of `statistics.select_runs`.
 """
 
 import itertools
@@ -20,56 +20,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from mimii.files import written_whole
+from mimii.clip_scores import read_clip_scores
+from mimii.drawing import ABNORMAL, COLOURS, COLUMN, DASHES, MARKERS, NORMAL, PAGE, STYLE, note
 from mimii.metrics import roc_points
 from mimii.results import METRICS, average, snr_order, snr_title
-from mimii.statistics import ALL, Statistics, read_clip_scores
-
-COLUMN, PAGE = 3.5, 7.16  # inches: one column and both of an IEEE page
-
-# Okabe & Ito's colours without yellow, which is too light for lines; markers and dashes repeat out of step with them.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
-DASHES: Sequence[Any] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
-NORMAL, ABNORMAL = "#0072B2", "#D55E00"
-
-STYLE: Any = {
-    "font.size": 7,
-    "axes.titlesize": 7,
-    "axes.labelsize": 7,
-    "xtick.labelsize": 6.5,
-    "ytick.labelsize": 6.5,
-    "legend.fontsize": 6.5,
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1,
-    "lines.markersize": 3.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "pdf.fonttype": 42,  # text stays text
-    "svg.fonttype": "none",
-    "svg.hashsalt": "mimii",  # the same picture gives the same file
-}
-
-
-def save(figure: Figure, path: str | Path, *, endings: Sequence[str] = ("svg", "pdf", "png")) -> None:
-    """Write `path` with each ending; the same figure gives the same bytes."""
-    with mpl.rc_context(STYLE):
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once for all endings
-    dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
-    for ending in endings:
-        with written_whole(f"{path}.{ending}") as temporary, mpl.rc_context(STYLE):
-            figure.savefig(temporary, format=ending, dpi=300, metadata=dates[ending])
-
-
-def _note(text: str) -> Figure:
-    """A picture that says why there is none: every file that a rule declares must be written."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN, 0.6))
-        figure.text(0.5, 0.5, text, ha="center", va="center")
-    return figure
+from mimii.statistics import ALL, Statistics
 
 
 def model_styles(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -164,7 +119,7 @@ def metric_over_snr(frame: pd.DataFrame, averages: pd.DataFrame, metric: str = "
         axes.set_ylabel(METRICS[metric])
         axes.axhline(0.5, color="0.6", linewidth=0.6, linestyle=":")
         axes.annotate(
-            "chance", (1, 0.5), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4", fontsize=6
+            "chance", (1.01, 0.5), xycoords=("axes fraction", "data"), ha="left", va="center", color="0.4", fontsize=6
         )
         figure.legend(loc="outside lower center", ncols=3, handlelength=2.6)
     return figure
@@ -213,9 +168,12 @@ def roc_curves(frame: pd.DataFrame, runs_root: str | Path, snr: str) -> Figure:
 
 
 def _tpr_at(grid: NDArray[np.float64], fpr: NDArray[np.float64], tpr: NDArray[np.float64]) -> NDArray[np.float64]:
-    """TPR at each FPR of the grid: the upper end where the curve rises straight up."""
-    last = np.r_[fpr[1:] != fpr[:-1], True]
-    return np.interp(grid, fpr[last], tpr[last])
+    """TPR at each FPR of the grid, in [0, 1]: the upper end where the curve rises straight up."""
+    before = np.searchsorted(fpr, grid, side="right") - 1
+    after = np.minimum(before + 1, len(fpr) - 1)
+    run = fpr[after] - fpr[before]
+    share = np.divide(grid - fpr[before], run, out=np.zeros_like(grid), where=run > 0)
+    return tpr[before] + share * (tpr[after] - tpr[before])
 
 
 def score_distributions(frame: pd.DataFrame, runs_root: str | Path, label: str, snr: str) -> Figure:
@@ -257,6 +215,7 @@ def _score_histogram(axes: Axes, scores: NDArray[np.float64], abnormal: NDArray[
         axes.stairs(counts, bins, fill=True, color=colour, alpha=0.55)
         axes.stairs(counts, bins, color=colour, linewidth=0.7)
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     if pd.notna(threshold) and threshold <= bins[-1]:
         axes.axvline(threshold, color="black", linewidth=0.8, linestyle="--")
 
@@ -322,7 +281,7 @@ def training_curves(frame: pd.DataFrame, runs_root: str | Path) -> Figure:
         table = pq.read_table(Path(runs_root) / run["run_path"] / "losses.parquet").to_pandas()
         losses.setdefault(run["label"], []).append(table.set_index("epoch"))
     if not losses:
-        return _note("No model among these is trained in epochs.")
+        return note("No model among these is trained in epochs.")
     columns = min(len(losses), 4)
     rows = -(-len(losses) // columns)
     parts: Any = (("training_loss", NORMAL, "-"), ("validation_loss", ABNORMAL, (0, (4, 1.5))))
@@ -358,11 +317,11 @@ def critical_difference_diagram(ranks: Mapping[str, Any], *, test: str = "nemeny
     ranks: of one metric, from `statistics.rank_tests`. test: nemenyi or wilcoxon_holm.
     """
     if test not in ranks["p_values"]:
-        return _note(f"Ranks need two models and two machines;\nhere are {ranks['models']} and {ranks['machines']}.")
+        return note(f"Ranks need two models and two machines;\nhere are {ranks['models']} and {ranks['machines']}.")
     order = list(ranks["average_ranks"])
     p_values = pd.DataFrame(ranks["p_values"][test]).loc[order, order]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN, 0.12 * len(order) + 0.9))
+        figure = Figure(figsize=(COLUMN, 0.12 * len(order) + 1.0))
         axes = figure.subplots()
         scikit_posthocs.critical_difference_diagram(
             ranks["average_ranks"],
@@ -375,9 +334,14 @@ def critical_difference_diagram(ranks: Mapping[str, Any], *, test: str = "nemeny
             marker_props={"s": 6, "color": "black"},
             elbow_props={"linewidth": 0.6, "color": "0.3"},
             crossbar_props={"linewidth": 2.2, "color": COLOURS[1]},
+            text_h_margin=0.2,
         )
+        axes.spines["top"].set_visible(True)
+        how = f"α = {ranks['alpha']:.3g}"
+        if test == "nemenyi":
+            how += f", critical difference {ranks['critical_difference']:.2f}"
         names = {"nemenyi": "Nemenyi", "wilcoxon_holm": "Wilcoxon-Holm"}
-        axes.set_title(f"Average rank over {ranks['machines']} machines ({names[test]}, α = {ranks['alpha']:.3g})")
+        axes.set_title(f"Average rank over {ranks['machines']} machines\n{names[test]}, {how}")
     return figure
 
 

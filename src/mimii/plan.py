@@ -23,7 +23,7 @@ from mimii.config import (
 )
 from mimii.dataset import open_source
 from mimii.errors import UserError
-from mimii.names import model_names
+from mimii.names import model_names, unknown
 from mimii.report import Entry, figure_entries, table_entries
 from mimii.results import snr_order
 from mimii.sections import Section
@@ -72,6 +72,17 @@ def listed_runs(contents: Mapping[str, Any]) -> list[Run]:
         *(Run(variant, seed, section) for variant in variants for seed in contents["seeds"] for section in sections),
         *(Run(variant, None, section) for variant in external for section in sections),
     ]
+
+
+def recorded_columns(contents: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the rows of each model that a `merge_job` lists must hold: present code, present settings of the metrics."""
+    metrics = {**contents["metrics"], "metrics_code": fingerprints.metrics_code()}
+    found = {name: {**metrics, "training_code": None, "scoring_code": None} for name in contents["external"]}
+    for listed in contents["variants"]:
+        model = listed["model"]
+        codes = {"training_code": fingerprints.training_code(model), "scoring_code": fingerprints.scoring_code(model)}
+        found[model] = {**metrics, **codes, **contents["scoring"]}
+    return found
 
 
 def external_variant(name: str) -> Variant:
@@ -172,6 +183,28 @@ class Plan:
         """Figures of the results."""
         return list(figure_entries([model for model, _ in self.compared], self.snrs))
 
+    def clip_figures(self) -> list[str]:
+        """`<model>/<section>` of each figure of clips. Raises UserError where the configuration names another."""
+        chosen = self.config["report"]["clips"]
+        models = [variant.model for variant in base_variants(self.config)]
+        by_type: dict[str, str] = {}
+        for section in sorted(self.sections, key=lambda section: snr_order(section.snr)):
+            by_type.setdefault(section.machine, section.path)
+        paths = [section.path for section in self.sections]
+        shown = {}
+        for kind, known, first in (("models", models, models[:1]), ("sections", paths, list(by_type.values()))):
+            wanted = {"first": first, "all": known}.get(str(chosen[kind]), chosen[kind])
+            for name in wanted:
+                if name not in known:
+                    raise UserError(f"report.clips.{kind}: {unknown(kind.removesuffix('s'), name, known)}")
+            shown[kind] = wanted
+        return [f"{model}/{section}" for model in shown["models"] for section in shown["sections"]]
+
+    def base_run(self, model: str, section: str) -> Run:
+        """A model's run on a section with its configured settings and the first seed."""
+        (variant,) = self.variants_of(model=model)
+        return Run(variant, self.seeds[0], Section.parse(section))
+
     def variant(self, model: str, name: str) -> Variant:
         """A configured variant, or one that is only named by a typed path. Raises UserError where it cannot be read."""
         if (model, name) not in self._by_name:
@@ -244,6 +277,19 @@ class Plan:
         """Metrics settings and code."""
         return to_json({"metrics": self.config["metrics"], "code": fingerprints.metrics_code()})
 
+    def study_job(self, study: str) -> str:
+        """What the table of a study shows, and the code that writes it."""
+        declared = self.config["studies"][study]
+        varied = [*declared.get("vary", {}), *(key for variant in declared.get("variants", []) for key in variant)]
+        return to_json(
+            {
+                "study": study,
+                "variants": [[variant.model, variant.name] for variant in study_variants(self.config, study)],
+                "varied": list(dict.fromkeys(varied)),
+                "code": fingerprints.fingerprint("mimii.study_tables"),
+            }
+        )
+
     def statistics_job(self) -> str:
         """What is compared, and the code that compares it."""
         return to_json({"variants": self.compared, "code": fingerprints.fingerprint("mimii.statistics")})
@@ -255,6 +301,10 @@ class Plan:
     def figures_job(self) -> str:
         """What is compared, and the code that draws it."""
         return to_json({"variants": self.compared, "code": fingerprints.fingerprint("mimii.figures")})
+
+    def clips_job(self, model: str) -> str:
+        """The code that draws a model's clips."""
+        return to_json({"code": fingerprints.fingerprint("mimii.clip_figures", f"mimii.models.{model}")})
 
     def external_job(self, name: str, section: str) -> str:
         """What names external scores, and the code that reads them."""
@@ -272,6 +322,8 @@ class Plan:
                 "external": list(self.external) if model is None and study is None else [],
                 "seeds": self.seeds,
                 "sections": [section.path for section in self.sections],
+                "metrics": self.config["metrics"],
+                "scoring": self.config["scoring"],
                 "code": fingerprints.fingerprint("mimii.results"),
             }
         )

@@ -47,3 +47,7 @@ def figure_entries(models: Sequence[str], snrs: Sequence[str]) -> Iterator[Entry
     for model in models:
         for snr in snrs:
             yield Entry(f"scores/{model}/{snr}", "Scores of clips", "scores", {"Model": model, "SNR": snr})
+
+
+# Figures of clips: one of each chosen model and section, so labelled by the rule that draws them.
+CLIPS = Entry("clips", "Clips", "clips")

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import scikit_posthocs
 from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from mimii.clip_scores import read_clip_scores
 from mimii.errors import UserError
 from mimii.files import written_whole
 from mimii.metrics import (
@@ -65,25 +65,6 @@ def select_runs(frame: pd.DataFrame, variants: Sequence[Sequence[str]]) -> pd.Da
     labels = run_labels(selected)
     selected["label"] = [labels[pair] for pair in zip(selected["model"], selected["variant"], strict=True)]
     return selected
-
-
-@dataclass(frozen=True)
-class ClipScores:
-    """Test clips of one run, by path: (clips,) each."""
-
-    paths: NDArray[np.object_]
-    abnormal: NDArray[np.bool_]
-    scores: NDArray[np.float64]
-
-
-def read_clip_scores(path: str | Path, pooling: str) -> ClipScores:
-    """The test clips of a scores.parquet with one pooling's scores, sorted by path."""
-    table = pq.read_table(path, columns=["path", "label", pooling], filters=[("split", "==", "test")]).sort_by("path")
-    return ClipScores(
-        table.column("path").to_numpy(zero_copy_only=False),
-        table.column("label").to_numpy(zero_copy_only=False) == "abnormal",
-        table.column(pooling).to_numpy().astype(np.float64),
-    )
 
 
 def resample_runs(frame: pd.DataFrame, runs_root: str | Path, *, samples: int) -> dict[str, pd.DataFrame]:

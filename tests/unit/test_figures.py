@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from mimii import figures
+from mimii import drawing, figures
 from mimii.metrics import auc, roc_points
 from mimii.report import figure_entries
 from mimii.statistics import compute_statistics, select_runs
@@ -42,12 +42,12 @@ def test_every_figure_is_written_with_every_ending_and_the_same_again(made, tmp_
     _, drawn = made
     assert set(drawn) == {entry.name for entry in figure_entries([CLASSICAL, NETWORK], ["6dB", "min6dB"])}
     for name, draw in drawn.items():
-        figures.save(draw(), tmp_path / "figures" / name)
+        drawing.save(draw(), tmp_path / "figures" / name)
         with Image.open(tmp_path / "figures" / f"{name}.png") as image:
             assert len(image.getcolors(1 << 24)) > 10, name  # something is drawn
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     for ending in ("svg", "pdf", "png"):
-        figures.save(drawn["auc_heatmap"](), tmp_path / "again", endings=[ending])
+        drawing.save(drawn["auc_heatmap"](), tmp_path / "again", endings=[ending])
         assert (tmp_path / f"again.{ending}").read_bytes() == (tmp_path / f"figures/auc_heatmap.{ending}").read_bytes()
 
 

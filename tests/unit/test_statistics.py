@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 
 from mimii import metrics, statistics
+from mimii.clip_scores import read_clip_scores
 from mimii.errors import UserError
 
 SNRS, MACHINES, IDS = ("6dB", "min6dB"), ("fan", "pump"), ("id_00", "id_02")
@@ -49,7 +50,7 @@ def test_means_and_intervals(benchmark, tmp_path):
 def test_one_sections_resamples_are_its_bootstrap(benchmark, tmp_path):
     frame = benchmark({"vae": 1.0}, seeds=(1,))
     resampled = statistics.resample_runs(frame, tmp_path, samples=150)["auc"]
-    clips = statistics.read_clip_scores(tmp_path / "vae/default/seed=1/6dB/fan/id_00/scores.parquet", "mean")
+    clips = read_clip_scores(tmp_path / "vae/default/seed=1/6dB/fan/id_00/scores.parquet", "mean")
     seed = [metrics.BOOTSTRAP_SEED, *b"fan/id_00"]
     expected = metrics.bootstrap(clips.abnormal, clips.scores, samples=150, seed=seed).auc
     row = resampled[(resampled["db_level"] == "6dB") & (resampled["machine_id"] == "id_00")].iloc[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 from mimii import folder_lock
 from mimii.errors import exit_on_user_error
 from mimii.plan import Plan
+from mimii.report import CLIPS
 from mimii.sections import Section
 from mimii.settings import to_json
 
@@ -68,6 +69,10 @@ def tables_place(wildcards, resources):
     return f"{RESULTS}/tables"
 
 
+def studies_place(wildcards, resources):
+    return f"{RESULTS}/studies"
+
+
 def figures_place(wildcards, resources):
     return f"{RESULTS}/figures"
 
@@ -82,6 +87,14 @@ def everything_configured(wildcards):
         wanted += rules.make_tables.output
     if plan.config["report"]["figures"]:
         wanted += rules.make_figures.output
+        wanted += [
+            f"{RESULTS}/figures/clips/{clips}.{ending}"
+            for clips in told(plan.clip_figures)()
+            for ending in plan.config["report"]["figures"]
+        ]
+    wanted += expand(f"{RESULTS}/studies/{{study}}.csv", study=plan.config["studies"])
+    if plan.config["report"]["tables"]:
+        wanted += expand(rules.make_study_table.output, study=plan.config["studies"])
     return wanted
 
 
@@ -196,13 +209,31 @@ def compared_losses(wildcards):
     return [f"{plan.runs_root}/{run.path}/losses.parquet" for run in trained]
 
 
+def base_features(wildcards):
+    run = told(plan.base_run)(wildcards.model, wildcards.section)
+    return plan.features_file(run.variant, wildcards.section)
+
+
+def base_file(name):
+    """A file of the configured model's run with the first seed."""
+
+    def of_run(wildcards):
+        run = told(plan.base_run)(wildcards.model, wildcards.section)
+        file = plan.model_file(wildcards.model) if name == "model" else name
+        return f"{plan.runs_root}/{run.path}/{file}"
+
+    return of_run
+
+
 def in_report(path, entry):
     """A file that `snakemake --report` shows, with its caption and the labels to filter by."""
+    if path.endswith((".svg", ".pdf")):  # the report shows the same picture as png
+        return path
     return report(
         path,
         category=entry.category,
         caption=f"../report/{entry.caption}.rst",
-        labels=dict(entry.labels),
+        labels=clip_labels if entry is CLIPS else dict(entry.labels),
     )
 
 
@@ -216,6 +247,31 @@ def tables_job(wildcards):
 
 def figures_job(wildcards):
     return plan.figures_job()
+
+
+def clips_job(wildcards):
+    return plan.clips_job(wildcards.model)
+
+
+def clip_labels(wildcards):
+    section = Section.parse(wildcards.section)
+    return {
+        "Model": wildcards.model,
+        "Machine": section.machine,
+        "ID": section.id,
+        "SNR": section.snr,
+    }
+
+
+def study_scores(wildcards):
+    return [
+        f"{plan.runs_root}/{run.path}/scores.parquet"
+        for run in told(plan.runs)(study=wildcards.study)
+    ]
+
+
+def study_job(wildcards):
+    return told(plan.study_job)(wildcards.study)
 
 
 def all_merged(wildcards):

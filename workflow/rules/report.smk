@@ -3,6 +3,8 @@
 TABLES = f"{RESULTS}/tables"
 FIGURES = f"{RESULTS}/figures"
 STATISTICS = f"{RESULTS}/statistics"
+# Snakemake wants an output of every rule, asked for or not.
+FORMATS = plan.config["report"]["figures"] or ["png"]
 
 
 rule make_statistics:
@@ -64,12 +66,11 @@ rule make_figures:
         scores=compared_scores,
         losses=compared_losses,
     output:
-        [in_report(f"{FIGURES}/{figure.name}.png", figure) for figure in plan.figures()],
-        expand(
-            f"{FIGURES}/{{figure}}.{{ending}}",
-            figure=[figure.name for figure in plan.figures()],
-            ending=["svg", "pdf"],
-        ),
+        [
+            in_report(f"{FIGURES}/{figure.name}.{ending}", figure)
+            for figure in plan.figures()
+            for ending in FORMATS
+        ],
     log:
         f"{RESULTS}/logs/make_figures.log",
     benchmark:
@@ -79,8 +80,63 @@ rule make_figures:
     params:
         job=figures_job,
         folder=figures_place,
+        formats=" ".join(FORMATS),
         runs=runs_place,
     shell:
         "python scripts/make_figures.py --results {input.results:q} --runs {params.runs:q}"
         " --averages {input.averages:q} --comparisons {input.comparisons:q} --ranks {input.ranks:q}"
-        " --job {params.job:q} --output {params.folder:q} 2> {log:q}"
+        " --job {params.job:q} --output {params.folder:q} --endings {params.formats} 2> {log:q}"
+
+
+rule draw_clips:
+    input:
+        features=base_features,
+        model=base_file("model"),
+        training=base_file("training.json"),
+        scores=base_file("scores.parquet"),
+        metrics=base_file("metrics.json"),
+    output:
+        [
+            in_report(f"{FIGURES}/clips/{{model}}/{{section}}.{ending}", CLIPS)
+            for ending in FORMATS
+        ],
+    log:
+        f"{RESULTS}/logs/draw_clips/{{model}}/{{section}}.log",
+    benchmark:
+        f"{RESULTS}/logs/draw_clips/{{model}}/{{section}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=clips_job,
+    shell:
+        "python scripts/draw_clips.py --features {input.features:q} --model-file {input.model:q}"
+        " --training {input.training:q} --scores {input.scores:q} --metrics {input.metrics:q}"
+        " --job {params.job:q} --output {output:q} 2> {log:q}"
+
+
+rule make_study_table:
+    input:
+        results=f"{RESULTS}/studies/{{study}}.csv",
+        scores=study_scores,
+    output:
+        report(
+            f"{RESULTS}/studies/{{study}}.html",
+            category="Studies",
+            caption="../report/study.rst",
+            labels={"Study": "{study}"},
+        ),
+        f"{RESULTS}/studies/{{study}}.md",
+        f"{RESULTS}/studies/{{study}}.tex",
+    log:
+        f"{RESULTS}/logs/make_study_table/{{study}}.log",
+    benchmark:
+        f"{RESULTS}/logs/make_study_table/{{study}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        job=study_job,
+        folder=studies_place,
+        runs=runs_place,
+    shell:
+        "python scripts/make_study_table.py --results {input.results:q} --runs {params.runs:q} --job {params.job:q}"
+        " --output {params.folder:q} 2> {log:q}"
