@@ -181,7 +181,7 @@ def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
         "models": {model: {} for model in models},
         "seeds": list(dict.fromkeys(options.seeds or [options.seed])),
         "compute": {"device": options.device},
-        "report": {"tables": True, "figures": False},
+        "report": {"tables": True, "figures": []},
         "paths": paths,
     }
 
