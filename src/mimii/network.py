@@ -162,9 +162,11 @@ class NetworkDetector(AnomalyDetector):
             "deviation": self.deviation.cpu(),
             "weights": {key: value.cpu().clone() for key, value in self.network.state_dict().items()},
         }
-        # Through an open file: given a path, torch writes that name into the file, and equal models would differ.
-        with Path(path).open("wb") as file:
-            torch.save(content, file)
+        # Through memory: given a path, torch writes that name into the file, and equal models would differ; and it does
+        # not say why a file cannot be written.
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        Path(path).write_bytes(buffer.getbuffer())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
