@@ -1,8 +1,12 @@
 # Anomalous sound detection on MIMII: features -> models -> clip scores -> metrics -> one CSV.
 # A table of contents; the rules stand in workflow/rules, what they call in scripts/ and src/mimii.
+from mimii.config_file import check_files
 from snakemake.utils import min_version
 
 min_version("9.19")
+
+# Before Snakemake reads them: it keeps silent about keys that stand twice, and about the line of an error.
+check_files(["config/config.yaml", *workflow.overwrite_configfiles])
 
 
 configfile: "config/config.yaml"

@@ -1,10 +1,12 @@
 """Reading a configuration: every error at once, in the words of the person who wrote it."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -21,6 +23,12 @@ from mimii.settings import (
     resolve,
     slug,
 )
+
+DEEPEST = 20
+LARGEST = 2**63
+LONGEST_TEXT = 1000
+LONGEST_LINE = 300
+MOST_VARIANTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -42,16 +50,76 @@ def schema() -> dict[str, Any]:
 
 def read_config(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with its defaults filled in. Raises one UserError that lists all that is wrong with it."""
+    _refuse([*_unreadable(raw)])
     config = _filled(dict(raw), schema())
-    found = [_in_words(error) for error in Draft202012Validator(schema()).iter_errors(config)]
-    if not found:
-        found = [*_settings_problems(config), *_studies_problems(config)]
-    if not found:
-        found = [problem for variant in all_variants(config) for problem in check_feature_settings(variant.features)]
-    if found:
-        listed = "\n".join(f"  - {line}" for line in dict.fromkeys(found))
-        raise UserError(f"the configuration has {len(set(found))} error(s):\n{listed}")
+    errors = list(Draft202012Validator(schema()).iter_errors(config))
+    found = [*_odd_values(raw), *map(_in_words, errors)]
+    # What is wrong with one part must not hide what is wrong with another.
+    sound = _sound_parts(config, errors)
+    deeper = [*_settings_problems(sound), *_studies_problems(sound)]
+    found += [*deeper, *_paths_problems(sound)]
+    if not deeper:
+        found += [problem for variant in all_variants(sound) for problem in check_feature_settings(variant.features)]
+    _refuse(found)
+    for key, path in config["paths"].items():
+        config["paths"][key] = None if path is None else str(PurePosixPath(path))
     return config
+
+
+def _refuse(found: Sequence[str]) -> None:
+    lines = dict.fromkeys(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..." for line in found)
+    if lines:
+        listed = "\n".join(f"  - {line}" for line in lines)
+        raise UserError(f"the configuration has {len(lines)} error(s):\n{listed}")
+
+
+def _unreadable(value: Any, where: str = "", depth: int = 0) -> Iterator[str]:
+    """What cannot even be looked at, or shown: endless nesting and endless numbers."""
+    if depth > DEEPEST:
+        yield f"{where[:100]}...: nested too deeply, or in itself"
+    elif isinstance(value, Mapping | list):
+        for key, part in _parts(value):
+            yield from _unreadable(part, f"{where}.{key}".lstrip("."), depth + 1)
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        yield f"{where}: a number of {value.bit_length()} bits is too large"
+
+
+def _odd_values(value: Any, where: str = "") -> Iterator[str]:
+    """What YAML can hold and a configuration cannot mean: keys that are no text, NaN, dates, control characters."""
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                yield f"{where or 'top level'}: key {key!r} is not a text; put it into quotes"
+    if isinstance(value, Mapping | list):
+        for key, part in _parts(value):
+            yield from _odd_values(part, f"{where}.{key}".lstrip("."))
+    elif isinstance(value, str):
+        if not value.isprintable() or len(value) > LONGEST_TEXT:
+            yield f"{where}: {value[:50]!r} is longer than {LONGEST_TEXT} characters, or holds a control character"
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{where}: {value} is not a finite number"
+    elif not isinstance(value, bool | int | float | None):
+        yield f"{where}: {value!r} is a {type(value).__name__}; put it into quotes"
+
+
+def _parts(value: Mapping[Any, Any] | list[Any]) -> Iterable[tuple[Any, Any]]:
+    return value.items() if isinstance(value, Mapping) else enumerate(value)
+
+
+def _sound_parts(config: Mapping[str, Any], errors: Iterable[ValidationError]) -> dict[str, Any]:
+    """The configuration without the parts that do not fit the schema."""
+    sound: dict[str, Any] = {"models": {}, **config}
+    for error in errors:
+        match list(error.absolute_path):
+            case ["models" | "studies" | "external_scores" as part, entry, *_]:
+                sound[part] = {key: value for key, value in sound[part].items() if key != entry}
+            case ["models" | "studies" | "external_scores" | "features" | "settings" as part]:
+                # The names of entries have errors of their own; what is no mapping at all cannot be looked at.
+                names = sound[part] if error.validator == "propertyNames" else {}
+                sound[part] = {key: value for key, value in names.items() if key != error.instance}
+            case ["dataset" | "paths" as part, *_]:
+                sound[part] = {}
+    return sound
 
 
 def _filled(value: Any, schema_part: Mapping[str, Any]) -> Any:
@@ -75,6 +143,10 @@ def _in_words(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         extra = [key for key in instance if key not in rule["properties"]]
         return "; ".join(f"{where}: {unknown('key', key, rule['properties'])}" for key in extra)
+    if instance is None:
+        return f"{where}: holds nothing; give it a value, or leave the key out"
+    if error.validator == "pattern" and "description" in rule:
+        return f"{where}: {instance!r} is not {rule['description']}"
     if error.validator == "enum":
         return f"{where}: {unknown('value', instance, map(str, rule['enum']))}"
     if error.validator == "oneOf" and rule["oneOf"][0].get("const") == "all":
@@ -104,10 +176,19 @@ def _settings_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _studies_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    yield from _alike("studies", config["studies"])
+    yield from _alike("external_scores", config["external_scores"])
     for study, declared in config["studies"].items():
         where = f"studies.{study}"
         if "vary" in declared and "variants" in declared:
             yield f"{where}: `vary` (a grid) and `variants` (a list) exclude each other"
+        if not any(declared.get(key) for key in ("vary", "variants", "set")):
+            yield f"{where}: changes nothing; name settings under `vary`, `variants` or `set`"
+        if both := set(declared.get("vary", {})) & set(declared.get("set", {})):
+            yield f"{where}: {', '.join(sorted(map(str, both)))} is both in `vary` and in `set`"
+        if (size := math.prod(map(len, declared.get("vary", {}).values()))) > MOST_VARIANTS:
+            yield f"{where}.vary: a grid of {size} variants; at most {MOST_VARIANTS} are possible"
+            continue
         for model in _models_of(declared):
             if model not in model_names():
                 yield f"{where}.model: {unknown('model', model, model_names())}"
@@ -115,6 +196,37 @@ def _studies_problems(config: Mapping[str, Any]) -> Iterator[str]:
             known = {**feature_declarations(), **model_declaration(model).settings}
             for overrides in _overrides(declared):
                 yield from (f"{where}: {line} (model {model})" for line in problems(overrides, known))
+
+
+def _alike(where: str, names: Iterable[str]) -> Iterator[str]:
+    """Names that would be one file where upper and lower case are the same."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            yield f"{where}: {other} and {name} differ in upper and lower case alone; rename one"
+
+
+def _paths_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Paths may lead anywhere, but they go through Snakemake's patterns, command lines and file systems."""
+    paths = {f"paths.{key}": path for key, path in config["paths"].items() if path is not None}
+    paths |= {f"external_scores.{name}": path for name, path in config["external_scores"].items()}
+    if config["dataset"]:
+        paths["dataset.root"] = config["dataset"]["root"]
+    for key, path in paths.items():
+        if re.search(r"[{}]", path):
+            yield f"{key}: {path!r} holds a brace, which Snakemake takes for a pattern"
+        if path.startswith(("-", "~")):
+            yield f"{key}: {path!r} starts with {path[0]!r}; write ./{path}, or the whole path of your home folder"
+        if any(len(part.encode("utf-8", "replace")) > 255 for part in path.split("/")):
+            yield f"{key}: a name in {path[:50]!r}... is longer than 255 bytes"
+        if path != path.strip():
+            yield f"{key}: {path!r} begins or ends with a space"
+    results, csv = paths.get("paths.results"), paths.get("paths.csv")
+    if results and csv:
+        for part in ("models", "studies"):
+            if PurePosixPath(csv).is_relative_to(PurePosixPath(results, part)):
+                yield f"paths.csv: {csv!r} is among the CSVs of {part}; choose another folder"
 
 
 def _models_of(study: Mapping[str, Any]) -> list[str]:

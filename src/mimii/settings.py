@@ -6,6 +6,8 @@ default, meaning, in the vocabulary of JSON Schema. Everything here is light: pl
 
 import hashlib
 import json
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +21,7 @@ from mimii.errors import UserError
 from mimii.names import MODELS, model_names, unknown
 
 PACKAGE = Path(__file__).parent
+LARGEST_FLOAT = sys.float_info.max
 LONGEST_SLUG = 150  # a folder's name may have 255 bytes
 
 Settings = Mapping[str, Any]
@@ -75,15 +78,16 @@ def canonical(value: Any, schema: Mapping[str, Any]) -> Any:
     types = types_of(schema)
     if isinstance(value, str) and "number" in types + ["number"] * ("integer" in types) and "string" not in types:
         try:
-            value = float(value)
+            number = float(value)
         except ValueError:
             return value
+        value = number if math.isfinite(number) else value
     if types == ["boolean"] and value in ("true", "false"):
         return value == "true"  # Snakemake's --config leaves nested values as text
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if "number" in types:
+        if "number" in types and abs(value) <= LARGEST_FLOAT:
             return float(value)
-        if "integer" in types and float(value).is_integer():
+        if "integer" in types and (isinstance(value, int) or value.is_integer()):
             return int(value)
     if isinstance(value, list):
         return [canonical(item, schema.get("items", {})) for item in value]
