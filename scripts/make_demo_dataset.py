@@ -10,13 +10,13 @@ from mimii.sections import Section
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="the section's, such as demo/dataset/6dB/fan/id_00")
+    parser.add_argument("--record", type=Path, required=True, help="to write last into the section's folder")
     parser.add_argument("--section", required=True, help="such as 6dB/fan/id_00")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: clips, seconds, channels, seed")
     arguments = parser.parse_args()
     with exit_on_user_error():
         make_section(
-            arguments.folder,
+            arguments.record.parent,
             Section.parse(arguments.section),
             normal_clips=arguments.job["normal_clips"],
             abnormal_clips=arguments.job["abnormal_clips"],

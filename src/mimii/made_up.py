@@ -5,6 +5,7 @@ scaled against the average power of its machine ID, not of the clip. Everything 
 """
 
 import hashlib
+import json
 import re
 import struct
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from mimii.errors import UserError
 from mimii.files import written_whole
 from mimii.machines import MACHINES, SAMPLE_RATE, Signal, add_hits, band, decibels, low_pass, shaped_noise, slow
+from mimii.made_up_folder import MARK, RECORD, refuse_recordings
 from mimii.sections import Section
 
 LABELS = ("normal", "abnormal")
@@ -39,12 +41,12 @@ def make_section(
     channels: int,
     seed: int,
 ) -> None:
-    """Write `folder`/normal/00000000.wav ... and `folder`/abnormal/00000000.wav ..., 16 kHz, PCM 16.
+    """Write `folder`/normal/00000000.wav ... and `folder`/abnormal/00000000.wav ..., 16 kHz, PCM 16, and `RECORD` last.
 
-    folder: the section's own folder, `<root>/<snr>/<machine>/<id>`.
+    folder: the section's own folder, `<root>/<snr>/<machine>/<id>`; what was made up there before is replaced.
     seconds: length of each clip.
     Raises UserError, before anything is written, for a machine type or an SNR that cannot be made, for counts or a
-    length out of range, and where the folder holds clips that are not among those to be written.
+    length out of range, and where the folder holds recordings that were not made up.
     """
     snr = snr_in_decibels(section.snr)
     for name, number in (("normal clips", normal_clips), ("abnormal clips", abnormal_clips), ("channels", channels)):
@@ -56,20 +58,24 @@ def make_section(
         )
     counts = {"normal": normal_clips, "abnormal": abnormal_clips}
     names = {label: [f"{number:08d}.wav" for number in range(count)] for label, count in counts.items()}
-    for label in names:
-        surplus = {path.name for path in (folder / label).glob("*.wav")}.difference(names[label])
-        if surplus:
-            raise UserError(
-                f"{folder / label}: holds other clips, such as {min(surplus)}: remove them, or choose another folder"
-            )
-
+    refuse_recordings(folder)
     machine = MachineID(section.machine, section.id, seed)
+
+    with written_whole(folder / MARK) as path:
+        path.touch()
+    for label in names:
+        for path in (folder / label).glob("*.wav"):
+            if path.name not in names[label]:
+                path.unlink()
     for label in names:
         for number, name in enumerate(names[label]):
             sound = machine.signal(label, number, round(seconds * SAMPLE_RATE))
             noise = NoiseField(random_generator(seed, section.path, label, number), len(sound))
             with written_whole(folder / label / name) as path:
                 write_wav(path, record(sound, noise, machine.azimuth, snr, channels))
+    made = {"section": section.path, **counts, "seconds": seconds, "channels": channels, "seed": seed}
+    with written_whole(folder / RECORD) as path:
+        path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
 
 def snr_in_decibels(name: str) -> int:

@@ -221,7 +221,7 @@ def test_fingerprint_is_independent_of_where_the_root_lies(root, tmp_path_factor
 def test_made_up_answers_before_anything_exists(tmp_path):
     source = open_source(config(tmp_path / "none", "made_up", made_up=made_up()))
     assert paths(source) == ["6dB/fan/id_00", "6dB/pump/id_00", "min6dB/fan/id_00", "min6dB/pump/id_00"]
-    assert source.inputs(FAN) == [str(tmp_path / "none" / "6dB" / "fan" / "id_00")]
+    assert source.inputs(FAN) == [str(tmp_path / "none" / "6dB" / "fan" / "id_00" / "made_up.json")]
     source.check(FAN)
     with pytest.raises(UserError, match="cannot be read"):
         source.clips(FAN)

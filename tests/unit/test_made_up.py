@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,11 +14,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mimii.config import schema
 from mimii.errors import UserError
 from mimii.machines import MACHINES, Body, Machine
 from mimii.made_up import (
     ARRAY_RADIUS,
     MACHINE_RMS,
+    SNR_RANGE,
     SPEED_OF_SOUND,
     MachineID,
     NoiseField,
@@ -35,13 +38,12 @@ FULL_SCALE = 2**15
 
 
 def make(folder: Path, section: str = "6dB/fan/id_00", **changes) -> dict[str, str]:
-    """A tiny section: file name -> checksum."""
+    """A tiny section: recording -> checksum."""
     arguments = {"normal_clips": 2, "abnormal_clips": 1, "seconds": 0.5, "channels": 2, "seed": 0} | changes
     make_section(folder, Section.parse(section), **arguments)
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        for path in sorted(folder.rglob("*.wav"))
     }
 
 
@@ -60,7 +62,7 @@ def run_script(folder: Path, section: str, **environment: str) -> subprocess.Com
     """The command that the rule calls, with what `make` asks for."""
     job = {"normal_clips": 2, "abnormal_clips": 1, "seconds": 0.5, "channels": 2, "seed": 0}
     command = [sys.executable, str(ROOT / "scripts" / "make_demo_dataset.py")]
-    command += ["--folder", str(folder), "--section", section, "--job", json.dumps(job)]
+    command += ["--record", str(folder / "made_up.json"), "--section", section, "--job", json.dumps(job)]
     return subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "src")} | environment)
 
 
@@ -233,10 +235,31 @@ def test_what_cannot_be_made_is_refused_before_anything_is_written(
 
 
 def test_clips_of_another_dataset_are_not_mixed_in(tmp_path: Path) -> None:
-    before = make(tmp_path, normal_clips=3)
-    with pytest.raises(UserError, match=r"00000002\.wav"):
-        make(tmp_path, normal_clips=2, seed=1)
-    assert make(tmp_path, normal_clips=3) == before
+    clip = tmp_path / "normal" / "00000000.wav"
+    clip.parent.mkdir()
+    clip.write_text("of great value")
+    with pytest.raises(UserError, match="holds something that was not made up"):
+        make(tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [clip]
+    assert clip.read_text() == "of great value"
+
+
+def test_what_was_made_up_before_is_replaced(tmp_path: Path) -> None:
+    make(tmp_path / "again", normal_clips=3, seed=1)
+    (tmp_path / "again" / "made_up.json").unlink()  # as after a kill
+    assert make(tmp_path / "again") == make(tmp_path / "first")
+    records = [(tmp_path / name / "made_up.json").read_text() for name in ("again", "first")]
+    assert records[0] == records[1]
+
+
+def test_the_configuration_admits_what_can_be_made() -> None:
+    declared = schema()["properties"]["dataset"]["properties"]["made_up"]["properties"]
+    assert declared["machines"]["items"]["enum"] == list(MACHINES)
+    admitted = re.compile(declared["snrs"]["items"]["pattern"])
+    lowest, highest = SNR_RANGE
+    for number in range(-150, 150):
+        name = f"{'min' if number < 0 else ''}{abs(number)}dB"
+        assert bool(admitted.search(name)) == (lowest <= number <= highest)
 
 
 def test_the_script_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ if plan.config["dataset"]["source"] == "made_up":
 
     rule make_demo_dataset:
         output:
-            directory(f"{DATASET}/{{section}}"),
+            f"{DATASET}/{{section}}/made_up.json",
         log:
             f"{RESULTS}/logs/make_demo_dataset/{{section}}.log",
         benchmark:
@@ -14,11 +14,15 @@ if plan.config["dataset"]["source"] == "made_up":
         params:
             job=made_up_job,
         shell:
-            "python scripts/make_demo_dataset.py --folder {output:q} --section {wildcards.section:q}"
+            "python scripts/make_demo_dataset.py --record {output:q} --section {wildcards.section:q}"
             " --job {params.job:q} 2> {log:q}"
 
 
 if plan.config["dataset"]["source"] == "zenodo":
+
+    # Archives come one after the other. Said here: `resources` in the default profile would take the place of those in
+    # any other profile.
+    workflow.register_resource("downloads", 1)
 
     # An archive is no input of its own: one that is missing, and needed for the features of one section, would have
     # Snakemake make the features of its other sections again, and train on them. So each features file has its own

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mimii.dataset import RecordedSource, Recording, digest, select_sections
+from mimii.made_up_folder import RECORD, refuse_recordings
 from mimii.recordings import labelled_folders
 from mimii.sections import Section
 from mimii.split import check_counts
@@ -25,8 +26,8 @@ class Source(RecordedSource):
         return select_sections((Section(*names) for names in combinations), self.config, "dataset.made_up")
 
     def inputs(self, section: Section) -> list[str]:
-        """The section's folder."""
-        return [str(Path(self.root, section.path))]
+        """What the rule writes last into the section's folder."""
+        return [str(Path(self.root, section.path, RECORD))]
 
     def fingerprint(self, section: Section) -> str:
         """Hash of what the section's recordings are made from; other sections do not enter."""
@@ -35,6 +36,7 @@ class Source(RecordedSource):
 
     def check(self, section: Section) -> None:
         """Raise UserError where the configuration asks for too few clips."""
+        refuse_recordings(Path(self.root, section.path))
         normal, abnormal = self.settings["normal_clips"], self.settings["abnormal_clips"]
         check_counts(
             section,
