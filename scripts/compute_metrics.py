@@ -18,6 +18,12 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, required=True, help="metrics.json")
     arguments = parser.parse_args()
     with exit_on_user_error(), hidden("pandas"):
-        row = compute_metrics(arguments.scores, arguments.training, arguments.scoring, arguments.job["metrics"])
+        row = compute_metrics(
+            arguments.scores,
+            arguments.training,
+            arguments.scoring,
+            arguments.job["metrics"],
+            code=arguments.job["code"],
+        )
         with written_whole(arguments.output) as temporary:
             temporary.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 
 from mimii.errors import exit_on_user_error
-from mimii.fingerprints import training_code
-from mimii.plan import listed_runs
+from mimii.plan import listed_runs, recorded_columns
 from mimii.results import merge_results
 
 if __name__ == "__main__":
@@ -16,6 +15,4 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     with exit_on_user_error():
-        runs = listed_runs(arguments.job)
-        codes = {run.variant.model: None if run.seed is None else training_code(run.variant.model) for run in runs}
-        merge_results(runs, arguments.runs, arguments.output, codes)
+        merge_results(listed_runs(arguments.job), arguments.runs, arguments.output, recorded_columns(arguments.job))

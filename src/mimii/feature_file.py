@@ -59,6 +59,20 @@ class ClipTable:
             own == split and label in (None, own_label) for own, own_label in zip(self.splits, self.labels, strict=True)
         )
 
+    def check(self, path: str | Path, section: str, settings: Mapping[str, Any]) -> None:
+        """Raise UserError where these are not the features of `section` with `settings`."""
+        found = {**self.metadata["settings"], "section": self.metadata["section"]}
+        wanted = {**settings, "section": section}
+        others = sorted(key for key in {*found, *wanted} if found.get(key, "nothing") != wanted.get(key, "nothing"))
+        if others:
+            listed = "; ".join(
+                f"{key} is {found.get(key, 'nothing')!r}, not {wanted.get(key, 'nothing')!r}" for key in others
+            )
+            raise UserError(
+                f"{path}: features of something else ({listed}); to make them again, add this to your snakemake "
+                f"command: --forcerun {path}"
+            )
+
     def skipped(self) -> int:
         """How many clips were skipped."""
         return sum(error is not None for error in self.errors)

@@ -182,10 +182,13 @@ def compute_metrics(
     training_record_path: str | Path,
     scoring_record_path: str | Path,
     settings: Mapping[str, Any],
+    *,
+    code: str | None = None,
 ) -> dict[str, Any]:
     """One row of the results, with every column of columns.yaml; None where there is no value.
 
     settings: pooling (mean, max or top_k), bootstrap_samples, confidence, max_fpr, threshold_quantile.
+    code: fingerprint of this code, without which the row cannot be merged.
     Raises UserError where scores are missing or not finite, or a class has no clip.
     """
     training = _read_record(training_record_path)
@@ -248,6 +251,7 @@ def compute_metrics(
         "tpr": None if flagged is None else float(flagged[abnormal].mean()),
         "fpr": None if flagged is None else float(flagged[~abnormal].mean()),
         "pooling": settings["pooling"],
+        "top_k": (scoring.get("scoring") or {}).get("top_k"),
         "bootstrap_samples": settings["bootstrap_samples"],
         "confidence": confidence,
         "max_fpr": max_fpr,
@@ -278,6 +282,7 @@ def compute_metrics(
         "versions": canonical_json(training["versions"]) if training["versions"] else None,
         "training_code": training["code"],
         "scoring_code": scoring["code"],
+        "metrics_code": code,
         "model_sha256": training["model_sha256"],
         "git_revision": training["git_revision"],
         "run_path": run_path,

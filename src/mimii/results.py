@@ -6,6 +6,7 @@ pandas is imported where a table is read, not where it is merged.
 import csv
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +18,8 @@ from mimii.files import written_whole
 if TYPE_CHECKING:
     import pandas as pd
 
+# Of a run, in the order in which they are made.
+RECORDS = ["training.json", "scoring.json", "metrics.json"]
 METRICS = {"auc": "AUC", "pr_auc": "PR-AUC", "pauc": "pAUC"}
 
 
@@ -40,29 +43,31 @@ def merge_results(
     expected: Sequence[ExpectedRun],
     runs_root: str | Path,
     output_csv: str | Path,
-    codes: Mapping[str, str | None],
+    present: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Write one CSV with the row of each expected run, in the given order.
 
-    codes: the present fingerprint of each model's training code; None for external scores.
+    present: for each model, columns and what they must hold: fingerprints of its code, settings of the metrics.
     Raises one UserError that lists every run whose metrics are missing, or contradict its path, its settings or the
     present code: nothing else can enter the CSV than what the configuration names now.
     """
-    rows, faults, folders = [], [], []
+    rows, faults, again = [], [], []
     for run in expected:
         folder = Path(runs_root) / run.path
         found, row = _read_row(folder / "metrics.json")
         if row is not None:
-            found = _contradictions(row, run, codes)
+            found = _contradictions(row, run, present[str(run.path).split("/")[0]])
             rows.append(row)
         if found:
-            faults += [f"  - {folder}: {fault}" for fault in found]
-            folders.append(str(folder))
+            faults += [f"  - {folder}: {fault}" for fault, _ in found]
+            # What is made first is enough: all else of the run follows from it.
+            again.append(str(folder / min((file for _, file in found), key=RECORDS.index)))
     if faults:
         raise UserError(
-            f"{len(folders)} of {len(expected)} runs do not belong to the present configuration and code:\n"
+            f"{len(again)} of {len(expected)} runs do not belong to the present configuration and code:\n"
             + "\n".join(faults)
-            + f"\nDelete them, then start snakemake again: rm -r {' '.join(folders)}"
+            + "\nTo run them again, add this to your snakemake command: --forcerun "
+            + " ".join(map(shlex.quote, again))
         )
     check_rows(rows)
     with written_whole(output_csv) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -72,19 +77,20 @@ def merge_results(
         writer.writerows(rows)
 
 
-def _read_row(path: Path) -> tuple[list[str], dict[str, Any] | None]:
+def _read_row(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any] | None]:
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return ["metrics.json is missing"], None
-    except ValueError as error:
-        return [f"metrics.json cannot be read ({error})"], None
+        return [("metrics.json is missing", "metrics.json")], None
+    except (ValueError, OSError) as error:
+        return [(f"metrics.json cannot be read ({error})", "metrics.json")], None
     if not isinstance(row, dict):
-        return ["metrics.json holds no row"], None
+        return [("metrics.json holds no row", "metrics.json")], None
     return [], row
 
 
-def _contradictions(row: Mapping[str, Any], run: ExpectedRun, codes: Mapping[str, str | None]) -> list[str]:
+def _contradictions(row: Mapping[str, Any], run: ExpectedRun, present: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong, and the file of the run that has to be made again."""
     model, variant, *seed, db_level, machine_type, machine_id = run.path.split("/")
     wanted = {
         "model": model,
@@ -105,18 +111,24 @@ def _contradictions(row: Mapping[str, Any], run: ExpectedRun, codes: Mapping[str
         except ValueError:
             recorded = {}
         # Through JSON, as the record went: tuples become lists.
-        present = json.loads(json.dumps(dict(settings)))
+        asked = json.loads(json.dumps(dict(settings)))
         differing = sorted(
-            key for key in {*recorded, *present} if recorded.get(key, "nothing") != present.get(key, "nothing")
+            key for key in {*recorded, *asked} if recorded.get(key, "nothing") != asked.get(key, "nothing")
         )
         for key in differing:
             faults.append(
                 f"it ran with {key} = {recorded.get(key, 'nothing')!r}, "
-                f"the configuration says {present.get(key, 'nothing')!r}"
+                f"the configuration says {asked.get(key, 'nothing')!r}"
             )
-    if row.get("training_code") != codes[model]:
-        faults.append(f"it was trained by other code than the present one of {model}")
-    return faults
+    found = [(fault, "training.json") for fault in faults]
+    for name, value in present.items():
+        if row.get(name) != value:
+            made_by = {"training_code": "training.json", "scoring_code": "scoring.json", "top_k": "scoring.json"}
+            what = f"{name} is {row.get(name)!r}, the configuration says {value!r}"
+            if name.endswith("_code"):
+                what = f"{name.removesuffix('_code')} was done by other code than the present one"
+            found.append((what, made_by.get(name, "metrics.json")))
+    return found
 
 
 def read_results(path: str | Path) -> "pd.DataFrame":

@@ -48,13 +48,15 @@ def score_clips(
 ) -> None:
     """Score the test clips, and the held-out normal ones from which thresholds come.
 
-    job: `scoring` settings and `code`. Raises UserError where a score is not finite.
+    job: `scoring` settings and `code`. Raises UserError where a score is not finite, or the features are not those of
+    training.
     """
     record = json.loads(training_record.read_text())
     detector = load_detector(model_file, record, device=device)
     limit_threads(threads)
 
     table = read_table(features)
+    table.check(features, record["section"], record["features"])
     held_out = table.usable("train")[record["train_clips"] :]
     rows = [*table.usable("test"), *held_out]
     clips = read_clips(features, rows)

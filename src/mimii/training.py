@@ -41,13 +41,15 @@ def train_model(
     """Fit a detector on the first part of a section's training clips; the rest of them is its validation part.
 
     features: a section's parquet. job: model, variant, seed, section, settings, features, code.
-    Raises UserError where the section has too little to fit on, or training comes to nothing.
+    Raises UserError where the features are not the job's, the section has too little to fit on, or training comes to
+    nothing.
     """
     make = detector_class(job["model"])
     device = pick_device(device) if make.suffix == ".pth" else "cpu"
     limit_threads(threads)
 
     table = read_table(features)
+    table.check(features, job["section"], job["features"])
     usable = table.usable("train")
     cut = fit_count(table.count("train"), job["settings"]["val_split"])
     fitted = [row for row in usable if row < cut]

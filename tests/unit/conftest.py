@@ -75,6 +75,7 @@ def write_run(folder: Path, *, quality: float = 1.0, clips: int = 30, **override
     }
     scoring = {
         "code": "scoring-code",
+        "scoring": {"top_k": 10},
         "test_windows": 18540,
         "inference_time_ms": 0.001,
         "inference_time_per_clip_ms": 0.309,
@@ -119,7 +120,7 @@ def run_folder():
     def make(root: Path, model="vae", section="6dB/fan/id_00", seed=42, variant="default", **overrides) -> dict:
         folder = root / f"{model}/{variant}/seed={seed}/{section}"
         paths = write_run(folder, model=model, section=section, seed=seed, variant=variant, **overrides)
-        row = compute_metrics(*paths, METRICS_SETTINGS)
+        row = compute_metrics(*paths, METRICS_SETTINGS, code="metrics-code")
         (folder / "metrics.json").write_text(json.dumps(row))
         return row
 

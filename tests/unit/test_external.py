@@ -74,7 +74,7 @@ def imported(tmp_path, monkeypatch):
             training_file=files[1],
             scoring_file=files[2],
         )
-        row = compute_metrics(*files, METRICS)
+        row = compute_metrics(*files, METRICS, code="metrics-code")
         (folder / "metrics.json").write_text(json.dumps(row))
         return row
 
@@ -105,7 +105,7 @@ def test_external_scores_are_merged_beside_models(imported, run_folder, tmp_path
     contents = {"variants": [], "external": ["my_method"], "seeds": [42], "sections": [SECTION]}
     runs = listed_runs(contents)
     assert [run.path for run in runs] == [external["run_path"]]
-    merge_results(runs, tmp_path, tmp_path / "results.csv", {"my_method": None})
+    merge_results(runs, tmp_path, tmp_path / "results.csv", {"my_method": {"training_code": None}})
     frame = read_results(tmp_path / "results.csv")
     assert frame["seed"].isna().all()
     text = summary(pd.concat([frame, pd.DataFrame([model])]))

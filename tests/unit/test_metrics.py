@@ -121,7 +121,7 @@ def test_no_threshold_without_held_out_clips():
 
 def test_row_has_every_column_and_the_right_values(run_files):
     paths = run_files()
-    row = metrics.compute_metrics(*paths, SETTINGS)
+    row = metrics.compute_metrics(*paths, SETTINGS, code="metrics-code")
     check_rows([row])
     table = pq.read_table(paths[0]).to_pandas()
     test = table[table["split"] == "test"]
@@ -165,7 +165,7 @@ def test_classical_model_without_validation_clips(run_files):
         epochs_run=None,
         num_parameters=None,
     )
-    row = metrics.compute_metrics(*paths, SETTINGS)
+    row = metrics.compute_metrics(*paths, SETTINGS, code="metrics-code")
     check_rows([row])
     for name in ("epochs", "batch_size", "learning_rate", "threshold", "threshold_method", "tpr", "fpr"):
         assert row[name] is None
@@ -173,7 +173,7 @@ def test_classical_model_without_validation_clips(run_files):
 
 def test_model_that_reads_whole_clips_has_no_window(run_files):
     paths = run_files(settings={"frames": None, "hop_frames": None, "val_split": 0.1})
-    row = metrics.compute_metrics(*paths, SETTINGS)
+    row = metrics.compute_metrics(*paths, SETTINGS, code="metrics-code")
     check_rows([row])
     assert row["frames"] is None
     assert row["hop_frames"] is None
@@ -220,7 +220,7 @@ def test_command_writes_the_row_or_says_what_is_wrong(run_files, tmp_path, proje
     paths = run_files()
     subprocess.run(command(*paths), check=True)
     row = json.loads((tmp_path / "metrics.json").read_text())
-    assert row == metrics.compute_metrics(*paths, SETTINGS)
+    assert row == metrics.compute_metrics(*paths, SETTINGS, code="present")
 
     broken = subprocess.run(
         command(*run_files(training_loss=float("nan"))), capture_output=True, text=True, check=False
