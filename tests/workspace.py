@@ -5,9 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import numpy as np
+import planner
 import pytest
+import soundfile
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -29,18 +33,44 @@ TINY = {
     },
     "settings": {"epochs": 2},
     "models": {"simple_ae": {}, "deep_ae": {}, "isolation_forest": {}},
+    "report": {"tables": False, "figures": []},
 }
+
+
+QUICK = {"bootstrap_samples": 100}
+
+
+def write_recordings(folder, normal=12, abnormal=2, samples=4000):
+    """A section of noise: wav files, 16 kHz, one channel, in `folder`/normal and `folder`/abnormal."""
+    for label, count in (("normal", normal), ("abnormal", abnormal)):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            generator = np.random.default_rng([number, len(label), *folder.name.encode()])
+            values = generator.normal(0, 0.1, samples)
+            soundfile.write(folder / label / f"{number:08d}.wav", values, 16000, subtype="PCM_16")
 
 
 class Workspace:
     """A folder with a workflow, its configuration and whatever Snakemake made there."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder = Path(folder)
         for part in PARTS:
             source = REPOSITORY / part
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / part)
+
+    @classmethod
+    def at(cls, folder):
+        """The workspace that is in `folder` already."""
+        workspace = cls.__new__(cls)
+        workspace.folder = Path(folder)
+        return workspace
+
+    def copied_to(self, folder):
+        """A copy in `folder`, with times kept."""
+        shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
+        return Workspace.at(folder)
 
     @staticmethod
     def shipped():
@@ -48,7 +78,7 @@ class Workspace:
         return REPOSITORY / "config"
 
     def configure(self, config):
-        (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+        (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
     def command(self, *arguments):
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
@@ -68,8 +98,12 @@ class Workspace:
 
     def planned(self, *arguments):
         """The jobs that would run now: a set of (rule, run or section or file it is for)."""
-        done = self.snakemake("--dry-run", *arguments)
-        return jobs_in(done.stdout + done.stderr)
+        with tempfile.NamedTemporaryFile("r") as output:
+            code = planner.dry_run(self.folder, ["--cores", "2", *arguments], output.name)
+            printed = output.read()
+        if code:
+            pytest.fail(f"the dry run exited {code}:\n{printed}")
+        return jobs_in(printed)
 
 
 def jobs_in(text):
@@ -77,8 +111,8 @@ def jobs_in(text):
     jobs = set()
     for block in re.split(r"\n(?=(?:local)?rule )", text):
         rule = re.match(r"(?:local)?rule (\w+):", block)
-        output = re.search(r"^    output: ([^,\n]+)", block, re.MULTILINE)
+        output = re.search(r"^    output: (.+?)(?:, |$)", block, re.MULTILINE)
         if rule and output:
-            name = re.sub(r"/(model\.\w+|scores\.parquet|metrics\.json)$|\.parquet$", "", output[1])
+            name = re.sub(r"/(model\.\w+|scores\.parquet|metrics\.json|made_up\.json)$|\.parquet$", "", output[1])
             jobs.add((rule[1], name))
     return jobs

@@ -1,9 +1,11 @@
 """Workspaces: empty, finished, and copies of the finished one."""
 
+import fcntl
+import os
 import shutil
 
 import pytest
-from workspace import REPOSITORY, TINY, Workspace
+from workspace import QUICK, REPOSITORY, TINY, Workspace, write_recordings
 
 
 @pytest.fixture(scope="session")
@@ -26,16 +28,66 @@ def workspace(tmp_path):
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A workspace in which the tiny benchmark has run: read only, copy it to change it."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished"))
-    workspace.configure(TINY)
-    workspace.snakemake()
-    return workspace
+    return built_once(tmp_path_factory, "finished", lambda workspace: workspace.configure(TINY))
+
+
+@pytest.fixture(scope="session")
+def finished_folder(tmp_path_factory):
+    """The same with recordings that were there before, and one model."""
+    return built_once(tmp_path_factory, "finished_folder", on_recordings)
+
+
+@pytest.fixture(scope="session")
+def finished_report(finished, tmp_path_factory):
+    """The finished workspace with statistics, tables and figures."""
+
+    def with_report(workspace):
+        finished.copied_to(workspace.folder)
+        workspace.configure({**TINY, "report": {}})
+
+    return built_once(tmp_path_factory, "finished_report", with_report)
 
 
 @pytest.fixture
 def kept(finished, tmp_path):
     """A copy of the finished workspace, with times kept, to change and plan again."""
-    shutil.copytree(finished.folder, tmp_path, symlinks=True, dirs_exist_ok=True)
-    copy = Workspace.__new__(Workspace)
-    copy.folder = tmp_path
-    return copy
+    return finished.copied_to(tmp_path)
+
+
+@pytest.fixture
+def kept_folder(finished_folder, tmp_path):
+    """The same of the one whose recordings were there before."""
+    return finished_folder.copied_to(tmp_path)
+
+
+@pytest.fixture
+def kept_report(finished_report, tmp_path):
+    """The same of the one with statistics, tables and figures."""
+    return finished_report.copied_to(tmp_path)
+
+
+def built_once(tmp_path_factory, name, prepare):
+    """A workspace, prepared and run to the end by the first of pytest's processes that wants it."""
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp().parent if parallel else tmp_path_factory.getbasetemp()
+    folder = base / name
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "finished").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            workspace = Workspace(folder)
+            prepare(workspace)
+            workspace.snakemake()
+            (folder / "finished").touch()
+    return Workspace.at(folder)
+
+
+def on_recordings(workspace):
+    """Configure one model on two sections of noise."""
+    for section in ("6dB/fan/id_00", "6dB/fan/id_02"):
+        write_recordings(workspace.folder / "recordings" / section)
+    dataset = {"root": "recordings"}
+    workspace.configure(
+        {**TINY, "dataset": dataset, "settings": {"epochs": 1}, "models": {"simple_ae": {}}, "metrics": QUICK}
+    )

@@ -1,0 +1,491 @@
+"""What runs again after each kind of change: the table of docs/reruns.md, row by row."""
+
+import ast
+import itertools
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from workspace import REPOSITORY, TINY
+
+from mimii.settings import model_declaration
+
+DOCUMENT = REPOSITORY / "docs" / "reruns.md"
+RULES = [
+    "make_demo_dataset",
+    "extract_features",
+    "train_model",
+    "train_classical_model",
+    "score_clips",
+    "compute_metrics",
+    "merge_results",
+    "make_statistics",
+    "make_tables",
+    "make_figures",
+]
+VARIANTS = {"simple_ae": "epochs=2", "deep_ae": "epochs=2", "isolation_forest": "default"}
+SECTIONS = ("6dB/fan/id_00", "6dB/valve/id_00")
+MERGE = {("merge_results", "results/results.csv")}
+
+
+# Planned jobs, as sets of (rule, what it is for).
+
+
+def recordings(*sections):
+    return {("make_demo_dataset", f"dataset/{section}") for section in sections}
+
+
+def features(*sections, variant="default"):
+    return {("extract_features", f"results/features/{variant}/{section}") for section in sections}
+
+
+def runs(*, first="train", variants=None, seeds=(42,), sections=SECTIONS):
+    """Jobs of runs, from training, scoring ("score") or metrics ("metrics") on."""
+    rules = ["train", "score_clips", "compute_metrics"][["train", "score", "metrics"].index(first) :]
+    jobs = set()
+    for (model, variant), seed, section, rule in itertools.product(
+        (variants or VARIANTS).items(), seeds, sections, rules
+    ):
+        if rule == "train":
+            rule = "train_model" if model_declaration(model).base == "network" else "train_classical_model"
+        jobs.add((rule, f"results/runs/{model}/{variant}/seed={seed}/{section}"))
+    return jobs
+
+
+NETWORKS = {"simple_ae": "epochs=2", "deep_ae": "epochs=2"}
+EVERYTHING_FROM_FEATURES = features(*SECTIONS) | runs() | MERGE
+
+
+# Changes.
+
+
+def library(workspace, name):
+    return workspace.folder / "src" / "mimii" / name
+
+
+def new_code(*names):
+    """Another statement in each of these modules."""
+
+    def edit(workspace):
+        for name in names:
+            with library(workspace, name).open("a") as file:
+                file.write("\n\nADDED = 1\n")
+
+    return edit
+
+
+def code_files(workspace):
+    return [*workspace.folder.glob("src/**/*.py"), *workspace.folder.glob("scripts/*.py")]
+
+
+def comments(workspace):
+    for path in code_files(workspace):
+        path.write_text(f"# A comment.\n{path.read_text()}\n# Another.\n")
+
+
+def docstrings(workspace):
+    """Other docstrings everywhere, and all comments gone, and a form that nobody would write."""
+    for path in code_files(workspace):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+                node.body[0] = ast.Expr(ast.Constant("Another docstring."))
+        path.write_text(ast.unparse(tree).replace("    ", "\t"))
+
+
+def touch(*patterns):
+    def edit(workspace):
+        for pattern in patterns:
+            paths = list(workspace.folder.glob(pattern))
+            assert paths, pattern
+            for path in sorted(paths, reverse=True):
+                path.touch()
+
+    return edit
+
+
+def git(workspace, *arguments):
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=workspace.folder, check=True, capture_output=True)
+
+
+def branch_and_back(workspace):
+    (workspace.folder / ".gitignore").write_text("results\ndataset\n.snakemake\n")
+    git(workspace, "init", "--initial-branch=main")
+    git(workspace, "add", "--all")
+    git(workspace, "commit", "--message=first")
+    git(workspace, "checkout", "-b", "other")
+    new_code("network.py", "metrics.py", "features.py")(workspace)
+    git(workspace, "commit", "--all", "--message=second")
+    git(workspace, "checkout", "main")
+
+
+def fresh_clone(workspace):
+    """Every file of the code is written anew; what Snakemake made stays."""
+    for path in [*workspace.folder.glob("*"), *workspace.folder.glob("*/**/*")]:
+        if path.is_file() and path.relative_to(workspace.folder).parts[0] not in ("results", "dataset"):
+            content = path.read_bytes()
+            path.unlink()
+            path.write_bytes(content)
+
+
+def move(workspace):
+    """The whole folder elsewhere."""
+    elsewhere = workspace.folder / "moved"
+    elsewhere.mkdir()
+    for path in list(workspace.folder.iterdir()):
+        if path != elsewhere:
+            path.rename(elsewhere / path.name)
+    workspace.folder = elsewhere
+
+
+def without_records(workspace):
+    shutil.rmtree(workspace.folder / ".snakemake")
+
+
+def merged(base, change):
+    """`change` over `base`, nested keys too; None removes a key."""
+    result = dict(base)
+    for key, value in change.items():
+        if value is None:
+            result.pop(key)
+        elif isinstance(value, dict) and isinstance(base.get(key), dict):
+            result[key] = merged(base[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def configure(**change):
+    return lambda workspace: workspace.configure(merged(TINY, change))
+
+
+def default_learning_rate(workspace):
+    path = library(workspace, "network.yaml")
+    old, new = "default: 0.001,", "default: 0.002,"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def another_shell_line(workspace):
+    path = workspace.folder / "workflow" / "rules" / "scoring.smk"
+    old = "python scripts/compute_metrics.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, "python -X utf8 scripts/compute_metrics.py"))
+
+
+def delete(*names):
+    def edit(workspace):
+        for name in names:
+            path = workspace.folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    return edit
+
+
+def both(*edits):
+    def edit(workspace):
+        for one in edits:
+            one(workspace)
+
+    return edit
+
+
+# Changes of recordings that were there before, in 6dB/fan/id_02.
+
+CLIPS = "recordings/6dB/fan/id_02"
+
+
+def add_clip(workspace):
+    shutil.copy(workspace.folder / CLIPS / "normal/00000003.wav", workspace.folder / CLIPS / "normal/00000099.wav")
+
+
+def change_clip(workspace):
+    path = workspace.folder / CLIPS / "abnormal/00000000.wav"
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + bytes([content[-2] ^ 1, content[-1]]))
+
+
+def move_recordings(workspace):
+    (workspace.folder / "recordings").rename(workspace.folder / "elsewhere")
+    path = workspace.folder / "config" / "config.yaml"
+    path.write_text(path.read_text().replace("root: recordings", "root: elsewhere"))
+
+
+IN_FOLDER = {"variants": {"simple_ae": "epochs=1"}, "sections": ("6dB/fan/id_02",)}
+SECTION_OF_FOLDER = features("6dB/fan/id_02") | runs(**IN_FOLDER) | MERGE
+
+RUN = "results/runs/simple_ae/epochs=2/seed=42/6dB/fan/id_00"
+ONE = {"variants": {"simple_ae": "epochs=2"}, "sections": ("6dB/fan/id_00",)}
+
+
+FIGURES = {("make_figures", "results/figures/auc_heatmap.png")}
+TABLES = {("make_tables", "results/tables/overview.html")}
+PAPER = {("make_statistics", "results/statistics/averages.csv")} | TABLES | FIGURES
+
+
+@dataclass(frozen=True)
+class Row:
+    """A change, the jobs that it plans on the tiny benchmark, and for what they are, in words."""
+
+    change: str
+    edit: Callable
+    jobs: set
+    of: str = ""
+    arguments: tuple = ()
+    fixture: str = "kept"
+
+
+TABLE = {
+    "Nothing that matters": [
+        Row("none", lambda workspace: None, set()),
+        Row("comments", comments, set()),
+        Row("docstrings, formatting", docstrings, set()),
+        Row(
+            "`touch` of code, configuration, results and made-up recordings",
+            touch("Snakefile", "[cwsp]*/**/*", "results/**/*", "dataset/**/*"),
+            set(),
+        ),
+        Row("to another git branch with other code, and back", branch_and_back, set()),
+        Row("a fresh `git clone`, `results/` and `.snakemake/` moved into it", fresh_clone, set()),
+        Row("the whole folder moved", move, set()),
+        Row("`.snakemake/` lost", without_records, set(), "see the end of this page"),
+        Row("`compute.device`, `compute.threads`", configure(compute={"device": "cpu", "threads": 2}), set()),
+        Row("`--cores`", lambda workspace: None, set(), "", ("--cores", "1")),
+        Row("a key of the configuration added with its default", configure(seeds=[42], scoring={"top_k": 10}), set()),
+        Row("planning code (`plan.py`, `config.py`, `settings.py`)", new_code("plan.py", "config.py"), set()),
+        Row(
+            "a script in `scripts/`",
+            lambda workspace: (workspace.folder / "scripts" / "train_model.py").open("a").write("\nADDED = 1\n"),
+            set(),
+            "scripts only hand arguments on",
+        ),
+        Row(
+            "recordings moved (times kept) and `dataset.root` with them", move_recordings, set(), fixture="kept_folder"
+        ),
+    ],
+    "Code": [
+        Row(
+            "one model, `models/simple_ae.py`",
+            new_code("models/simple_ae.py"),
+            runs(variants={"simple_ae": "epochs=2"}) | MERGE,
+            "that model",
+        ),
+        Row(
+            "the base of the networks, `network.py`",
+            new_code("network.py"),
+            runs(variants=NETWORKS) | MERGE,
+            "networks",
+        ),
+        Row(
+            "the base of the classical models, `estimator.py`",
+            new_code("estimator.py"),
+            runs(variants={"isolation_forest": "default"}) | MERGE,
+            "classical models",
+        ),
+        Row("training, `training.py`", new_code("training.py"), runs() | MERGE, "all runs"),
+        Row("scoring, `scoring.py`, `pooling.py`", new_code("pooling.py"), runs(first="score") | MERGE, "all runs"),
+        Row("metrics, `metrics.py`", new_code("metrics.py"), runs(first="metrics") | MERGE, "all runs"),
+        Row("the merge, `results.py`", new_code("results.py"), MERGE),
+        Row("features, `features.py`, `audio.py`", new_code("audio.py"), EVERYTHING_FROM_FEATURES, "everything"),
+        Row(
+            "made-up recordings, `made_up.py`, `machines.py`",
+            new_code("machines.py"),
+            recordings(*SECTIONS) | EVERYTHING_FROM_FEATURES,
+            "everything, where recordings are made up",
+        ),
+        Row("a rule's shell command", another_shell_line, runs(first="metrics") | MERGE, "that rule and what follows"),
+    ],
+    "Settings": [
+        Row(
+            "a hyper-parameter of one model",
+            configure(models={"simple_ae": {"latent": 4}}),
+            runs(variants={"simple_ae": "epochs=2,latent=4"}) | MERGE,
+            "that model, under its new name",
+        ),
+        Row(
+            "`settings.epochs`",
+            configure(settings={"epochs": 3}),
+            runs(variants={"simple_ae": "epochs=3", "deep_ae": "epochs=3"}) | MERGE,
+            "models that have epochs, under new names",
+        ),
+        Row(
+            "a declared default, such as `learning_rate` in `network.yaml`",
+            default_learning_rate,
+            runs(variants=NETWORKS) | MERGE,
+            "models that use the default",
+        ),
+        Row(
+            "a feature setting",
+            configure(features={"n_mels": 32}),
+            features(*SECTIONS, variant="n_mels=32")
+            | runs(variants={model: f"{name},n_mels=32".removeprefix("default,") for model, name in VARIANTS.items()})
+            | MERGE,
+            "everything, under new names",
+        ),
+        Row("a seed more", configure(seeds=[42, 7]), runs(seeds=(7,)) | MERGE, "that seed"),
+        *(
+            Row(
+                f"{what} more",
+                configure(dataset={"made_up": {key: [*TINY["dataset"]["made_up"][key], name]}}),
+                recordings(*new) | features(*new) | runs(sections=new) | MERGE,
+                f"that {what.split()[-1]}",
+            )
+            for what, key, name, new in (
+                ("an SNR", "snrs", "0dB", ("0dB/fan/id_00", "0dB/valve/id_00")),
+                ("a machine", "machines", "pump", ("6dB/pump/id_00",)),
+                ("a machine ID", "ids", "id_02", ("6dB/fan/id_02", "6dB/valve/id_02")),
+            )
+        ),
+        Row("a model more", configure(models={"pca": {}}), runs(variants={"pca": "default"}) | MERGE, "that model"),
+        Row("a model fewer", configure(models={"deep_ae": None}), MERGE),
+        Row("an SNR, machine, ID or seed fewer", configure(dataset={"machines": ["fan"]}), MERGE),
+        Row("another order of the models", lambda w: w.configure(reordered(TINY)), MERGE),
+        Row(
+            "a study with variants that are not there yet",
+            configure(studies={"latents": {"model": "simple_ae", "vary": {"latent": [8, 4]}}}),
+            runs(variants={"simple_ae": "epochs=2,latent=4"}) | MERGE,
+            "those variants",
+        ),
+        Row("`scoring.top_k`", configure(scoring={"top_k": 3}), runs(first="score") | MERGE, "all runs"),
+        Row("any of `metrics`", configure(metrics={"pooling": "max"}), runs(first="metrics") | MERGE, "all runs"),
+        Row(
+            "`dataset.on_bad_clip`", configure(dataset={"on_bad_clip": "skip"}), EVERYTHING_FROM_FEATURES, "everything"
+        ),
+        Row(
+            "`dataset.made_up` (clips, seconds, channels, seed)",
+            configure(dataset={"made_up": {"seed": 5}}),
+            recordings(*SECTIONS) | EVERYTHING_FROM_FEATURES,
+            "everything",
+        ),
+    ],
+    "Recordings of one section": [
+        Row("a clip more", add_clip, SECTION_OF_FOLDER, "that section", fixture="kept_folder"),
+        Row(
+            "a clip fewer",
+            delete(f"{CLIPS}/abnormal/00000001.wav"),
+            SECTION_OF_FOLDER,
+            "that section",
+            fixture="kept_folder",
+        ),
+        Row("a clip with other content", change_clip, SECTION_OF_FOLDER, "that section", fixture="kept_folder"),
+        Row(
+            "a clip touched",
+            touch(f"{CLIPS}/normal/00000003.wav"),
+            SECTION_OF_FOLDER,
+            "that section",
+            fixture="kept_folder",
+        ),
+    ],
+    "Statistics, tables and figures": [
+        Row("`statistics.py`", new_code("statistics.py"), PAPER, fixture="kept_report"),
+        Row("`tables.py`", new_code("tables.py"), TABLES, fixture="kept_report"),
+        Row("`figures.py`", new_code("figures.py"), FIGURES, fixture="kept_report"),
+        Row(
+            "whatever plans `merge_results`, such as `results.py`",
+            new_code("results.py"),
+            MERGE | PAPER,
+            fixture="kept_report",
+        ),
+        Row("a figure deleted", delete("results/figures/auc_heatmap.png"), FIGURES, "", fixture="kept_report"),
+        Row(
+            "clip scores of a run deleted",
+            delete(f"{RUN}/scores.parquet"),
+            set(),
+            "what follows is there",
+            fixture="kept_report",
+        ),
+    ],
+    "Files deleted, jobs forced": [
+        Row("made-up recordings of a section", delete("dataset/6dB/fan/id_00"), set(), "what follows is there"),
+        Row("features of a section", delete("results/features/default/6dB/fan/id_00.parquet"), set(), "the same"),
+        Row("a run's model", delete(f"{RUN}/model.pth"), set(), "the same"),
+        Row("a run's losses or records", delete(f"{RUN}/losses.parquet", f"{RUN}/scoring.json"), set(), "the same"),
+        Row("a run's clip scores", delete(f"{RUN}/scores.parquet"), set(), "the same"),
+        Row("a run's metrics", delete(f"{RUN}/metrics.json"), set(), "the same"),
+        Row("a run's folder", delete(RUN), set(), "the same"),
+        Row("a run's folder and `results.csv`", delete(RUN, "results/results.csv"), runs(**ONE) | MERGE, "that run"),
+        Row("`results.csv`", delete("results/results.csv"), MERGE),
+        Row("all logs", delete("results/logs", f"{RUN}/train_model.log"), set()),
+        Row(
+            "features of a section, and a hyper-parameter of one model",
+            both(
+                delete("results/features/default/6dB/fan/id_00.parquet"),
+                configure(models={"simple_ae": {"latent": 4}}),
+            ),
+            features("6dB/fan/id_00")
+            | runs(variants={"deep_ae": "epochs=2", "isolation_forest": "default"}, sections=["6dB/fan/id_00"])
+            | runs(variants={"simple_ae": "epochs=2,latent=4"})
+            | MERGE,
+            "that model; and the section, as all that reads features follows when they are made again",
+        ),
+        Row(
+            "`--forcerun train_model`",
+            lambda workspace: None,
+            runs(variants=NETWORKS) | MERGE,
+            "networks",
+            ("--forcerun", "train_model"),
+        ),
+        Row(
+            "`--forcerun train_model train_classical_model`",
+            lambda workspace: None,
+            runs() | MERGE,
+            "all runs",
+            ("--forcerun", "train_model", "train_classical_model"),
+        ),
+        Row(
+            "`--forcerun` with a run's `training.json`",
+            lambda workspace: None,
+            runs(**ONE) | MERGE,
+            "that run",
+            ("--forcerun", f"{RUN}/training.json"),
+        ),
+    ],
+}
+ROWS = [row for rows in TABLE.values() for row in rows]
+
+
+def reordered(config):
+    return {**config, "models": {"isolation_forest": {}, "simple_ae": {}, "deep_ae": {}}}
+
+
+def as_markdown():
+    """The tables of docs/reruns.md."""
+    lines = []
+    for title, rows in TABLE.items():
+        lines += [f"## {title}", "", "| change | jobs | of |", "|---|---|---|"]
+        for row in rows:
+            rules = {rule for rule, _ in row.jobs}
+            planned = ", ".join(f"`{rule}`" for rule in RULES if rule in rules) or "none"
+            lines.append(f"| {row.change} | {planned} | {row.of} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def test_the_document_has_this_table():
+    """To write it anew: PYTHONPATH=tests python tests/workflow/test_reruns.py"""
+    assert as_markdown() in DOCUMENT.read_text()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=[pytest.mark.slow] if row.fixture == "kept_report" else [], id=row.change)
+        for row in ROWS
+    ],
+)
+def test_what_a_change_plans(row, request):
+    workspace = request.getfixturevalue(row.fixture)
+    row.edit(workspace)
+    planned = workspace.planned(*row.arguments)
+    assert sorted(planned - row.jobs) == [], "planned, but not in the table"
+    assert sorted(row.jobs - planned) == [], "in the table, but not planned"
+
+
+if __name__ == "__main__":
+    print(as_markdown())
