@@ -6,14 +6,14 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
-from mimii.config import read_config
+from mimii.config import read_config, schema
 from mimii.errors import UserError, exit_on_user_error
 from mimii.files import written_whole
 from mimii.launch import Request, launch, quiet_ending
@@ -57,7 +57,7 @@ def main() -> None:
         configuration = make_configuration(options)
         read_config(configuration)
     except UserError as error:
-        parser.error(in_options(str(error)))
+        parser.error(in_options(str(error)).removeprefix("the configuration has 1 error(s):\n  - "))
     try:
         with exit_on_user_error(), quiet_ending():
             sys.exit(run(options, configuration))
@@ -115,11 +115,14 @@ def make_parser() -> argparse.ArgumentParser:
     control = parser.add_argument_group("control")
     control.add_argument("--retrain", action="store_true", help="train again what is trained already")
     seeds = control.add_mutually_exclusive_group()
-    seeds.add_argument("--seed", type=int, default=42, help="random seed (default: %(default)s)")
-    seeds.add_argument("--seeds", type=int, nargs="+", help="several seeds: every model with each of them")
+    seed = _reader("seed", schema()["properties"]["seeds"]["items"])
+    seeds.add_argument("--seed", type=seed, default=42, help="random seed (default: %(default)s)")
+    seeds.add_argument("--seeds", type=seed, nargs="+", help="several seeds: every model with each of them")
     for name, example in (("machines", "fan pump"), ("snrs", "6dB 0dB"), ("ids", "id_00 id_02")):
         control.add_argument(f"--{name}", nargs="+", help=f"only these, such as {example} (default: all there are)")
-    control.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: %(default)s)")
+    control.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:1 (default: %(default)s)"
+    )
     control.add_argument("--cores", type=_cores, help="jobs at a time on this machine, or all (default: all)")
     control.add_argument("--profile", help="a folder of profiles/, such as slurm, or a path")
     control.add_argument("--dry-run", action="store_true", help="say what would run, and write nothing")
@@ -128,8 +131,19 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_setting(group: Any, name: str, schema: Mapping[str, Any], default: str | None = None) -> None:
     """An option that is left out of the configuration where it is not given: the declared default holds."""
+    meaning = schema["description"][0].lower() + schema["description"][1:]
+    group.add_argument(
+        f"--{name}",
+        type=_reader(name, schema),
+        metavar=types_of(schema)[0].upper().replace("NUMBER", "FLOAT").replace("INTEGER", "INT"),
+        help=f"{meaning} (default: {default or schema['default']})".replace("%", "%%"),
+    )
 
-    def parse(text: str) -> Any:
+
+def _reader(name: str, schema: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Reads an option's text as what is declared."""
+
+    def read(text: str) -> Any:
         try:
             value = json.loads(text)
         except ValueError:
@@ -138,13 +152,13 @@ def _add_setting(group: Any, name: str, schema: Mapping[str, Any], default: str 
             raise argparse.ArgumentTypeError(found[0].removeprefix(f"{name}: "))
         return canonical(value, schema)
 
-    meaning = schema["description"][0].lower() + schema["description"][1:]
-    group.add_argument(
-        f"--{name}",
-        type=parse,
-        metavar=types_of(schema)[0].upper().replace("NUMBER", "FLOAT").replace("INTEGER", "INT"),
-        help=f"{meaning} (default: {default or schema['default']})".replace("%", "%%"),
-    )
+    return read
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(schema()["properties"]["compute"]["properties"]["device"]["pattern"], text):
+        raise argparse.ArgumentTypeError(f"expected auto, cpu, cuda or cuda:1, not {text!r}")
+    return text
 
 
 def _model(text: str) -> str:
