@@ -1,6 +1,8 @@
 """One recording from disk: checked, one channel, float32."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,26 +27,43 @@ def read_clip(source: str | BinaryIO, channel: int | str, *, name: str) -> tuple
     Raises BadClipError where the file is missing, unreadable, truncated, empty, no wav, too long, without that channel,
     or holds NaN or infinite samples.
     """
-    try:
-        _check_whole(source, name)
-        with soundfile.SoundFile(source) as file:
-            _check_header(file, channel, name)
-            samples = _read_channel(file, channel)
-            rate = int(file.samplerate)
-            length = int(file.frames)
-            floating = file.subtype in ("FLOAT", "DOUBLE")
-    except soundfile.LibsndfileError as error:
-        raise BadClipError(f"{name}: not a readable wav file ({error.error_string}); replace or remove it") from None
-    except OSError as error:
-        raise BadClipError(
-            f"{name}: cannot be read ({error.strerror or error}); check that it is there and readable"
-        ) from None
+    with _opened(source, name) as file:
+        _check_header(file, channel, name)
+        samples = _read_channel(file, channel)
+        rate = int(file.samplerate)
+        length = int(file.frames)
+        floating = file.subtype in ("FLOAT", "DOUBLE")
     if len(samples) != length:
         raise BadClipError(f"{name}: only {len(samples)} of {length} samples can be decoded; copy or download it again")
     if floating and not np.isfinite(samples).all():
         bad = int(np.argmin(np.isfinite(samples)))
         raise BadClipError(f"{name}: NaN or infinite samples (the first is number {bad}); replace or remove it")
     return samples, rate
+
+
+def read_header(source: str | BinaryIO, *, name: str) -> tuple[int, int, int]:
+    """Sample rate in Hz, channels and samples of a wav file, whose samples are not read.
+
+    Raises BadClipError as `read_clip` does, except for what only the samples show.
+    """
+    with _opened(source, name) as file:
+        _check_header(file, 0, name)
+        return int(file.samplerate), int(file.channels), int(file.frames)
+
+
+@contextmanager
+def _opened(source: str | BinaryIO, name: str) -> Iterator[soundfile.SoundFile]:
+    """A wav file that is as long as it says; whatever shows that it cannot be read becomes a BadClipError."""
+    try:
+        _check_whole(source, name)
+        with soundfile.SoundFile(source) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        raise BadClipError(f"{name}: not a readable wav file ({error.error_string}); replace or remove it") from None
+    except OSError as error:
+        raise BadClipError(
+            f"{name}: cannot be read ({error.strerror or error}); check that it is there and readable"
+        ) from None
 
 
 def _check_header(file: soundfile.SoundFile, channel: int | str, name: str) -> None:

@@ -85,8 +85,15 @@ class DatasetSource(ABC):
         """A path or a binary file with `seek`, as `soundfile.SoundFile` takes it; the caller closes a file."""
 
     def expected(self, section: Section) -> Mapping[str, int] | None:
-        """How many "normal" and "abnormal" clips the dataset's authors published; None where that is not known."""
+        """How many "normal" and "abnormal" clips were published, named 00000000.wav onwards; None if that is not known.
+
+        `check_dataset` compares with it.
+        """
         return None
+
+    def published(self) -> list[Section]:
+        """The sections that were published, where that is known; `check_dataset` names those that are not there."""
+        return []
 
 
 class RecordedSource(DatasetSource):

@@ -29,7 +29,8 @@ def told(function):
 # Kept open to the end, for a launcher to see that a plain snakemake is at work.
 IN_USE = folder_lock.share(Path.cwd()) if workflow.is_main_process else None
 
-plan = told(Plan)(config)
+# check_dataset is there for datasets that cannot be used yet.
+plan = told(Plan)(config, any_sections="check_dataset" in sys.argv)
 told(lambda: plan.sections)()
 told(plan.check_external)()
 

@@ -65,3 +65,16 @@ if plan.config["dataset"]["source"] == "zenodo":
             dataset=dataset_place,
         shell:
             "python scripts/remove_archive.py --dataset {params.dataset:q} --archive={wildcards.archive:q} 2> {log:q}"
+
+
+rule check_dataset:
+    log:
+        f"{RESULTS}/logs/check_dataset.log",
+    benchmark:
+        f"{RESULTS}/logs/check_dataset.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        dataset=dataset_place,
+    shell:
+        "python scripts/check_dataset.py --dataset {params.dataset:q} 2> {log:q}"

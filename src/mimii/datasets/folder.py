@@ -70,6 +70,11 @@ class Source(RecordedSource):
     def expected(self, section: Section) -> dict[str, int] | None:
         return official.clip_counts(section)
 
+    def published(self) -> list[Section]:
+        """MIMII's, where any of them is there."""
+        mimii = official.sections()
+        return mimii if set(mimii) & set(self.sections()) else []
+
     def _places(self, section: Section | None = None) -> Iterator[Place]:
         """Places of all sections; with `section`, only where that one may be, so that no other archive is opened."""
         for entry in sorted(entries(Path(self.root)), key=lambda entry: entry.name):
