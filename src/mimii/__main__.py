@@ -35,7 +35,8 @@ def main() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from mimii.launch import Request, launch, quiet_ending, read_yaml
+    from mimii.config_file import read_yaml
+    from mimii.launch import Request, launch, quiet_ending
     from mimii.plan import Plan
     from mimii.provenance import REPOSITORY
 

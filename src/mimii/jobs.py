@@ -30,9 +30,11 @@ class Job:
 
     @property
     def run(self) -> tuple[str, ...] | None:
-        """Model, variant, seed and section, where the job belongs to one run."""
-        names = ("model", "variant", "seed", "section")
-        return tuple(self.wildcards[name] for name in names) if all(name in self.wildcards for name in names) else None
+        """What names the run that the job belongs to; None where it belongs to none or to several."""
+        named = self.wildcards
+        if "section" not in named or not ({"model", "external"} & set(named)):
+            return None
+        return tuple(named[name] for name in ("model", "external", "variant", "seed", "section") if name in named)
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -43,7 +45,7 @@ class Job:
         """`train vae (learning_rate=0.01), 6dB/fan/id_00, seed 42`"""
         named = self.wildcards
         variant = named.get("variant", named.get("features", "default"))
-        subject = named.get("model", "") + (f" ({variant})" if variant != "default" else "")
+        subject = named.get("model", named.get("external", "")) + (f" ({variant})" if variant != "default" else "")
         seed = f"seed {named['seed']}" if "seed" in named else ""
         parts = [subject.strip(), named.get("section"), named.get("study"), seed]
         verb = VERBS.get(self.rule, self.rule.replace("_", " "))

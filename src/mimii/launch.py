@@ -20,7 +20,6 @@ from types import FrameType
 from typing import IO, Any
 
 import psutil
-import yaml
 
 from mimii.errors import UserError
 from mimii.folder_lock import held_alone
@@ -112,22 +111,9 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
     return code
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A configuration. Raises UserError, with the line where YAML has one."""
-    try:
-        found = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the name") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {error}") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: not a configuration; expected keys such as dataset and models")
-    return found
-
-
 def run_count(plan: Plan) -> int:
     """Runs that the configuration names."""
-    return len(plan.variants) * len(plan.seeds) * len(plan.sections)
+    return sum(1 for _ in plan.runs())
 
 
 def worker_count(cores: str | None) -> int:
@@ -141,7 +127,8 @@ def describe(
     """Print what is there, what is to do, and about how long it takes."""
     total = run_count(plan)
     to_do = len({job.run for job in planned if job.run})
-    parts = {"model": len(plan.variants), "seed": len(plan.seeds), "section": len(plan.sections)}
+    variant = "variant" if plan.config["studies"] else "model"
+    parts = {variant: len(plan.variants), "seed": len(plan.seeds), "section": len(plan.sections)}
     size = " x ".join(counted(number, name) for name, number in parts.items())
     print(f"{counted(total, 'run')} ({size}): {total - to_do} there, {to_do} to do.", flush=True)
     if not planned:
