@@ -4,6 +4,7 @@ The frames of a section lie on the device once, unstacked. A window is `frames` 
 strided view, and a batch is a gather from it: no window is stored twice and no loader runs beside the training.
 """
 
+import ctypes
 import io
 import math
 import os
@@ -11,6 +12,7 @@ import pickle
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +29,8 @@ from mimii.scaling import mean_and_deviation
 
 # Values (windows x frames x bands) in one forward pass outside training: bounds the memory of activations.
 PASS_VALUES = 2**19
+# From glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 # A network that is this many times worse than it was before its first step does not learn.
 EXPLODED = 1e3
 
@@ -44,6 +48,7 @@ class NetworkDetector(AnomalyDetector):
         super().__init__(settings, n_mels, seed=seed, device=device)
         self._check_bottleneck(self.bottleneck())
         _make_deterministic(device)
+        _keep_freed_memory()
         torch.manual_seed(seed)
         self.network = self.build()
         if self.settings["initialization"] == "keras":
@@ -89,23 +94,19 @@ class NetworkDetector(AnomalyDetector):
 
         torch.manual_seed(self.seed)
         shuffling = torch.Generator().manual_seed(self.seed)
-        parameters = list(self.network.parameters())
-        optimizer = _Adam(parameters, self.settings["learning_rate"], self.settings["adam_epsilon"])
+        optimizer = _Adam(
+            list(self.network.parameters()), self.settings["learning_rate"], self.settings["adam_epsilon"]
+        )
+        sizes = train.sizes(self.settings["batch_size"], least=2)
         losses: list[dict[str, Any]] = []
         best, kept_epoch, weights = math.inf, 0, None
         for epoch in range(1, self.settings["epochs"] + 1):
             self.network.train()
             order = torch.randperm(len(train), generator=shuffling).to(self.device)
-            # Accumulated on the device and read once: reading it at every step would wait for every step.
-            total, first = torch.zeros((), dtype=torch.float64, device=self.device), None
-            for batch in train.batches(self.settings["batch_size"], order):
-                loss = self.loss(batch, epoch)
-                optimizer.step(torch.autograd.grad(loss, parameters))
-                total += loss.detach() * len(batch)
-                first = loss.detach() if first is None else first
-            training_loss = float(total) / len(train)
+            step_losses = self._train_epoch(train.batches(sizes, order), len(sizes), optimizer, epoch)
+            training_loss = float(step_losses @ sizes) / sum(sizes)
             if epoch == 1:
-                before = float(first)  # type: ignore[arg-type]
+                before = float(step_losses[0])
             validation_loss = self._validation_loss(valid, epoch) if len(valid) else None
             if not math.isfinite(training_loss) or training_loss > EXPLODED * before:
                 raise UserError(
@@ -136,6 +137,18 @@ class NetworkDetector(AnomalyDetector):
             ),
         )
 
+    def _train_epoch(
+        self, batches: Iterator[Tensor], steps: int, optimizer: "_Adam", epoch: int
+    ) -> NDArray[np.float64]:
+        """One pass over the batches. Returns the loss of each, (steps,)."""
+        # Kept on the device and read once: reading the loss at every step would wait for every step.
+        losses = torch.empty(steps, device=self.device)
+        for step, batch in enumerate(batches):
+            loss = self.loss(batch, epoch)
+            optimizer.step(torch.autograd.grad(loss, optimizer.parameters))
+            losses[step] = loss.detach()
+        return losses.double().cpu().numpy()
+
     def window_scores(self, clips: Clips) -> NDArray[np.float64]:
         self.network.eval()
         scores = []
@@ -145,7 +158,7 @@ class NetworkDetector(AnomalyDetector):
                 clip = clips.select(index, index + 1)
                 frames = torch.tensor(clip.frames, device=self.device)
                 windows = _Windows(self._standardized(frames), self.windows(clip)[0], self.settings["frames"])
-                scores += [self.errors(batch) for batch in windows.batches(self._pass_windows())]
+                scores += [self.errors(batch) for batch in windows.batches(windows.sizes(self._pass_windows()))]
         return torch.cat(scores).double().cpu().numpy() if scores else np.zeros(0)
 
     def parameter_count(self) -> int:
@@ -200,7 +213,8 @@ class NetworkDetector(AnomalyDetector):
     def _validation_loss(self, windows: "_Windows", epoch: int) -> float:
         self.network.eval()
         with torch.no_grad():
-            losses = [self.loss(batch, epoch) * len(batch) for batch in windows.batches(self._pass_windows())]
+            batches = windows.batches(windows.sizes(self._pass_windows()))
+            losses = [self.loss(batch, epoch) * len(batch) for batch in batches]
             return float(torch.stack(losses).double().sum()) / len(windows)
 
 
@@ -217,15 +231,19 @@ class _Windows:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def batches(self, size: int, order: Tensor | None = None) -> Iterator[Tensor]:
-        """(at most `size`, frames, n_mels), in the given order of windows, else as they are.
+    def sizes(self, size: int, *, least: int = 1) -> list[int]:
+        """Numbers of windows in batches of `size`; the last has the rest, and is left out below `least`.
 
-        With an order, so in training, a last batch of a single window is left out: batch normalisation needs two.
+        Training needs 2: batch normalisation has nothing to learn from a single window.
         """
+        whole, rest = divmod(len(self), size)
+        return [size] * whole + [rest] * (rest >= least)
+
+    def batches(self, sizes: list[int], order: Tensor | None = None) -> Iterator[Tensor]:
+        """(size, frames, n_mels) for each of `sizes`, in the given order of windows, else as they are."""
         starts = self.starts if order is None else self.starts.index_select(0, order)
-        end = len(starts) - 1 if order is not None and len(starts) % size == 1 else len(starts)
-        for first in range(0, end, size):
-            yield self.view.index_select(0, starts[first : min(first + size, end)]).unflatten(1, self.shape)
+        for part in starts[: sum(sizes)].split(sizes):
+            yield self.view.index_select(0, part).unflatten(1, self.shape)
 
 
 class _Adam:
@@ -235,7 +253,7 @@ class _Adam:
     """
 
     def __init__(self, parameters: list[nn.Parameter], learning_rate: float, epsilon: float) -> None:
-        self.learning_rate, self.epsilon = learning_rate, epsilon
+        self.parameters, self.learning_rate, self.epsilon = parameters, learning_rate, epsilon
         self.weights = torch.cat([parameter.detach().flatten() for parameter in parameters])
         parts = self.weights.split([parameter.numel() for parameter in parameters])
         for parameter, part in zip(parameters, parts, strict=True):
@@ -280,6 +298,17 @@ def _make_deterministic(device: str) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed tensors for the next step's: getting it anew from the system, page by
+    page, takes a quarter of a convolutional network's time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # of glibc alone
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 2**25)
+        mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
 def _initialize_like_keras(module: nn.Module) -> None:

@@ -486,3 +486,12 @@ def test_mahalanobis_scores_a_clip_as_one_unless_told_otherwise():
     assert fit("mahalanobis")[0].window_scores(clips).shape == (2,)
     assert fit("mahalanobis", frames=10)[0].window_scores(clips).shape == (8,)
     assert fit("mahalanobis", frames=10, hop_frames=2)[0].window_scores(clips).shape == (36,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["simple_ae", "conv_ae"])
+def test_training_needs_the_features_once_and_little_more_memory(name, project_root):
+    """On a section of MIMII's size; stacked windows would be five times the features."""
+    command = [sys.executable, project_root / "benchmarks" / "training.py", "--models", name, "--run", "memory"]
+    peak, features = map(float, subprocess.check_output(command, text=True).split())
+    assert 40 < features < peak < features + 300

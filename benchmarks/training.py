@@ -1,0 +1,163 @@
+"""Speed and memory of training, beside the loop that a user would write by hand.
+
+    python benchmarks/training.py [--models simple_ae vae ...] [--clips 60] [--pairs 3] [--json FILE]
+
+Each network with its defaults, on made-up frames of clips of 10 s, one thread. The reference: windows stacked as
+float32, DataLoader with shuffling, torch.optim.Adam, the loss read back every step. Ours: the detector's `fit`. Both
+run in turn, so that a busy moment hits both; speeds are windows per second of CPU time, the ratio the median of pairs.
+Memory: peak of a fresh process after its imports, for a section of MIMII's size.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+import numpy as np
+import torch
+
+from mimii.clips import Clips
+from mimii.detector import detector_class
+from mimii.names import model_names
+from mimii.network import NetworkDetector
+from mimii.settings import model_declaration, resolve
+
+NETWORKS = [name for name in model_names() if model_declaration(name).base == "network"]
+N_MELS, CLIP_FRAMES = 64, 313
+MIMII_CLIPS = 543  # that fan id_00 is fitted on: 604 without the validation part
+GOALS = {"simple_ae": 2.0}
+MEMORY_GOAL_MB = 300
+NO_CLIPS = Clips(np.zeros((0, N_MELS), np.float32), np.zeros(0, np.int64))
+
+
+def made_up_clips(count: int) -> Clips:
+    """Frames like log-mels in decibels."""
+    frames = np.random.default_rng(0).normal(-30, 10, (count * CLIP_FRAMES, N_MELS)).astype(np.float32)
+    return Clips(frames, np.full(count, CLIP_FRAMES, np.int64))
+
+
+def make_detector(name: str, epochs: int, device: str = "cpu") -> NetworkDetector:
+    settings = resolve(model_declaration(name).settings, {"epochs": epochs})
+    detector = detector_class(name)(settings, N_MELS, seed=1, device=device)
+    assert isinstance(detector, NetworkDetector)
+    return detector
+
+
+def stacked_windows(detector: NetworkDetector, clips: Clips) -> torch.Tensor:
+    """Standardised windows, each with its own copy of its frames: (windows, frames, n_mels)."""
+    frames = (clips.frames - clips.frames.mean(0)) / clips.frames.std(0)
+    starts, _ = detector.windows(clips)
+    return torch.from_numpy(np.stack([frames[start : start + detector.settings["frames"]] for start in starts]))
+
+
+def reference(detector: NetworkDetector, windows: torch.Tensor, epochs: int, device: str = "cpu") -> None:
+    """As one would write it, with the same network and loss."""
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(windows), batch_size=detector.settings["batch_size"], shuffle=True
+    )
+    optimizer = torch.optim.Adam(detector.network.parameters(), lr=detector.settings["learning_rate"])
+    detector.network.train()
+    for epoch in range(1, epochs + 1):
+        total = 0.0
+        for (batch,) in loader:
+            batch = batch.to(device)
+            optimizer.zero_grad()
+            loss = detector.loss(batch, epoch)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+
+
+def measure(name: str, clips: int, whose: str) -> None:
+    """Print windows per second of CPU time: several epochs, as a training has 50, after one that warms up."""
+    data = made_up_clips(clips)
+    windows = stacked_windows(make_detector(name, 1), data)
+    for epochs in (1, 5):
+        detector = make_detector(name, epochs)
+        copy = Clips(data.frames.copy(), data.lengths)
+        started = time.process_time()
+        reference(detector, windows, epochs) if whose == "reference" else detector.fit(copy, NO_CLIPS)
+        seconds = time.process_time() - started
+    print(len(windows) * epochs / seconds)
+
+
+def compare(name: str, clips: int, pairs: int) -> dict[str, float]:
+    """Windows per second of CPU time, of both, each in a process of its own."""
+    speeds = []
+    for _ in range(pairs):
+        command = [sys.executable, __file__, "--models", name, "--clips", str(clips), "--run"]
+        speeds.append([float(subprocess.check_output([*command, whose])) for whose in ("reference", "ours")])
+    theirs, ours = (statistics.median(speed) for speed in zip(*speeds, strict=True))
+    return {
+        "reference_windows_per_s": theirs,
+        "windows_per_s": ours,
+        "ratio": statistics.median(own / other for other, own in speeds),
+    }
+
+
+def memory(name: str, clips: int) -> None:
+    """Print the peak, above what is there after the imports, of a training of one epoch; and the features' size."""
+    make_detector(name, 1).fit(made_up_clips(2), NO_CLIPS)
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    data = Clips(
+        np.random.default_rng(0).standard_normal((clips * CLIP_FRAMES, N_MELS), np.float32),
+        np.full(clips, CLIP_FRAMES, np.int64),
+    )
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    make_detector(name, 1).fit(data, NO_CLIPS)
+    print((peak_bytes() - resident) / 1e6, data.frames.nbytes / 1e6)
+
+
+def peak_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--clips", type=int, default=60, help="training clips of 10 s (default: 60)")
+    parser.add_argument("--pairs", type=int, default=3, help="pairs of measurements")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--run", choices=["reference", "ours", "memory"], help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.run == "memory":
+        memory(given.models[0], MIMII_CLIPS)
+    elif given.run:
+        measure(given.models[0], given.clips, given.run)
+    if given.run:
+        sys.exit()
+    figures = {}
+    heads = ["reference/s", "ours/s", "ratio", "goal", "peak MB", "features MB", "goal"]
+    print("| model | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|")
+    for name in given.models:
+        row = compare(name, given.clips, given.pairs)
+        printed = subprocess.check_output([sys.executable, __file__, "--models", name, "--run", "memory"], text=True)
+        row["peak_mb"], row["features_mb"] = map(float, printed.split())
+        row["goal_ratio"], row["goal_peak_mb"] = GOALS.get(name, 1.0), row["features_mb"] + MEMORY_GOAL_MB
+        figures[name] = row
+        print(
+            f"| {name} | {row['reference_windows_per_s']:,.0f} | {row['windows_per_s']:,.0f} | {row['ratio']:.2f} "
+            f"| {row['goal_ratio']:g} | {row['peak_mb']:.0f} | {row['features_mb']:.0f} | {row['goal_peak_mb']:.0f} |",
+            flush=True,
+        )
+    if given.json:
+        given.json.write_text(json.dumps({"models": figures, **machine()}, indent=1) + "\n")
