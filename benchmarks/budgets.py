@@ -1,0 +1,153 @@
+"""What each model costs on a section of MIMII's size, beside its budget.
+
+    python benchmarks/budgets.py [--models vae ...] [--folder FOLDER] [--jobs 2] [--json FILE]
+
+Makes up recordings of the size of fan id_00 (1,011 normal and 407 abnormal clips of 10 s; one channel, since a model
+sees one of the eight), extracts their features, and runs each model's training and scoring with default settings as the
+workflow does: the same scripts with the same parameters, a process each. With --jobs 2, two run side by side. A machine
+that does other work too stretches wall times; CPU times hardly.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from mimii.names import model_names
+from mimii.plan import Plan
+from mimii.sections import Section
+from mimii.settings import model_declaration, to_json
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+SECTION = "6dB/fan/id_00"
+REFERENCES = ("mahalanobis", "pca")
+MINUTE = 60
+BUDGETS = {"one_class_svm": 60, "isolation_forest": 10}  # seconds of training and scoring; a network has 6 minutes
+NETWORK_BUDGET, ALL_BUDGET, MEMORY_BUDGET_MB = 6 * MINUTE, 30 * MINUTE, 1500
+
+
+def configuration(folder: Path, clips: tuple[int, int]) -> dict[str, Any]:
+    normal, abnormal = clips
+    snr, machine, identity = SECTION.split("/")
+    made_up = {"snrs": [snr], "machines": [machine], "ids": [identity], "seconds": 10, "channels": 1, "seed": 3}
+    return {
+        "dataset": {
+            "source": "made_up",
+            "root": str(folder / "dataset"),
+            "made_up": {**made_up, "normal_clips": normal, "abnormal_clips": abnormal},
+        },
+        "models": {name: {} for name in model_names()},
+    }
+
+
+def run(script: str, **arguments: object) -> dict[str, float]:
+    """Run a script of the workflow to its end. Returns wall seconds, CPU seconds and peak resident memory in MB."""
+    command = [sys.executable, str(SCRIPTS / f"{script}.py")]
+    for name, value in arguments.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, **ONE_THREAD})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"failed: {' '.join(command)}")
+    return {
+        "wall_s": time.perf_counter() - started,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "peak_rss_mb": usage.ru_maxrss * 1024 / 1e6,
+    }
+
+
+def make_features(folder: Path, plan: Plan) -> Path:
+    """Recordings and features, unless the folder has them from an earlier call."""
+    features = folder / "features.parquet"
+    if not features.exists():
+        section = Section.parse(SECTION)
+        record = folder / "dataset" / section.path / "made_up.json"
+        run("make_demo_dataset", record=record, section=section, job=plan.made_up_job())
+        dataset = to_json(plan.config["dataset"])
+        job = plan.features_job("default", SECTION)
+        run("extract_features", dataset=dataset, job=job, output=features)
+    return features
+
+
+def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, float]:
+    """Train and score one model."""
+    place = folder / name
+    place.mkdir(exist_ok=True)
+    files = {"model_file": place / f"model{Path(plan.model_file(name)).suffix}", "features": features}
+    compute = {"device": "cpu", "threads": 1}
+    training = run(
+        "train_model",
+        **files,
+        **compute,
+        job=plan.training_job(name, "default", "42", SECTION),
+        losses=place / "losses.parquet",
+        record=place / "training.json",
+    )
+    scoring = run(
+        "score_clips",
+        **files,
+        **compute,
+        job=plan.scoring_job(name),
+        training=place / "training.json",
+        scores=place / "scores.parquet",
+        record=place / "scoring.json",
+    )
+    inside = {key: json.loads((place / f"{key}.json").read_text()) for key in ("training", "scoring")}
+    row = {f"training_{key}": value for key, value in training.items()}
+    row |= {f"scoring_{key}": value for key, value in scoring.items()}
+    row["fitting_s"] = inside["training"]["training_time_sec"]
+    row["scoring_s"] = inside["scoring"]["scoring_time_sec"]
+    row["wall_s"] = training["wall_s"] + scoring["wall_s"]
+    row["cpu_s"] = training["cpu_s"] + scoring["cpu_s"]
+    row["peak_rss_mb"] = max(training["peak_rss_mb"], scoring["peak_rss_mb"])
+    row["over_inside"] = row["wall_s"] / (row["fitting_s"] + row["scoring_s"])
+    row["budget_s"] = BUDGETS.get(name, NETWORK_BUDGET if model_declaration(name).base == "network" else None)
+    return row
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=model_names(), default=model_names())
+    parser.add_argument("--folder", type=Path, help="where recordings and results are kept (default: nowhere)")
+    parser.add_argument("--clips", type=int, nargs=2, default=(1011, 407), metavar=("NORMAL", "ABNORMAL"))
+    parser.add_argument("--jobs", type=int, default=1, help="models side by side")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (given.folder or Path(temporary)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        plan = Plan(configuration(folder, given.clips))
+        features = make_features(folder, plan)
+        heads = ["training CPU s", "scoring CPU s", "wall s", "budget s", "peak MB", "wall / inside"]
+        print("| model | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|")
+        started = time.perf_counter()
+        figures = {}
+        with ThreadPoolExecutor(given.jobs) as pool:
+            rows = pool.map(lambda name: measure(folder, plan, features, name), given.models)
+            for name, row in zip(given.models, rows, strict=True):
+                figures[name] = row
+                print(
+                    f"| {name} | {row['training_cpu_s']:.1f} | {row['scoring_cpu_s']:.1f} | {row['wall_s']:.1f} "
+                    f"| {row['budget_s'] or ''} | {row['peak_rss_mb']:.0f} | {row['over_inside']:.2f} |",
+                    flush=True,
+                )
+        wall = time.perf_counter() - started
+    ten = sum(row["cpu_s"] for name, row in figures.items() if name not in REFERENCES)
+    most = max(row["peak_rss_mb"] for row in figures.values())
+    print(f"\nWithout the references: {ten:.0f} CPU s (budget of ten on two cores: {2 * ALL_BUDGET} s)")
+    print(f"All, {given.jobs} at a time: {wall:.0f} s; most memory: {most:.0f} MB (budget: {MEMORY_BUDGET_MB} MB)")
+    if given.json:
+        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+        given.json.write_text(
+            json.dumps({"models": figures, "jobs": given.jobs, "wall_s": wall, **machine}, indent=1) + "\n"
+        )
