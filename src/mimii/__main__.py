@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 from mimii.errors import exit_on_user_error
@@ -41,7 +42,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from mimii.provenance import REPOSITORY
 
     configfile = arguments.configfile and arguments.configfile.absolute()
-    plan = Plan(read_yaml(configfile or REPOSITORY / "config" / "config.yaml"))
+    with chdir(REPOSITORY):
+        plan = Plan(read_yaml(configfile or REPOSITORY / "config" / "config.yaml"))
+        _ = plan.sections
     request = Request(configfile, cores=arguments.cores, profile=arguments.profile, dry_run=arguments.dry_run)
     with quiet_ending():
         code = launch(request, plan)

@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -217,8 +218,9 @@ def in_options(message: str) -> str:
 
 def run(options: argparse.Namespace, configuration: Mapping[str, Any]) -> int:
     """Write the configuration, run the workflow, place what the original placed. Returns the exit code."""
-    plan = Plan(configuration)
-    _ = plan.sections  # a wrong --base_dir is said before anything is written
+    with chdir(REPOSITORY):
+        plan = Plan(configuration)
+        _ = plan.sections  # a wrong --base_dir is said before anything is written
     results = REPOSITORY / plan.results_root
     with TemporaryDirectory() as folder:
         configfile = (Path(folder) if options.dry_run else results) / "config.yaml"

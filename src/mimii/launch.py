@@ -81,9 +81,11 @@ def profile_folder(name: str) -> Path:
 def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lambda: None) -> int:
     """Run the workflow, and return the exit code: 128 + signal where one stopped it.
 
-    plan: of the configuration that is run. prepare: what has to be done before, once nobody else runs.
+    plan: of the configuration that is run, made in the workflow's folder. prepare: what has to be done before, once
+    nobody else runs.
     Raises UserError where it cannot start; what fails later is printed.
     """
+    request.arguments()  # a profile that is not there is said before anything is written
     with stop_signals() as stop:
         try:
             if request.dry_run:
