@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from mimii.dataset import source_names
 from mimii.errors import UserError
 from mimii.feature_settings import check_feature_settings
 from mimii.names import model_names, unknown
@@ -44,8 +45,10 @@ class Variant:
 
 @cache
 def schema() -> dict[str, Any]:
-    """`config.schema.yaml`."""
-    return yaml.safe_load((Path(__file__).parent / "config.schema.yaml").read_text())
+    """`config.schema.yaml`, with the names of the datasets that have a file in `datasets/`."""
+    found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "config.schema.yaml").read_text())
+    found["properties"]["dataset"]["properties"]["source"]["enum"] = source_names()
+    return found
 
 
 def read_config(raw: Mapping[str, Any]) -> dict[str, Any]:
