@@ -26,7 +26,8 @@ class Entry:
 def table_entries(snrs: Sequence[str]) -> Iterator[Entry]:
     """Every table of `tables.make_tables`."""
     for name, title in TABLES.items():
-        yield Entry(name, "Tables", "tables", {"Table": title, "SNR": "all"})
+        caption = name if name in ("ranks", "differences") else "tables"
+        yield Entry(name, "Tables", caption, {"Table": title, "SNR": "all"})
     for snr in snrs:
         yield Entry(f"machine_types_{snr}", "Tables", "tables", {"Table": "AUC per machine type", "SNR": snr})
 
@@ -48,6 +49,8 @@ def figure_entries(models: Sequence[str], snrs: Sequence[str]) -> Iterator[Entry
         for snr in snrs:
             yield Entry(f"scores/{model}/{snr}", "Scores of clips", "scores", {"Model": model, "SNR": snr})
 
+
+RESULTS = Entry("results", "Tables", "results", {"Table": "Every run (CSV)", "SNR": "all"})
 
 # Figures of clips: one of each chosen model and section, so labelled by the rule that draws them.
 CLIPS = Entry("clips", "Clips", "clips")

@@ -171,7 +171,8 @@ def average_metrics(
                 if other != best
             ]
             for number, label in enumerate(labels):
-                low, high = centred_interval(centre[number], values[number], confidence)
+                interval = centred_interval(centre[number], values[number], confidence)
+                low, high = (min(max(end, 0.0), 1.0) for end in interval)  # moving it may move it too far
                 found.append(
                     {
                         "label": label,

@@ -7,6 +7,7 @@ from mimii import folder_lock
 from mimii.errors import exit_on_user_error
 from mimii.plan import Plan
 from mimii.report import CLIPS
+from mimii.report import RESULTS as EVERY_RUN
 from mimii.sections import Section
 from mimii.settings import to_json
 

@@ -5,7 +5,7 @@ rule merge_results:
     input:
         all_metrics,
     output:
-        RESULTS_CSV,
+        in_report(RESULTS_CSV, EVERY_RUN),
     log:
         f"{RESULTS}/logs/merge_results.log",
     benchmark:
