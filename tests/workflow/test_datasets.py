@@ -1,11 +1,13 @@
 """Datasets as the workflow sees them: archives that come and go, layouts on disk, a page that is followed."""
 
 import csv
+import re
+import shlex
 import zipfile
 
 import pytest
-from mirror import ABNORMAL, NORMAL, packed, serving, small_archive, table
-from workspace import Workspace
+from mirror import ABNORMAL, NORMAL, clip_bytes, packed, serving, small_archive, table
+from workspace import REPOSITORY, Workspace
 
 ARCHIVES = {
     "6_dB_fan.zip": packed(small_archive("fan", ("id_00", "id_02"), seed=1)),
@@ -181,3 +183,51 @@ def test_every_layout_gives_the_same_scores(workspace):
         )
         workspace.snakemake(f"{layout}/{target}")
         assert (workspace.folder / layout / target).read_bytes() == expected
+
+
+def blocks(page, language):
+    """Fenced blocks of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_on_adding_a_dataset_can_be_followed(tmp_path):
+    page = (REPOSITORY / "docs/adding_a_dataset.md").read_text()
+    workspace = Workspace(tmp_path)
+    for block in blocks(page, "python") + blocks(page, "yaml"):
+        name = block.splitlines()[0].removeprefix("# ")
+        assert not (tmp_path / name).exists()
+        (tmp_path / name).write_text(block)
+
+    (tmp_path / "workshop").mkdir()
+    with (tmp_path / "workshop/labels.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "machine", "unit", "label"])
+        for number in range(14):
+            (tmp_path / f"workshop/{number}.wav").write_bytes(clip_bytes(number))
+            table.writerow([f"{number}.wav", "lathe", "left", "abnormal" if number % 6 == 5 else "normal"])
+
+    for block in blocks(page, "bash"):
+        for line in block.splitlines():
+            command, *arguments = shlex.split(line)
+            assert command == "snakemake"
+            printed = workspace.snakemake(*arguments).stdout
+            if "check_dataset" in arguments:
+                assert "workshop/lathe/left: 12 normal, 2 abnormal: fine" in printed
+    with (tmp_path / "results/results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["model"], row["db_level"], row["machine_type"], row["machine_id"]) for row in rows] == [
+        (model, "workshop", "lathe", "left") for model in ("isolation_forest", "mahalanobis")
+    ]
+
+
+def test_a_dataset_that_cannot_be_used_yet_can_be_checked(tmp_path):
+    workspace = Workspace(tmp_path)
+    folder = tmp_path / "data/6dB/fan/id_00/normal"
+    folder.mkdir(parents=True)
+    (folder / "00000000.wav").write_bytes(clip_bytes(0))
+    workspace.configure({"dataset": {"root": "data"}, "models": {"isolation_forest": {}}})
+    done = workspace.snakemake("check_dataset", check=False)
+    assert done.returncode
+    assert "6dB/fan/id_00: 1 normal, 0 abnormal: faults\n  missing: 1010 of 1011 normal (00000001.wav" in done.stdout
+    assert "missing: 0dB/valve: id_00, id_02, id_04, id_06" in done.stdout
+    assert "at least 10" in workspace.snakemake(check=False).stderr
