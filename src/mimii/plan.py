@@ -234,6 +234,18 @@ class Plan:
         """What has to be made before a section's features can be extracted."""
         return self.source.inputs(Section.parse(section))
 
+    @cached_property
+    def _sections_of_all_ids(self) -> list[Section]:
+        return open_source({**self.config["dataset"], "ids": "all"}).sections()
+
+    def trained_with(self, variant: Variant, section: str) -> list[str]:
+        """The other sections whose training clips a variant's model sees, configured or not: by `train_per`."""
+        if variant.settings["train_per"] == "section":
+            return []
+        own = Section.parse(section)
+        same = [other for other in self._sections_of_all_ids if (other.snr, other.machine) == (own.snr, own.machine)]
+        return [other.path for other in same if other != own]
+
     # One canonical JSON string for each kind of job: what its result depends on beside its input files.
 
     def made_up_job(self) -> str:
@@ -259,6 +271,7 @@ class Plan:
     def training_job(self, model: str, variant: str, seed: str, section: str) -> str:
         """All that names a run, its settings and the code that trains it."""
         found = self.variant(model, variant)
+        others = self.trained_with(found, section)
         return to_json(
             {
                 "model": model,
@@ -268,6 +281,7 @@ class Plan:
                 "settings": found.settings,
                 "features": found.features,
                 "code": fingerprints.training_code(model),
+                **({"others": others} if others else {}),
             }
         )
 
@@ -307,6 +321,10 @@ class Plan:
     def clips_job(self, model: str) -> str:
         """The code that draws a model's clips."""
         return to_json({"code": fingerprints.fingerprint("mimii.clip_figures", f"mimii.models.{model}")})
+
+    def baseline_job(self) -> str:
+        """The code of the check against the reference run."""
+        return to_json({"code": fingerprints.fingerprint("mimii.official_baseline")})
 
     def external_job(self, name: str, section: str) -> str:
         """What names external scores, and the code that reads them."""

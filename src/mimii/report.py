@@ -52,5 +52,9 @@ def figure_entries(models: Sequence[str], snrs: Sequence[str]) -> Iterator[Entry
 
 RESULTS = Entry("results", "Tables", "results", {"Table": "Every run (CSV)", "SNR": "all"})
 
+BASELINE = Entry(
+    "official_baseline", "Tables", "official_baseline", {"Table": "Official baseline: check", "SNR": "all"}
+)
+
 # Figures of clips: one of each chosen model and section, so labelled by the rule that draws them.
 CLIPS = Entry("clips", "Clips", "clips")

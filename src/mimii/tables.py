@@ -154,7 +154,7 @@ def difference_table(averages: pd.DataFrame, comparisons: pd.DataFrame, confiden
             if difference is None:
                 row.append(Cell(MISSING))
             else:
-                row.append(Cell(f"{difference:+.3f}".replace("-", "−"), bold=p_value < 1 - confidence))
+                row.append(Cell(signed(difference), bold=p_value < 1 - confidence))
         rows.append(row)
     caption = (
         "Overall AUC of the row's model minus that of the column's, paired by clip. "
@@ -163,6 +163,11 @@ def difference_table(averages: pd.DataFrame, comparisons: pd.DataFrame, confiden
     )
     header = [Cell("Model"), *(Cell(f"({number})") for number in range(1, len(order) + 1))]
     return Table("differences", caption, header, rows, chosen.drop(columns=["metric", "db_level"]))
+
+
+def signed(difference: float) -> str:
+    """`+0.012`, `−0.012`"""
+    return f"{difference:+.3f}".replace("-", "−")
 
 
 def _lookup(averages: pd.DataFrame) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:

@@ -3,13 +3,14 @@ import os
 import sys
 from pathlib import Path
 
-from mimii import folder_lock
+from mimii import folder_lock, requests
 from mimii.errors import exit_on_user_error
+from mimii.official_baseline import is_asked_for
 from mimii.plan import Plan
-from mimii.report import CLIPS
+from mimii.report import BASELINE, CLIPS
 from mimii.report import RESULTS as EVERY_RUN
 from mimii.sections import Section
-from mimii.settings import to_json
+from mimii.settings import model_declaration, to_json
 
 # Jobs run with the Python that runs Snakemake, activated or not.
 os.environ.update(
@@ -97,6 +98,8 @@ def everything_configured(wildcards):
     wanted += expand(f"{RESULTS}/studies/{{study}}.csv", study=plan.config["studies"])
     if plan.config["report"]["tables"]:
         wanted += expand(rules.make_study_table.output, study=plan.config["studies"])
+    if is_asked_for(plan.config["studies"], plan.sections):
+        wanted += rules.check_official_baseline.output
     return wanted
 
 
@@ -174,6 +177,13 @@ def metrics_job(wildcards):
 def run_features(wildcards):
     variant = told(plan.variant)(wildcards.model, wildcards.variant)
     return plan.features_file(variant, wildcards.section)
+
+
+def other_features(wildcards):
+    """Of the sections that a model is trained on together with its own."""
+    variant = told(plan.variant)(wildcards.model, wildcards.variant)
+    others = told(plan.trained_with)(variant, wildcards.section)
+    return [plan.features_file(variant, section) for section in others]
 
 
 def run_model_file(wildcards):
@@ -265,6 +275,10 @@ def clip_labels(wildcards):
     }
 
 
+def baseline_job(wildcards):
+    return plan.baseline_job()
+
+
 def study_scores(wildcards):
     return [
         f"{plan.runs_root}/{run.path}/scores.parquet"
@@ -286,3 +300,45 @@ def model_merged(wildcards):
 
 def study_merged(wildcards):
     return told(plan.merge_job)(study=wildcards.study)
+
+
+# What a job asks a cluster for, where one runs it. Each further attempt asks for more.
+
+
+def features_mb(input):
+    """Size of the features that a job reads; a job is submitted when they are there."""
+    files = [input.features, *input.get("others", [])]
+    return sum(Path(file).stat().st_size for file in files) / 1e6
+
+
+def extraction_memory(wildcards, attempt):
+    return requests.grown(requests.EXTRACTION, attempt)
+
+
+def metrics_memory(wildcards, attempt):
+    return requests.grown(requests.METRICS, attempt)
+
+
+def metrics_minutes(wildcards, attempt):
+    return requests.grown(requests.METRICS_MINUTES, attempt)
+
+
+def report_memory(wildcards, attempt):
+    return requests.grown(requests.REPORT, attempt)
+
+
+def model_memory(wildcards, input, attempt):
+    base = model_declaration(wildcards.model).base
+    return requests.model_memory_mb(base, features_mb(input), attempt)
+
+
+def training_minutes(wildcards, input, attempt):
+    variant = told(plan.variant)(wildcards.model, wildcards.variant)
+    defaults = plan.variant(wildcards.model, "default").settings
+    return requests.training_minutes(
+        variant.model, variant.settings, defaults, features_mb(input), attempt
+    )
+
+
+def scoring_minutes(wildcards, input, attempt):
+    return requests.scoring_minutes(features_mb(input), attempt)

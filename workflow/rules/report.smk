@@ -21,6 +21,8 @@ rule make_statistics:
         f"{RESULTS}/logs/make_statistics.benchmark.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=report_memory,
     params:
         job=statistics_job,
         runs=runs_place,
@@ -48,6 +50,8 @@ rule make_tables:
         f"{RESULTS}/logs/make_tables.benchmark.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=report_memory,
     params:
         job=tables_job,
         folder=tables_place,
@@ -77,6 +81,8 @@ rule make_figures:
         f"{RESULTS}/logs/make_figures.benchmark.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=report_memory,
     params:
         job=figures_job,
         folder=figures_place,
@@ -106,6 +112,8 @@ rule draw_clips:
         f"{RESULTS}/logs/draw_clips/{{model}}/{{section}}.benchmark.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=report_memory,
     params:
         job=clips_job,
     shell:
@@ -133,6 +141,8 @@ rule make_study_table:
         f"{RESULTS}/logs/make_study_table/{{study}}.benchmark.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=report_memory,
     params:
         job=study_job,
         folder=studies_place,
@@ -140,3 +150,27 @@ rule make_study_table:
     shell:
         "python scripts/make_study_table.py --results {input.results:q} --runs {params.runs:q} --job {params.job:q}"
         " --output {params.folder:q} 2> {log:q}"
+
+
+# The reference run is one of MIMII, so the check is asked for where the study is configured and the names are MIMII's.
+
+
+rule check_official_baseline:
+    input:
+        f"{RESULTS}/studies/official_baseline.csv",
+    output:
+        in_report(f"{TABLES}/official_baseline.html", BASELINE),
+        expand(f"{TABLES}/official_baseline.{{ending}}", ending=["md", "csv", "tex"]),
+    log:
+        f"{RESULTS}/logs/check_official_baseline.log",
+    benchmark:
+        f"{RESULTS}/logs/check_official_baseline.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=report_memory,
+    params:
+        job=baseline_job,
+        folder=tables_place,
+    shell:
+        "python scripts/check_official_baseline.py --results {input:q} --output {params.folder:q} 2> {log:q}"

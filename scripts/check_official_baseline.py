@@ -1,0 +1,17 @@
+"""Hold the official baseline's preset against the reference run, and write a page that says pass or fail."""
+
+import argparse
+from pathlib import Path
+
+from mimii.errors import exit_on_user_error
+from mimii.official_baseline import check, check_table
+from mimii.results import read_results
+from mimii.tables import write_tables
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, required=True, help="CSV of the study")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write official_baseline.* into")
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        write_tables([check_table(check(read_results(arguments.results)))], arguments.output)
