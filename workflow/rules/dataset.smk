@@ -9,6 +9,7 @@ if plan.config["dataset"]["source"] == "made_up":
             f"{RESULTS}/logs/make_demo_dataset/{{section}}.log",
         benchmark:
             f"{RESULTS}/logs/make_demo_dataset/{{section}}.benchmark.tsv"
+        localrule: True
         conda:
             "../../environment.yml"
         params:

@@ -13,6 +13,8 @@ rule extract_features:
     priority: 100
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=extraction_memory,
     params:
         job=features_job,
         dataset=dataset_place,

@@ -10,6 +10,7 @@ rule merge_results:
         f"{RESULTS}/logs/merge_results.log",
     benchmark:
         f"{RESULTS}/logs/merge_results.benchmark.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     params:

@@ -16,6 +16,9 @@ rule score_clips:
     conda:
         "../../environment.yml"
     threads: THREADS
+    resources:
+        mem_mb=model_memory,
+        runtime=scoring_minutes,
     params:
         job=scoring_job,
         compute=compute_options,
@@ -38,6 +41,9 @@ rule compute_metrics:
         f"{RUN}/compute_metrics.benchmark.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=metrics_memory,
+        runtime=metrics_minutes,
     params:
         job=metrics_job,
     shell:
@@ -62,6 +68,9 @@ rule import_scores:
         f"{EXTERNAL_RUN}/import_scores.benchmark.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=metrics_memory,
+        runtime=metrics_minutes,
     params:
         job=external_job,
     shell:
