@@ -1,6 +1,5 @@
 """What a model sees in chosen clips: their spectrogram, its reconstruction, and the scores of windows over time."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from mimii.clips import Clips
 from mimii.detector import AnomalyDetector
 from mimii.drawing import ABNORMAL, NORMAL, PAGE, STYLE
 from mimii.feature_file import read_clips, read_table
+from mimii.records import read_record
 from mimii.scoring import load_detector
 
 
@@ -77,7 +77,7 @@ def clips_to_show(
     features: Path, model_file: Path, training_record: Path, scores: Path, metrics: Mapping[str, Any]
 ) -> list[Shown]:
     """The chosen clips of a run. metrics: the run's row, for its pooling."""
-    record = json.loads(training_record.read_text(encoding="utf-8"))
+    record = read_record(training_record)
     detector = load_detector(model_file, record, device="cpu")
     table = read_table(features)
     settings = table.metadata["settings"]

@@ -111,7 +111,7 @@ def _parts(value: Mapping[Any, Any] | list[Any]) -> Iterable[tuple[Any, Any]]:
 
 def _sound_parts(config: Mapping[str, Any], errors: Iterable[ValidationError]) -> dict[str, Any]:
     """The configuration without the parts that do not fit the schema."""
-    sound: dict[str, Any] = {"models": {}, **config}
+    sound: dict[str, Any] = {"dataset": {}, "models": {}, **config}
     for error in errors:
         match list(error.absolute_path):
             case ["models" | "studies" | "external_scores" as part, entry, *_]:
@@ -153,6 +153,8 @@ def _in_words(error: ValidationError) -> str:
     if error.validator == "enum":
         return f"{where}: {unknown('value', instance, map(str, rule['enum']))}"
     if error.validator == "oneOf" and rule["oneOf"][0].get("const") == "all":
+        if isinstance(instance, list):
+            return "; ".join(_in_words(inner) for inner in error.context if inner.validator != "const")
         return f"{where}: expected `all` or a list of names such as [fan, pump], found {instance!r}"
     return f"{where}: {error.message}"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 LIBRARY = Path(__file__).parent
 # What these do cannot change a result: they raise messages, rename files and note where a result was made.
-NEUTRAL = {"mimii", "mimii.errors", "mimii.files", "mimii.imports", "mimii.names", "mimii.provenance"}
+NEUTRAL = {"mimii", "mimii.errors", "mimii.files", "mimii.imports", "mimii.names", "mimii.provenance", "mimii.records"}
 
 
 def _source(module: str) -> Path | None:

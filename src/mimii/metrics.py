@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaincinv, polygamma
 
 from mimii.errors import UserError
+from mimii.records import damaged, read_record
 
 POOLINGS = ("mean", "max", "top_k")
 
@@ -191,8 +193,8 @@ def compute_metrics(
     code: fingerprint of this code, without which the row cannot be merged.
     Raises UserError where scores are missing or not finite, or a class has no clip.
     """
-    training = _read_record(training_record_path)
-    scoring = _read_record(scoring_record_path)
+    training = read_record(training_record_path)
+    scoring = read_record(scoring_record_path)
     run_path = run_path_of(training)
     abnormal, scores, held_out = _read_scores(Path(scores_path), settings["pooling"], run_path)
 
@@ -304,19 +306,14 @@ def _largest(*values: float | None) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _read_record(path: str | Path) -> dict[str, Any]:
-    def refuse(constant: str) -> None:
-        raise UserError(f"{path}: holds {constant}, so the run failed; delete its folder and run it again")
-
-    record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=refuse)
-    return record
-
-
 def _read_scores(path: Path, pooling: str, run_path: str) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
     """(test clips,) abnormal and scores, (validation clips,) scores."""
     if pooling not in POOLINGS:
         raise UserError(f"pooling {pooling!r} is unknown: choose one of {', '.join(POOLINGS)}")
-    table = pq.read_table(path, columns=["path", "label", "split", pooling])
+    try:
+        table = pq.read_table(path, columns=["path", "label", "split", pooling])
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(path, error) from error
     clips = table.column("path").to_numpy(zero_copy_only=False)
     labels = table.column("label").to_numpy(zero_copy_only=False)
     split = table.column("split").to_numpy(zero_copy_only=False)

@@ -20,6 +20,7 @@ from mimii.feature_file import read_clips, read_table
 from mimii.files import written_whole
 from mimii.pooling import pool
 from mimii.provenance import host, peak_host_memory_mb
+from mimii.records import damaged, read_record
 from mimii.threads import limit_threads
 
 TIMED_CLIPS = 16
@@ -30,7 +31,7 @@ LEAST_SECONDS = 0.15
 def load_detector(model_file: Path, record: Mapping[str, Any], *, device: str) -> AnomalyDetector:
     """The detector of a training record, after its file's checksum. Raises UserError where that differs."""
     if hashlib.sha256(model_file.read_bytes()).hexdigest() != record["model_sha256"]:
-        raise UserError(f"{model_file}: not the file that training wrote (checksum differs); delete it and run again")
+        raise damaged(model_file, "not the file that training wrote: its checksum differs")
     make = detector_class(record["model"])
     return make.load(model_file, device=pick_device(device) if make.suffix == ".pth" else "cpu")
 
@@ -51,7 +52,7 @@ def score_clips(
     job: `scoring` settings and `code`. Raises UserError where a score is not finite, or the features are not those of
     training.
     """
-    record = json.loads(training_record.read_text())
+    record = read_record(training_record)
     detector = load_detector(model_file, record, device=device)
     limit_threads(threads)
 

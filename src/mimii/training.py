@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mimii.detector import detector_class
 from mimii.device import pick_device
 from mimii.errors import UserError
-from mimii.feature_file import read_clips, read_table
+from mimii.feature_file import ClipTable, read_clips, read_table
 from mimii.files import written_whole
 from mimii.provenance import git_revision, host, peak_host_memory_mb, versions
 from mimii.split import fit_count
@@ -26,6 +26,20 @@ LOSSES = pa.schema(
         pa.field("validation_loss", pa.float64()),
     ]
 )
+
+
+def refuse_short_clips(features: Path, table: ClipTable, window: int | None) -> None:
+    """Raise UserError where a clip that was not skipped has fewer frames than a window."""
+    short = [
+        path
+        for path, frames, error in zip(table.paths, table.frames, table.errors, strict=True)
+        if error is None and window is not None and frames < window
+    ]
+    if short:
+        raise UserError(
+            f"{features}: {len(short)} clip(s) are shorter than a window of {window} frames, the first: {short[0]}; "
+            "lower the model's `frames`, or remove these recordings"
+        )
 
 
 def train_model(
@@ -55,6 +69,7 @@ def train_model(
     fitted = [row for row in usable if row < cut]
     if not fitted:
         raise UserError(f"{features}: no training clip of section {job['section']} is left to fit on")
+    refuse_short_clips(features, table, job["settings"]["frames"])
     training = read_clips(features, fitted)
     validation = read_clips(features, [row for row in usable if row >= cut])
 
