@@ -21,6 +21,7 @@ from typing import IO, Any
 
 import psutil
 
+from mimii.config_file import read_yaml
 from mimii.errors import UserError
 from mimii.folder_lock import held_alone
 from mimii.jobs import Durations, Job, in_words
@@ -54,9 +55,12 @@ class Request:
         found = ["--forcerun", "train_model", "train_classical_model"] if self.retrain else []
         if self.configfile:
             found += ["--configfile", str(self.configfile), "--replace-workflow-config"]
+        says_how_many: set[str] = set()
         if self.profile:
-            found += ["--profile", str(profile_folder(self.profile))]
-        if self.cores or not self.profile:
+            folder = profile_folder(self.profile)
+            found += ["--profile", str(folder)]
+            says_how_many = {"cores", "jobs"} & set(read_yaml(profile_file(folder)))
+        if self.cores or not says_how_many:
             found += ["--cores", self.cores or "all"]
         return found
 
@@ -69,10 +73,16 @@ class StoppedError(Exception):
         self.number = number
 
 
+def profile_file(folder: Path) -> Path:
+    """The file of a profile, in a folder that may hold one."""
+    named = folder / "profile.yaml"
+    return named if named.is_file() else folder / "config.yaml"  # its name before Snakemake 9.19
+
+
 def profile_folder(name: str) -> Path:
     """`profiles/<name>`, or `name` as a path. Raises UserError where neither holds a profile."""
     for folder in (REPOSITORY / "profiles" / name, Path(name).absolute()):
-        if any((folder / file).is_file() for file in ("profile.yaml", "config.yaml")):
+        if profile_file(folder).is_file():
             return folder
     known = ", ".join(sorted(path.name for path in (REPOSITORY / "profiles").iterdir() if path.is_dir()))
     raise UserError(f"--profile: there is no profile {name!r} in profiles/ (there: {known}), nor a folder of that name")

@@ -39,6 +39,7 @@ class Progress:
         self.done = 0
         self.failures: list[Failure] = []
         self.started: dict[int, tuple[Job, float]] = {}
+        self._seen: set[int] = set()
         self._waiting = Counter(job.kind for job in planned)
         self._example = {job.kind: job for job in planned}
         self._open = Counter(job.run for job in planned if job.run)
@@ -67,7 +68,9 @@ class Progress:
     def start(self, number: int, job: Job) -> None:
         """A job starts."""
         self.started[number] = job, time.monotonic()
-        self._waiting[job.kind] -= 1
+        if number not in self._seen:  # a job that failed may start again
+            self._seen.add(number)
+            self._waiting[job.kind] -= 1
         self.most_at_once = max(self.most_at_once, len(self.started))
         self.refresh()
 
@@ -79,6 +82,7 @@ class Progress:
         seconds = time.monotonic() - since
         self.durations.add(job, seconds)
         self.done += 1
+        self.failures = [failure for failure in self.failures if failure.job != job]
         if job.run:
             self._open[job.run] -= 1
         self.ended(job, seconds)

@@ -133,6 +133,17 @@ def test_a_failure_shows_which_run_its_log_and_the_log_s_end(tmp_path, capsys):
     assert progress.runs_done == 1
 
 
+def test_a_job_that_fails_and_then_works_is_no_failure(tmp_path):
+    progress = progress_of([train()], tmp_path)
+    progress.start(1, train())
+    progress.fail(1, train(), tmp_path)
+    assert [failure.job for failure in progress.failures] == [train()]
+    progress.start(1, train())
+    progress.finish(1)
+    assert progress.failures == []
+    assert progress.runs_done == 2
+
+
 def test_a_missing_log_has_no_lines(tmp_path):
     assert last_lines(tmp_path / "nothing.log") == []
 
@@ -203,6 +214,10 @@ def test_a_profile_is_a_name_or_a_path(tmp_path):
     assert profile_folder("default").name == "default"
     (tmp_path / "config.yaml").write_text("cores: 1\n")
     assert profile_folder(str(tmp_path)) == tmp_path
+    assert "--cores" not in Request(profile=str(tmp_path)).arguments()
+    assert Request(profile=str(tmp_path), cores="2").arguments()[-2:] == ["--cores", "2"]
+    (tmp_path / "config.yaml").write_text("keep-going: true\n")
+    assert Request(profile=str(tmp_path)).arguments()[-2:] == ["--cores", "all"]
     with pytest.raises(UserError, match="no profile 'slrum'"):
         profile_folder("slrum")
 
