@@ -1,4 +1,4 @@
-"""Commands around the workflow: `python -m mimii run`, `summary` and `score`."""
+"""Commands around the workflow: `python -m mimii run`, `summary`, `score` and `compare`."""
 
 import argparse
 import os
@@ -29,6 +29,16 @@ def main() -> None:
     score.add_argument("run", type=Path, help="folder of a run: results/runs/<model>/<variant>/seed=<seed>/<section>")
     score.add_argument("clips", type=Path, nargs="+", metavar="clip", help="wav file")
     score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 or auto (default: %(default)s)")
+
+    compare = commands.add_parser(
+        "compare", help="say which sections changed beyond noise from one results CSV to another"
+    )
+    compare.add_argument("old", type=Path, help="results CSV")
+    compare.add_argument("new", type=Path, help="results CSV")
+    compare.add_argument("--model", nargs="+", default=[], help="these alone; exit code 1 where one of them got worse")
+    compare.add_argument("--metric", choices=["auc", "pr_auc", "pauc"], default="auc")
+    compare.add_argument("--old-runs", type=Path, help="folder of OLD's runs (default: runs, beside the CSV)")
+    compare.add_argument("--new-runs", type=Path, help="folder of NEW's runs (default: runs, beside the CSV)")
 
     arguments = parser.parse_args()
     with exit_on_user_error():
@@ -83,7 +93,23 @@ def _score(arguments: argparse.Namespace) -> int:
     return failed
 
 
-COMMANDS = {"run": _run, "summary": _summary, "score": _score}
+def _compare(arguments: argparse.Namespace) -> int:
+    """Exit code 1 where a model that was named got worse."""
+    from mimii.comparison import as_text, compare_results
+
+    found = compare_results(
+        arguments.old,
+        arguments.new,
+        models=arguments.model,
+        metric=arguments.metric,
+        old_runs=arguments.old_runs,
+        new_runs=arguments.new_runs,
+    )
+    print(as_text(found, arguments.metric))
+    return int(any(found.worse(model) for model in arguments.model))
+
+
+COMMANDS = {"run": _run, "summary": _summary, "score": _score, "compare": _compare}
 
 if __name__ == "__main__":
     main()
