@@ -11,6 +11,7 @@ from mimii.training import train_model
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--others", type=Path, nargs="*", default=[], help="features of sections trained on together")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: the run, its settings, its code")
     parser.add_argument("--model-file", type=Path, required=True)
     parser.add_argument("--losses", type=Path, required=True)
@@ -22,6 +23,7 @@ if __name__ == "__main__":
         train_model(
             arguments.features,
             arguments.job,
+            others=arguments.others,
             model_file=arguments.model_file,
             losses_file=arguments.losses,
             record_file=arguments.record,

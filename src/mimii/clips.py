@@ -1,5 +1,6 @@
 """Log-mel frames of many clips, end to end in one array, and the windows that a model reads from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,13 @@ class Clips:
         within = np.arange(int(counts.sum()), dtype=np.int64) - first_window[clip]
         first_frame = np.cumsum(self.lengths) - self.lengths
         return first_frame[clip] + within * hop_frames, clip
+
+    @classmethod
+    def joined(cls, parts: Sequence["Clips"]) -> "Clips":
+        """The clips of all parts, in order; a single part as it is."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(np.concatenate([part.frames for part in parts]), np.concatenate([part.lengths for part in parts]))
 
     def select(self, first: int, last: int) -> "Clips":
         """Clips `first` to `last` (exclusive), as views: nothing is copied."""

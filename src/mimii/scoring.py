@@ -21,6 +21,7 @@ from mimii.files import written_whole
 from mimii.pooling import pool
 from mimii.provenance import host, peak_host_memory_mb
 from mimii.records import damaged, read_record
+from mimii.split import fit_count
 from mimii.threads import limit_threads
 
 TIMED_CLIPS = 16
@@ -58,7 +59,8 @@ def score_clips(
 
     table = read_table(features)
     table.check(features, record["section"], record["features"])
-    held_out = table.usable("train")[record["train_clips"] :]
+    cut = fit_count(table.count("train"), record["settings"]["val_split"])
+    held_out = [row for row in table.usable("train") if row >= cut]
     rows = [*table.usable("test"), *held_out]
     clips = read_clips(features, rows)
     _, clip = detector.windows(clips)

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mimii.clips import Clips
 from mimii.detector import detector_class
 from mimii.device import pick_device
 from mimii.errors import UserError
@@ -46,6 +47,7 @@ def train_model(
     features: Path,
     job: Mapping[str, Any],
     *,
+    others: Sequence[Path] = (),
     model_file: Path,
     losses_file: Path,
     record_file: Path,
@@ -54,7 +56,8 @@ def train_model(
 ) -> None:
     """Fit a detector on the first part of a section's training clips; the rest of them is its validation part.
 
-    features: a section's parquet. job: model, variant, seed, section, settings, features, code.
+    features: a section's parquet. job: model, variant, seed, section, settings, features, code; `others`, the sections
+    that are trained on together with it. others: their parquets, in that order.
     Raises UserError where the features are not the job's, the section has too little to fit on, or training comes to
     nothing.
     """
@@ -64,14 +67,21 @@ def train_model(
 
     table = read_table(features)
     table.check(features, job["section"], job["features"])
-    usable = table.usable("train")
-    cut = fit_count(table.count("train"), job["settings"]["val_split"])
-    fitted = [row for row in usable if row < cut]
-    if not fitted:
-        raise UserError(f"{features}: no training clip of section {job['section']} is left to fit on")
-    refuse_short_clips(features, table, job["settings"]["frames"])
-    training = read_clips(features, fitted)
-    validation = read_clips(features, [row for row in usable if row >= cut])
+    tables = {features: table}
+    for path, section in zip(others, job.get("others", ()), strict=True):
+        tables[path] = read_table(path)
+        tables[path].check(path, section, job["features"])
+    parts = []
+    # In one order for all sections that are trained on together, so that they come to the same model.
+    for path in sorted(tables):
+        usable = tables[path].usable("train")
+        cut = fit_count(tables[path].count("train"), job["settings"]["val_split"])
+        fitted = [row for row in usable if row < cut]
+        if not fitted:
+            raise UserError(f"{path}: no training clip is left to fit on")
+        refuse_short_clips(path, tables[path], job["settings"]["frames"])
+        parts.append((read_clips(path, fitted), read_clips(path, [row for row in usable if row >= cut])))
+    training, validation = (Clips.joined(clips) for clips in zip(*parts, strict=True))
 
     detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
     started = time.perf_counter()
@@ -91,7 +101,10 @@ def train_model(
         "test_normal_clips": table.count("test", "normal"),
         "test_abnormal_clips": table.count("test", "abnormal"),
         "skipped_clips": [
-            {"path": path, "error": error} for path, error in zip(table.paths, table.errors, strict=True) if error
+            {"path": path, "error": error}
+            for some in tables.values()
+            for path, error in zip(some.paths, some.errors, strict=True)
+            if error
         ],
         "train_windows": fit.training_windows,
         "epochs_run": fit.epochs_run,

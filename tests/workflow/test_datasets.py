@@ -5,6 +5,7 @@ import re
 import shlex
 import zipfile
 
+import pyarrow.parquet as pq
 import pytest
 from mirror import ABNORMAL, NORMAL, clip_bytes, packed, serving, small_archive, table
 from workspace import REPOSITORY, Workspace
@@ -34,7 +35,7 @@ def config(mirror, *, keep=False, **changes):
         },
         "models": {"isolation_forest": {}},
         "metrics": {"bootstrap_samples": 100},
-        "report": {"tables": False, "figures": False},
+        "report": {"tables": False, "figures": []},
         **changes,
     }
 
@@ -177,7 +178,7 @@ def test_every_layout_gives_the_same_scores(workspace):
             {
                 "dataset": {"root": f"data/{layout}", "snrs": ["6dB", "min6dB"]},
                 "models": {"isolation_forest": {}},
-                "report": {"tables": False, "figures": False},
+                "report": {"tables": False, "figures": []},
                 "paths": {"results": layout, "features": f"{layout}/features", "runs": f"{layout}/runs"},
             }
         )
@@ -231,3 +232,42 @@ def test_a_dataset_that_cannot_be_used_yet_can_be_checked(tmp_path):
     assert "6dB/fan/id_00: 1 normal, 0 abnormal: faults\n  missing: 1010 of 1011 normal (00000001.wav" in done.stdout
     assert "missing: 0dB/valve: id_00, id_02, id_04, id_06" in done.stdout
     assert "at least 10" in workspace.snakemake(check=False).stderr
+
+
+def test_one_model_for_all_ids_of_a_machine_type(tmp_path):
+    """As the baseline of DCASE 2020 task 2 is trained: on all IDs, and scored on each."""
+    workspace = Workspace(tmp_path)
+    for id in ("id_00", "id_02"):
+        for number in range(16):
+            name = "test/anomaly" if number < 2 else "test/normal" if number < 5 else "train/normal"
+            file = tmp_path / f"data/fan/{name}_{id}_{number:08d}.wav"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(clip_bytes([number, *id.encode()]))
+    settings = {
+        "dataset": {"source": "dcase2020", "root": "data"},
+        "models": {"simple_ae": {}},
+        "report": {"tables": False, "figures": []},
+    }
+    together = {"epochs": 1, "train_per": "machine_type"}
+    workspace.configure({**settings, "settings": together})
+    workspace.snakemake()
+    with (tmp_path / "results/results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["machine_id"] for row in rows] == ["id_00", "id_02"]
+    for row in rows:
+        assert row["variant"] == "epochs=1,train_per=machine_type"
+        assert (row["train_files"], row["validation_files"]) == ("18", "4")
+        assert (row["normal_test_clips"], row["abnormal_test_clips"]) == ("3", "2")
+        scores = pq.read_table(tmp_path / "results/runs" / row["run_path"] / "scores.parquet").to_pylist()
+        assert len([score for score in scores if score["split"] == "validation"]) == 2
+        assert all(f"_{row['machine_id']}_" in score["path"] for score in scores)
+    assert len({row["training_loss"] for row in rows}) == 1
+    # An ID that the configuration leaves out is trained on all the same: the path says nothing of it.
+    one = {**settings["dataset"], "ids": ["id_00"]}
+    workspace.configure({**settings, "settings": together, "dataset": one})
+    assert {rule for rule, _ in workspace.planned()} == {"merge_results"}
+    # One model per section is another run.
+    workspace.configure(settings)
+    assert {name for rule, name in workspace.planned() if rule == "train_model"} == {
+        f"results/runs/simple_ae/default/seed=42/dcase2020/fan/{id}" for id in ("id_00", "id_02")
+    }

@@ -5,6 +5,7 @@
 rule train_model:
     input:
         features=run_features,
+        others=other_features,
     output:
         model=f"{RUN}/model.pth",
         losses=f"{RUN}/losses.parquet",
@@ -22,7 +23,7 @@ rule train_model:
         job=training_job,
         compute=compute_options,
     shell:
-        "python scripts/train_model.py --features {input.features:q} --job {params.job:q}"
+        "python scripts/train_model.py --features {input.features:q} --others {input.others:q} --job {params.job:q}"
         " --model-file {output.model:q} --losses {output.losses:q} --record {output.record:q}"
         " {params.compute} 2> {log:q}"
 
