@@ -189,7 +189,7 @@ def report(request: Request, progress: Progress, code: int) -> None:
         return
     print(f"\n{counted(len(progress.failures), 'job')} failed, {progress.done} of {progress.total} done in {took}:")
     for failure in progress.failures:
-        print(f"  {failure.job}: {failure.job.log or 'no log'}")
+        print(f"  {failure.job}: {failure.where}")
     print(f"{progress.runs_done} of {counted(progress.runs, 'run')} are complete. {again(request)}{log}", flush=True)
 
 
@@ -245,8 +245,11 @@ def execute(request: Request, progress: Progress, stop: "StopRequest") -> int:
             progress.start(line["jobid"], job_of(line))
         elif event == "job_finished":
             progress.finish(line["job_id"])
+        elif event == "group_error":
+            progress.fail_together(line["jobs"], REPOSITORY, next(iter(line["aux_logs"] or []), None))
         elif event == "job_error":
-            progress.fail(line["jobid"], job_of(line), REPOSITORY)
+            logs = line.get("log") or []
+            progress.fail(line["jobid"], job_of(line), REPOSITORY, *logs[1:2])
 
     try:
         code, errors = run_snakemake([*request.arguments(), "--keep-going"], read, stop)

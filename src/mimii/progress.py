@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,25 @@ SHOWN_JOBS = 8
 
 @dataclass
 class Failure:
-    """A job that failed, and the end of its log."""
+    """A job that failed, and the end of its log.
+
+    cluster_log: what the cluster says, where the job ran on one. numbers: of the jobs that were submitted together.
+    """
 
     job: Job
     lines: list[str]
+    cluster_log: str | None = None
+    numbers: frozenset[int] = frozenset()
+
+    @property
+    def where(self) -> str:
+        """Its logs."""
+        own = self.job.log or "no log"
+        return f"{own}, and the cluster's {self.cluster_log}" if self.cluster_log else own
 
     def __str__(self) -> str:
         text = "".join(f"\n    | {line}" for line in self.lines)
-        return f"FAILED: {self.job}\n    log: {self.job.log or 'none'}{text}"
+        return f"FAILED: {self.job}\n    log: {self.where}{text}"
 
 
 class Progress:
@@ -68,9 +79,11 @@ class Progress:
     def start(self, number: int, job: Job) -> None:
         """A job starts."""
         self.started[number] = job, time.monotonic()
-        if number not in self._seen:  # a job that failed may start again
+        if number not in self._seen:
             self._seen.add(number)
             self._waiting[job.kind] -= 1
+        # A job that failed may start again.
+        self.failures = [failure for failure in self.failures if number not in failure.numbers]
         self.most_at_once = max(self.most_at_once, len(self.started))
         self.refresh()
 
@@ -82,16 +95,27 @@ class Progress:
         seconds = time.monotonic() - since
         self.durations.add(job, seconds)
         self.done += 1
-        self.failures = [failure for failure in self.failures if failure.job != job]
         if job.run:
             self._open[job.run] -= 1
         self.ended(job, seconds)
         self.refresh()
 
-    def fail(self, number: int, job: Job, root: Path) -> None:
+    def fail(self, number: int, job: Job, root: Path, cluster_log: str | None = None) -> None:
         """A job has failed."""
+        if any(number in failure.numbers for failure in self.failures):
+            return  # it was submitted together with others, and that has been said
         job = self.started.pop(number, (job, 0.0))[0]
-        failure = Failure(job, last_lines(root / job.log) if job.log else [])
+        self._add_failure(job, [number], root, cluster_log)
+
+    def fail_together(self, numbers: Sequence[int], root: Path, cluster_log: str | None = None) -> None:
+        """Jobs that were submitted together have failed: those that say so in their logs, or else all of them."""
+        jobs = [self.started.pop(number)[0] for number in numbers if number in self.started]
+        for job in [job for job in jobs if job.log and last_lines(root / job.log)] or jobs:
+            self._add_failure(job, numbers, root, cluster_log)
+
+    def _add_failure(self, job: Job, numbers: Sequence[int], root: Path, cluster_log: str | None) -> None:
+        lines = [line for log in (job.log, cluster_log) if log for line in last_lines(root / log)][:LAST_LINES]
+        failure = Failure(job, lines, cluster_log, frozenset(numbers))
         self.failures.append(failure)
         self.say(str(failure))
         self.refresh()

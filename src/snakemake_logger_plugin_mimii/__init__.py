@@ -16,6 +16,7 @@ FIELDS: dict[str | None, tuple[str, ...]] = {
     LogEvent.JOB_INFO: ("jobid", "rule_name", "wildcards", "log", "benchmark"),
     LogEvent.JOB_FINISHED: ("job_id",),
     LogEvent.JOB_ERROR: ("jobid", "rule_name", "log"),
+    LogEvent.GROUP_ERROR: ("groupid", "aux_logs", "jobs"),
 }
 
 
@@ -32,6 +33,8 @@ class LogHandler(LogHandlerBase):
         """Write one line; where nobody reads any more, end Snakemake after the jobs that are running."""
         event = getattr(record, "event", None)
         line = {"event": event, "level": record.levelname, "text": self.format(record)}
+        if event == LogEvent.GROUP_ERROR:
+            record.jobs = [job["jobid"] for job in getattr(record, "job_error_info", [])]
         line |= {name: getattr(record, name) for name in FIELDS.get(event, ())}
         try:
             sys.stdout.write(json.dumps(line, default=str) + "\n")

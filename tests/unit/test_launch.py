@@ -325,3 +325,23 @@ def test_lines_that_jobs_print_are_no_events(monkeypatch):
         code, errors = launch.run_snakemake([], lines.append, stop)
     assert (code, errors) == (3, ["error: x"])
     assert {line["text"] for line in lines} == {"42", "[1]", "plain", "error: x"}
+
+
+def test_jobs_submitted_together_fail_together_and_the_one_that_says_so_is_named(tmp_path):
+    jobs = [train(), train(rule="score_clips"), train(seed="1")]
+    progress = progress_of(jobs, tmp_path)
+    for attempt in range(2):
+        for number, job in enumerate(jobs):
+            progress.start(number, job)
+        (tmp_path / jobs[0].log).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / jobs[0].log).write_text(f"error: attempt {attempt}\n")
+        progress.fail_together([0, 1], tmp_path, "slurm/17.log")
+        progress.fail(0, jobs[0], tmp_path)
+        progress.fail(1, jobs[1], tmp_path)
+        assert [failure.lines for failure in progress.failures] == [[f"error: attempt {attempt}"]]
+    assert progress.failures[0].where == f"{jobs[0].log}, and the cluster's slurm/17.log"
+    assert list(progress.started) == [2]
+    for number, job in enumerate(jobs[:2]):
+        progress.start(number, job)
+        progress.finish(number)
+    assert progress.failures == []
