@@ -60,6 +60,10 @@ def _run(arguments: argparse.Namespace) -> int:
         code = launch(request, plan)
         if code == 0 and not arguments.dry_run:
             _print_summary(REPOSITORY / plan.results_csv)
+            for kind in ("tables", "figures"):
+                if plan.config["report"][kind]:
+                    folder = os.path.relpath(REPOSITORY / plan.results_root / kind)
+                    print(f"{kind.capitalize() + ':':<12} {folder}")
     return code
 
 
