@@ -20,8 +20,9 @@ from mimii.metrics import POOLINGS
 # What is unknown of a method that ran elsewhere.
 SHARED = ("code", "device", "host", "threads", "peak_gpu_memory_mb", "peak_host_memory_mb")
 TRAINING = (
-    *("seed", "versions", "git_revision", "training_time_sec", "training_loss", "validation_loss", "epochs_run"),
-    *("train_clips", "validation_clips", "train_windows", "num_parameters", "model_size_mb", "model_sha256"),
+    *("seed", "versions", "git_revision", "training_time_sec", "training_loss", "validation_loss"),
+    *("epochs_run", "kept_epoch", "train_clips", "validation_clips", "train_windows"),
+    *("num_parameters", "model_size_mb", "model_sha256"),
 )
 SCORING = (
     *("test_windows", "scoring_time_sec", "inference_time_ms", "inference_time_per_clip_ms"),

@@ -263,6 +263,7 @@ def compute_metrics(
         "training_loss": training["training_loss"],
         "validation_loss": training["validation_loss"],
         "epochs_run": training["epochs_run"],
+        "kept_epoch": training["kept_epoch"],
         "channel": str(features["channel"]) if "channel" in features else None,
         "f_min": features.get("f_min"),
         "f_max": features.get("f_max"),

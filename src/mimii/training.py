@@ -108,6 +108,7 @@ def train_model(
         ],
         "train_windows": fit.training_windows,
         "epochs_run": fit.epochs_run,
+        "kept_epoch": fit.kept_epoch,
         "training_time_sec": training_time,
         "training_loss": last.get("training_loss"),
         "validation_loss": last.get("validation_loss"),

@@ -58,6 +58,7 @@ def write_run(folder: Path, *, quality: float = 1.0, clips: int = 30, **override
         "skipped_clips": [],
         "train_windows": 27810,
         "epochs_run": 50,
+        "kept_epoch": 50,
         "training_time_sec": 12.5,
         "training_loss": 0.1,
         "validation_loss": 0.2,

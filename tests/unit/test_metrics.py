@@ -163,6 +163,7 @@ def test_classical_model_without_validation_clips(run_files):
         training_loss=None,
         validation_loss=None,
         epochs_run=None,
+        kept_epoch=None,
         num_parameters=None,
     )
     row = metrics.compute_metrics(*paths, SETTINGS, code="metrics-code")
