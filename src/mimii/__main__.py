@@ -40,6 +40,10 @@ def main() -> None:
     compare.add_argument("--old-runs", type=Path, help="folder of OLD's runs (default: runs, beside the CSV)")
     compare.add_argument("--new-runs", type=Path, help="folder of NEW's runs (default: runs, beside the CSV)")
 
+    so_far = commands.add_parser("results-so-far", help="CSV and tables of what is finished, while the rest still runs")
+    so_far.add_argument("--configfile", type=Path, help="used instead of config/config.yaml")
+    so_far.add_argument("--output", type=Path, help="folder to write into (default: so_far in the results' folder)")
+
     arguments = parser.parse_args()
     with exit_on_user_error():
         sys.exit(COMMANDS[arguments.command](arguments))
@@ -97,6 +101,28 @@ def _score(arguments: argparse.Namespace) -> int:
     return failed
 
 
+def _results_so_far(arguments: argparse.Namespace) -> int:
+    from mimii.config_file import read_yaml
+    from mimii.plan import Plan
+    from mimii.provenance import REPOSITORY
+    from mimii.so_far import write_results_so_far
+
+    configfile = arguments.configfile and arguments.configfile.absolute()
+    output = arguments.output and arguments.output.absolute()
+    with chdir(REPOSITORY):
+        plan = Plan(read_yaml(configfile or REPOSITORY / "config" / "config.yaml"))
+        output = output or Path(plan.results_root, "so_far").absolute()
+        found = write_results_so_far(plan, output)
+    print(found)
+    if found.compared:
+        sections = len({run.section for run in found.compared})
+        models = len({(run.variant.model, run.variant.name) for run in found.compared})
+        print(f"Over the {sections} of {len(plan.sections)} sections that each of {models} models has finished:\n")
+        print((output / "summary.txt").read_text())
+    print(f"Results: {os.path.relpath(output / 'results.csv')}\nMissing: {os.path.relpath(output / 'missing.csv')}")
+    return 0
+
+
 def _compare(arguments: argparse.Namespace) -> int:
     """Exit code 1 where a model that was named got worse."""
     from mimii.comparison import as_text, compare_results
@@ -113,7 +139,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     return int(any(found.worse(model) for model in arguments.model))
 
 
-COMMANDS = {"run": _run, "summary": _summary, "score": _score, "compare": _compare}
+COMMANDS = {"run": _run, "summary": _summary, "score": _score, "compare": _compare, "results-so-far": _results_so_far}
 
 if __name__ == "__main__":
     main()
