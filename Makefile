@@ -8,7 +8,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: demo test test-all lint format clean
 
 demo: $(INSTALLED)
-	@$(BIN)/python -m mimii run --configfile config/demo.yaml --cores $(CORES)
+	@$(BIN)/python -m mimii run --configfile config/demo.yaml --cores $(CORES) --report
 
 test: $(INSTALLED)
 	$(BIN)/pytest -n 2 -m "not slow and not cluster"

@@ -20,6 +20,7 @@ def main() -> None:
     run.add_argument("--configfile", type=Path, help="used instead of config/config.yaml")
     run.add_argument("--cores", help="jobs at a time on this machine, or all (default: all, or what the profile says)")
     run.add_argument("--profile", help="a folder of profiles/, or a path")
+    run.add_argument("--report", action="store_true", help="write an HTML report of tables and figures at the end")
     run.add_argument("--dry-run", action="store_true", help="say what would run, and write nothing")
 
     summarise = commands.add_parser("summary", help="print averages per model and SNR")
@@ -68,6 +69,10 @@ def _run(arguments: argparse.Namespace) -> int:
                 if plan.config["report"][kind]:
                     folder = os.path.relpath(REPOSITORY / plan.results_root / kind)
                     print(f"{kind.capitalize() + ':':<12} {folder}")
+            if arguments.report:
+                from mimii.report_html import make_report
+
+                print(f"{'Report:':<12} {os.path.relpath(make_report(request, plan))}")
     return code
 
 
