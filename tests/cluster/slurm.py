@@ -1,4 +1,4 @@
-"""A real Slurm on this machine alone, from Debian's packages: `python tests/cluster/slurm.py start FOLDER`, then `stop`.
+"""A real Slurm on this machine alone, from Debian's packages: `python tests/cluster/slurm.py start FOLDER`, or `stop`.
 
 Needs root. Refuses where there is a Slurm already. One node of `CPUS` cores, however many there are, with one GPU that
 is none: /dev/null stands for it. Runs without systemd. A job that outgrows its memory is killed within a second or two.
