@@ -19,6 +19,9 @@ rule train_model:
     conda:
         "../../environment.yml"
     threads: THREADS
+    resources:
+        mem_mb=model_memory,
+        runtime=training_minutes,
     params:
         job=training_job,
         compute=compute_options,
