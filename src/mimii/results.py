@@ -77,6 +77,14 @@ def merge_results(
         writer.writerows(rows)
 
 
+def run_faults(run: ExpectedRun, runs_root: str | Path, present: Mapping[str, Any]) -> list[str]:
+    """Why a run's row cannot be merged, `present` as in `merge_results`, of its model; empty where it can."""
+    found, row = _read_row(Path(runs_root) / run.path / "metrics.json")
+    if row is not None:
+        found = _contradictions(row, run, present)
+    return [fault for fault, _ in found]
+
+
 def _read_row(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any] | None]:
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
