@@ -3,9 +3,9 @@
     python benchmarks/budgets.py [--models vae ...] [--folder FOLDER] [--jobs 2] [--json FILE]
 
 Makes up recordings of the size of fan id_00 (1,011 normal and 407 abnormal clips of 10 s; one channel, since a model
-sees one of the eight), extracts their features, and runs each model's training and scoring with default settings as the
-workflow does: the same scripts with the same parameters, a process each. With --jobs 2, two run side by side. A machine
-that does other work too stretches wall times; CPU times hardly.
+sees one of the eight), extracts their features, and runs each model's training, scoring and metrics with default
+settings as the workflow does: the same scripts with the same parameters, a process each. With --jobs 2, two run side by
+side. A machine that does other work too stretches wall times; CPU times hardly.
 """
 
 import argparse
@@ -32,6 +32,7 @@ REFERENCES = ("mahalanobis", "pca")
 MINUTE = 60
 BUDGETS = {"one_class_svm": 60, "isolation_forest": 10}  # seconds of training and scoring; a network has 6 minutes
 NETWORK_BUDGET, ALL_BUDGET, MEMORY_BUDGET_MB = 6 * MINUTE, 30 * MINUTE, 1500
+OVERHEAD_GOAL = 1.4
 
 
 def configuration(folder: Path, clips: tuple[int, int]) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def make_features(folder: Path, plan: Plan) -> Path:
 
 
 def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, float]:
-    """Train and score one model."""
+    """Train and score one model, and compute its metrics."""
     place = folder / name
     place.mkdir(exist_ok=True)
     files = {"model_file": place / f"model{Path(plan.model_file(name)).suffix}", "features": features}
@@ -102,15 +103,23 @@ def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, fl
         scores=place / "scores.parquet",
         record=place / "scoring.json",
     )
+    metrics = run(
+        "compute_metrics",
+        scores=place / "scores.parquet",
+        training=place / "training.json",
+        scoring=place / "scoring.json",
+        job=plan.metrics_job(),
+        output=place / "metrics.json",
+    )
     inside = {key: json.loads((place / f"{key}.json").read_text()) for key in ("training", "scoring")}
     row = {f"training_{key}": value for key, value in training.items()}
     row |= {f"scoring_{key}": value for key, value in scoring.items()}
+    row |= {f"metrics_{key}": value for key, value in metrics.items()}
     row["fitting_s"] = inside["training"]["training_time_sec"]
     row["scoring_s"] = inside["scoring"]["scoring_time_sec"]
-    row["wall_s"] = training["wall_s"] + scoring["wall_s"]
-    row["cpu_s"] = training["cpu_s"] + scoring["cpu_s"]
-    row["peak_rss_mb"] = max(training["peak_rss_mb"], scoring["peak_rss_mb"])
-    row["over_inside"] = row["wall_s"] / (row["fitting_s"] + row["scoring_s"])
+    for key in ("wall_s", "cpu_s"):
+        row[key] = training[key] + scoring[key] + metrics[key]
+    row["peak_rss_mb"] = max(training["peak_rss_mb"], scoring["peak_rss_mb"], metrics["peak_rss_mb"])
     row["budget_s"] = BUDGETS.get(name, NETWORK_BUDGET if model_declaration(name).base == "network" else None)
     return row
 
@@ -128,7 +137,7 @@ if __name__ == "__main__":
         folder.mkdir(parents=True, exist_ok=True)
         plan = Plan(configuration(folder, given.clips))
         features = make_features(folder, plan)
-        heads = ["training CPU s", "scoring CPU s", "wall s", "budget s", "peak MB", "wall / inside"]
+        heads = ["training CPU s", "scoring CPU s", "metrics CPU s", "wall s", "budget s", "peak MB"]
         print("| model | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|")
         started = time.perf_counter()
         figures = {}
@@ -137,8 +146,9 @@ if __name__ == "__main__":
             for name, row in zip(given.models, rows, strict=True):
                 figures[name] = row
                 print(
-                    f"| {name} | {row['training_cpu_s']:.1f} | {row['scoring_cpu_s']:.1f} | {row['wall_s']:.1f} "
-                    f"| {row['budget_s'] or ''} | {row['peak_rss_mb']:.0f} | {row['over_inside']:.2f} |",
+                    f"| {name} | {row['training_cpu_s']:.1f} | {row['scoring_cpu_s']:.1f} | "
+                    f"{row['metrics_cpu_s']:.1f} | {row['wall_s']:.1f} | {row['budget_s'] or ''} "
+                    f"| {row['peak_rss_mb']:.0f} |",
                     flush=True,
                 )
         wall = time.perf_counter() - started
@@ -146,8 +156,15 @@ if __name__ == "__main__":
     most = max(row["peak_rss_mb"] for row in figures.values())
     print(f"\nWithout the references: {ten:.0f} CPU s (budget of ten on two cores: {2 * ALL_BUDGET} s)")
     print(f"All, {given.jobs} at a time: {wall:.0f} s; most memory: {most:.0f} MB (budget: {MEMORY_BUDGET_MB} MB)")
+    inside = sum(row["fitting_s"] + row["scoring_s"] for row in figures.values())
+    outside = sum(row["wall_s"] for row in figures.values()) / inside
+    print(f"Wall time of all jobs: {outside:.2f} times that inside fitting and scoring (goal: at most {OVERHEAD_GOAL})")
     if given.json:
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
         given.json.write_text(
-            json.dumps({"models": figures, "jobs": given.jobs, "wall_s": wall, **machine}, indent=1) + "\n"
+            json.dumps(
+                {"models": figures, "jobs": given.jobs, "wall_s": wall, "wall_over_inside": outside, **machine},
+                indent=1,
+            )
+            + "\n"
         )
