@@ -18,7 +18,7 @@ COLUMNS = ("model", "variant", "seed", "section", "why")
 
 @dataclass(frozen=True)
 class SoFar:
-    """finished: runs whose results are there. missing: the others, and why. compared: the finished runs of the tables."""
+    """finished: runs whose results are there. missing: the others, and why. compared: finished runs of the tables."""
 
     finished: Sequence[Run]
     missing: Sequence[tuple[Run, str]]

@@ -20,6 +20,8 @@ import yaml
 from cluster import slurm
 from workspace import QUICK, REPOSITORY, TINY, Workspace
 
+from mimii.requests import ESTIMATOR, LEAST_MINUTES, METRICS_MINUTES
+
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm"]
@@ -175,9 +177,7 @@ def test_a_failing_model_does_not_stop_the_others(strained, tmp_path):
     with started(workspace, RUN) as process:
         code, printed = finished(process, workspace)
     assert code == 1
-    there = {path.parts[-6] for path in (tmp_path / "results" / "runs").rglob("metrics.json")}
     assert len(list((tmp_path / "results" / "runs").rglob("metrics.json"))) == 3
-    assert there == {"pca", "mahalanobis"}
     assert workspace.starts() == {"pca fan": 2, "pca valve": 1, "mahalanobis fan": 1, "mahalanobis valve": 1}
     message = printed[printed.rindex("job failed, ") :]
     run = "results/runs/pca/default/seed=42/6dB/fan/id_00"
@@ -269,6 +269,18 @@ def test_each_run_is_one_submission(strained):
     submitted = re.findall(r"has been submitted with SLURM jobid (\d+)", printed)
     features, runs, again = 2, 6, 2
     assert len(submitted) == features + runs + again
+
+
+def test_runs_that_share_a_submission_ask_for_the_memory_of_one(strained, tmp_path):
+    workspace = OnCluster(tmp_path, ["pca"], "", {"group-components": ["run_{model}=2"]})
+    with started(workspace, SNAKEMAKE) as process:
+        code, printed = finished(process, workspace)
+    assert code == 0, printed
+    (job,) = {job for _, job, *_ in workspace.witnessed("start")}
+    assert workspace.starts() == {"pca fan": 1, "pca valve": 1}
+    memory, minutes = asked_for(job)
+    assert memory == pytest.approx(ESTIMATOR, rel=0.01)
+    assert minutes == 2 * (2 * LEAST_MINUTES + METRICS_MINUTES)
 
 
 def asked_for(job):
