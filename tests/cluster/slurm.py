@@ -6,6 +6,7 @@ is none: /dev/null stands for it. Runs without systemd. A job that outgrows its 
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -21,9 +22,10 @@ MUNGE = Path("/run/munge")
 CPUS = 4
 MEMORY_MB = 8000
 PARTITION = "ci"
+CLUSTER = "mimii_tests"  # how a Slurm of these tests is told from a machine's own
 
 SLURM_CONF = """
-ClusterName=ci
+ClusterName={cluster}
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
@@ -60,6 +62,7 @@ def missing():
     """Why no Slurm can be brought up here, or None. Installs the packages where it can."""
     if os.geteuid() != 0:
         return "only root can bring up Slurm"
+    stop_left_over()
     if (SETTINGS / "slurm.conf").exists():
         return f"{SETTINGS}/slurm.conf is there: this machine has its own Slurm"
     if not all(shutil.which(command) for command in ("slurmctld", "slurmd", "munged", "sbatch")):
@@ -91,7 +94,7 @@ def start(folder):
     for part in ("state", "spool"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     values = {"host": socket.gethostname().split(".")[0], "folder": folder}
-    values |= {"cpus": CPUS, "memory": MEMORY_MB, "partition": PARTITION}
+    values |= {"cpus": CPUS, "memory": MEMORY_MB, "partition": PARTITION, "cluster": CLUSTER}
     SETTINGS.mkdir(exist_ok=True)
     (SETTINGS / "slurm.conf").write_text(SLURM_CONF.format(**values))
     (SETTINGS / "gres.conf").write_text(GRES_CONF.format(**values))
@@ -128,18 +131,28 @@ def stop(folder):
             file.unlink()
 
 
+def stop_left_over():
+    """Take down what tests that were killed have left."""
+    file = SETTINGS / "slurm.conf"
+    if file.exists() and f"ClusterName={CLUSTER}\n" in (text := file.read_text()):
+        stop(re.search(r"^SlurmctldPidFile=(.+)/slurmctld\.pid$", text, re.MULTILINE)[1])
+
+
 def _end(pid_file):
     """End a daemon and what it started: first politely."""
     if not pid_file.exists():
         return
     number = int(pid_file.read_text())
+
+    def alive():
+        name = Path(f"/proc/{number}/comm")
+        return name.exists() and name.read_text().strip() == pid_file.stem
+
     for which, wait in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-        try:
+        if alive():
             os.kill(number, which)
-        except ProcessLookupError:
-            break
         deadline = time.monotonic() + wait
-        while time.monotonic() < deadline and Path(f"/proc/{number}").exists():
+        while time.monotonic() < deadline and alive():
             time.sleep(0.1)
     pid_file.unlink(missing_ok=True)
 
