@@ -1,0 +1,83 @@
+"""No leak: what is learnt depends on the fitted clips alone, on no validation and no test clip."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from mimii import scoring, training
+from mimii.feature_file import FeatureWriter, read_clips
+from mimii.names import model_names
+from mimii.settings import feature_declarations, model_declaration, resolve
+
+N_MELS, FRAMES, TRAIN, TEST = 16, 40, 12, 3
+FITTED, VALIDATION, TESTED = range(9), range(9, TRAIN), range(TRAIN, TRAIN + 2 * TEST)
+SECTION = "6dB/fan/id_00"
+
+
+def write_features(path, changed=()):
+    """Rows in the benchmark's order: training, normal test, abnormal test. changed: rows with other sound."""
+    kinds = [("normal", "train")] * TRAIN + [("normal", "test")] * TEST + [("abnormal", "test")] * TEST
+    settings = resolve(feature_declarations(), {"n_mels": N_MELS})
+    with FeatureWriter(path, {"section": SECTION, "settings": settings}) as writer:
+        for row, (label, split) in enumerate(kinds):
+            rng = np.random.default_rng([row, row in changed])
+            log_mel = rng.normal(-40 + 30 * (row in changed), 5, (FRAMES, N_MELS)).astype(np.float32)
+            writer.add(f"{SECTION}/{label}/{row:08d}.wav", label, split, log_mel, None)
+    return path
+
+
+@pytest.fixture(params=model_names())
+def run(request, tmp_path):
+    """Trains a model on features with some rows changed: its detector, losses and record."""
+    declared = model_declaration(request.param).settings
+    quick = {"epochs": 2, "trees": 10, "latent": 4, "components": 4, "val_split": 0.2}
+    settings = resolve(declared, {key: value for key, value in quick.items() if key in declared})
+
+    def train(*changed):
+        folder = tmp_path / f"changed_{'_'.join(map(str, changed))}"
+        folder.mkdir()
+        features = write_features(folder / "features.parquet", changed)
+        job = {"model": request.param, "variant": "x", "seed": 1, "section": SECTION, "settings": settings}
+        job |= {"features": resolve(feature_declarations(), {"n_mels": N_MELS}), "code": "x"}
+        files = {"model_file": folder / "model", "losses_file": folder / "losses", "record_file": folder / "record"}
+        training.train_model(features, job, **files, device="cpu", threads=1)
+        return folder
+
+    return train
+
+
+def scores_of(folder):
+    """Window scores of the same clips, whatever the model was trained on."""
+    record = json.loads((folder / "record").read_text())
+    detector = scoring.load_detector(folder / "model", record, device="cpu")
+    return detector.window_scores(read_clips(write_features(folder / "same.parquet"), list(TESTED)))
+
+
+def test_a_model_is_learnt_from_the_fitted_clips_alone(run):
+    scores = scores_of(run())
+    np.testing.assert_array_equal(scores_of(run(*TESTED)), scores)
+    np.testing.assert_array_equal(scores_of(run(*VALIDATION)), scores)
+    assert not np.array_equal(scores_of(run(FITTED[0])), scores)
+
+
+def test_losses_of_the_test_clips_are_never_looked_at(run):
+    losses, other = (pq.read_table(run(*changed) / "losses").to_pylist() for changed in ((), TESTED))
+    assert losses == other
+
+
+def test_clips_are_fitted_held_out_or_tested_and_each_once(run, monkeypatch):
+    read = []
+    for module in (training, scoring):
+        monkeypatch.setattr(module, "read_clips", lambda path, rows: read.append(list(rows)) or read_clips(path, rows))
+    folder = run()
+    files = {"scores_file": folder / "scores.parquet", "record_file": folder / "scoring"}
+    job = {"scoring": {"top_k": 3}, "code": "x"}
+    scoring.score_clips(
+        folder / "features.parquet", folder / "model", folder / "record", job, **files, device="cpu", threads=1
+    )
+    assert read == [list(FITTED), list(VALIDATION), [*TESTED, *VALIDATION]]
+    table = pq.read_table(folder / "scores.parquet").to_pydict()
+    held_out = [path for path, split in zip(table["path"], table["split"], strict=True) if split == "validation"]
+    assert held_out == [f"{SECTION}/normal/{row:08d}.wav" for row in VALIDATION]
