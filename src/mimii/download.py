@@ -94,7 +94,10 @@ def download_archive(
     Raises UserError where the disk is too small, the server has no such archive or does not answer in the end, or what
     it sent, or what lies there, is not the published archive. What was downloaded so far is kept for the next time.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(root, error) from None
     target = root / archive.name
     part = root / f"{archive.name}.part"
     progress = Progress(archive.name, say, progress_interval)
@@ -257,13 +260,21 @@ def _extent(response: requests.Response, url: str, have: int) -> tuple[int | Non
 @contextmanager
 def locked(part: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of a download: two processes that write into one file would spoil it."""
-    with part.open("ab") as file:
+    try:
+        file = part.open("ab")
+    except OSError as error:
+        raise _not_writable(part, error) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say(f"{part.name}: another process is downloading it; waiting")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _not_writable(path: Path, error: OSError) -> UserError:
+    return UserError(f"dataset.root: {str(path)!r} cannot be written ({error.strerror}); set it to a folder of yours")
 
 
 def check_space(archive: PublishedArchive, root: Path, together: Sequence[PublishedArchive] = ()) -> None:

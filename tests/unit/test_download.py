@@ -244,6 +244,14 @@ def test_a_disk_that_fills_up_keeps_what_is_there(fetch, mirror, tmp_path, monke
     assert mirror.requests[1][1] is not None
 
 
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / f"{NAME}.part").mkdir()
+    for root in (tmp_path / "file", tmp_path / "file/below", tmp_path):
+        with pytest.raises(UserError, match=r"dataset.root: .* cannot be written"):
+            download_archive(published(), root, "http://127.0.0.1:9/{archive}")
+
+
 def test_progress_is_said_in_lines(fetch, said):
     fetch(progress_interval=0)
     lines = [line for line in said if "MB/s" in line]
