@@ -154,7 +154,8 @@ def difference_table(averages: pd.DataFrame, comparisons: pd.DataFrame, confiden
             if difference is None:
                 row.append(Cell(MISSING))
             else:
-                row.append(Cell(signed(difference), bold=p_value < 1 - confidence))
+                # Without the zero: a dozen models then fit a page.
+                row.append(Cell(signed(difference).replace("0.", ".", 1), bold=p_value < 1 - confidence))
         rows.append(row)
     caption = (
         "Overall AUC of the row's model minus that of the column's, paired by clip. "
@@ -262,7 +263,7 @@ def as_latex(table: Table) -> str:
             rf"\caption{{{escape_latex(table.caption)}}}",
             rf"\label{{tab:{table.name.replace('_', '-')}}}",
             r"\small",
-            r"\setlength{\tabcolsep}{4pt}",
+            rf"\setlength{{\tabcolsep}}{{{4 if len(table.header) < 10 else 2.5}pt}}",
             rf"\begin{{tabular}}{{@{{}}l{'r' * (len(table.header) - 1)}@{{}}}}",
             r"\toprule",
             *lines(table.header),

@@ -45,8 +45,8 @@ def test_differences_are_row_minus_column_and_bold_where_significant(made):
     frame, found, written = made
     vae, forest = (frame[frame["model"] == model]["auc"].mean() for model in ("vae", "isolation_forest"))
     rows = written["differences"].rows
-    assert [cell.text for cell in rows[0]] == ["vae (1)", "–", f"{vae - forest:+.3f}"]
-    assert [cell.text for cell in rows[1]] == ["isolation_forest (2)", f"−{vae - forest:.3f}", "–"]
+    assert [cell.text for cell in rows[0]] == ["vae (1)", "–", f"{vae - forest:+.3f}".replace("0.", ".")]
+    assert [cell.text for cell in rows[1]] == ["isolation_forest (2)", f"−{vae - forest:.3f}".replace("0.", "."), "–"]
     assert rows[0][2].bold
     assert rows[1][1].bold
     never = found.comparisons.assign(p_holm=1.0)

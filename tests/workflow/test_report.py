@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -57,6 +59,18 @@ def test_the_report_opens_in_a_browser_and_shows_everything(finished_report, tmp
     labels = [entry["labels"] for entry in shown["entries"]]
     assert {"Model": "simple_ae", "Machine": "valve", "ID": "id_00", "SNR": "6dB"} in labels
     assert {"Model": "deep_ae", "SNR": "6dB"} in labels
+
+
+@pytest.mark.slow
+def test_the_launcher_ends_with_the_report_s_path(kept_report):
+    command = [sys.executable, "-m", "mimii", "run", "--cores", "2", "--report"]
+    done = subprocess.run(
+        command, cwd=kept_report.folder, env=kept_report.environment, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["Report:", "results/report.html"]
+    assert (kept_report.folder / "results" / "report.html").stat().st_size > 1_000_000
+    assert not list((kept_report.folder / "results").glob(".report*"))
 
 
 @pytest.mark.slow
