@@ -19,4 +19,9 @@ def exit_on_user_error() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sys.exit(f"error: {error}")
+        try:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        except OSError:
+            # Standard error is a job's log, which may lie on the disk that is full.
+            print(f"error: {error}", flush=True)
+        sys.exit(1)
