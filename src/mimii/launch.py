@@ -105,6 +105,7 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
             with held_alone(REPOSITORY):
                 prepare()
                 take_stale_lock_away(request)
+                cancel_left_over_jobs(request)
                 planned = planned_jobs(request, stop)
                 durations = Durations(REPOSITORY)
                 describe(request, plan, planned, durations)
@@ -191,6 +192,31 @@ def report(request: Request, progress: Progress, code: int) -> None:
     for failure in progress.failures:
         print(f"  {failure.job}: {failure.where}")
     print(f"{progress.runs_done} of {counted(progress.runs, 'run')} are complete. {again(request)}{log}", flush=True)
+
+
+def cancel_left_over_jobs(request: Request) -> None:
+    """Cancel what a killed Snakemake left on Slurm, while the folder is held: it would be at work beside its successor.
+
+    Such jobs have the name that the profile gives them, and this folder. Raises UserError where Slurm does not answer.
+    """
+    if not request.profile:
+        return
+    profile = read_yaml(profile_file(profile_folder(request.profile)))
+    if profile.get("executor") != "slurm" or not (prefix := profile.get("slurm-jobname-prefix")):
+        return
+    try:
+        listed = subprocess.run(
+            ["squeue", "--me", "--noheader", "--format=%i|%j|%Z"], capture_output=True, text=True, check=True
+        )
+        rows = [line.split("|", 2) for line in listed.stdout.splitlines()]
+        numbers = [n for n, name, folder in rows if name.startswith(f"{prefix}_") and Path(folder) == REPOSITORY]
+        if numbers:
+            print(f"An earlier run left {counted(len(numbers), 'job')} on the cluster: cancelling.", flush=True)
+            subprocess.run(["scancel", *numbers], capture_output=True, text=True, check=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is not here; start this where jobs are submitted to Slurm") from None
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"{error.cmd[0]} failed: {error.stderr.strip()}") from None
 
 
 def take_stale_lock_away(request: Request) -> None:

@@ -217,11 +217,8 @@ def test_killed_in_the_middle_it_goes_on(strained, local, tmp_path):
         code, printed = finished(process, workspace)
     assert code == 0, printed
     after = workspace.starts()
-    assert {name: after[name] for name in after if name != "pca fan"} == {
-        name: before[name] for name in before if name != "pca fan"
-    }
-    assert set(after.values()) == {1, after["pca fan"]}
-    assert after["pca fan"] > 1
+    after.pop("pca fan"), before.pop("pca fan")
+    assert before == after
     assert workspace.results() == [row for row in local if row["model"] != "simple_ae"]
     assert not list(runs.rglob(".*.tmp"))
 

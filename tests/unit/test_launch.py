@@ -345,3 +345,33 @@ def test_jobs_submitted_together_fail_together_and_the_one_that_says_so_is_named
         progress.start(number, job)
         progress.finish(number)
     assert progress.failures == []
+
+
+SQUEUE = """#!/bin/sh
+echo "17|mimii_0c5d|{folder}"
+echo "18|mimii_0c5d|/elsewhere"
+echo "19|notebook|{folder}"
+"""
+
+
+def test_jobs_of_a_killed_run_on_slurm_are_cancelled_and_no_others(tmp_path, monkeypatch, capsys):
+    commands = {
+        "squeue": SQUEUE.format(folder=launch.REPOSITORY),
+        "scancel": f'#!/bin/sh\necho "$@" > {tmp_path}/ended\n',
+    }
+    for name, text in commands.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    launch.cancel_left_over_jobs(Request(profile="gpu"))
+    launch.cancel_left_over_jobs(Request())
+    assert not (tmp_path / "ended").exists()
+    launch.cancel_left_over_jobs(Request(profile="slurm"))
+    assert (tmp_path / "ended").read_text() == "17\n"
+    assert "left 1 job on the cluster" in capsys.readouterr().out
+
+
+def test_without_slurm_the_slurm_profile_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="squeue is not here"):
+        launch.cancel_left_over_jobs(Request(profile="slurm"))
