@@ -5,6 +5,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import skops.io
 import torch
 from sklearn.metrics import roc_auc_score
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mimii.clips import Clips
 from mimii.detector import detector_class
@@ -176,6 +178,18 @@ def test_another_models_file_is_refused(trained, tmp_path, monkeypatch):
         type(trained).load(file)
 
 
+class Operations(TorchDispatchMode):
+    """Counts what torch computes."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = Counter()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count[operation.name()] += 1
+        return operation(*args, **(kwargs or {}))
+
+
 class Malice:
     """Would write a file if it were unpickled."""
 
@@ -335,6 +349,21 @@ def test_a_loss_that_explodes_or_is_no_number_stops_the_training(name, monkeypat
         monkeypatch.setattr(detector, "loss", lambda w, epoch, loss=loss, f=factor: loss(w, epoch) * f ** (epoch > 2))
         with pytest.raises(UserError, match=r"epoch 3 .*learning_rate"):
             detector.fit(sound(0, [48] * 5, seed=1), NO_CLIPS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_training_step_waits_for_nothing(name):
+    """Reading a value back would wait for the device at every step: how often must not grow with the steps."""
+    counts = []
+    for clips in (20, 40):
+        detector = detector_class(name)(settings_of(name, hop_frames=1), N_MELS, seed=1)
+        with Operations() as operations:
+            detector.fit(sound(0, [48] * clips, seed=1), NO_CLIPS)
+        counts.append(operations.count)
+    few, many = counts
+    assert many["aten::_fused_adam_"] > 1.5 * few["aten::_fused_adam_"] > 0
+    for reading in ("aten::_local_scalar_dense", "aten::_to_copy", "aten::nonzero"):
+        assert many[reading] == few[reading]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
