@@ -40,7 +40,7 @@ TINY = {
 QUICK = {"bootstrap_samples": 100}
 
 
-def write_recordings(folder, normal=12, abnormal=2, samples=4000):
+def write_recordings(folder, normal=13, abnormal=2, samples=4000):
     """A section of noise: wav files, 16 kHz, one channel, in `folder`/normal and `folder`/abnormal."""
     for label, count in (("normal", normal), ("abnormal", abnormal)):
         (folder / label).mkdir(parents=True, exist_ok=True)
@@ -76,6 +76,9 @@ class Workspace:
     def shipped():
         """Folder of the configurations in the repository."""
         return REPOSITORY / "config"
+
+    def configure_text(self, text):
+        (self.folder / "config" / "config.yaml").write_text(text)
 
     def configure(self, config):
         (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
