@@ -14,6 +14,11 @@ VERBS = {
     "train_classical_model": "train",
     "score_clips": "score",
     "compute_metrics": "measure",
+    "import_scores": "import scores of",
+    "draw_clips": "draw clips of",
+    "merge_model": "merge results of",
+    "merge_study": "merge study",
+    "make_study_table": "make table of study",
 }
 # Benchmark files that are read for one mean: a mean of so many is known well enough.
 ENOUGH = 50
@@ -31,10 +36,10 @@ class Job:
     @property
     def run(self) -> tuple[str, ...] | None:
         """What names the run that the job belongs to; None where it belongs to none or to several."""
-        named = self.wildcards
-        if "section" not in named or not ({"model", "external"} & set(named)):
-            return None
-        return tuple(named[name] for name in ("model", "external", "variant", "seed", "section") if name in named)
+        for names in (("model", "variant", "seed", "section"), ("external", "section")):
+            if all(name in self.wildcards for name in names):
+                return tuple(self.wildcards[name] for name in names)
+        return None
 
     @property
     def kind(self) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from mimii.plan import Plan
 from mimii.progress import Progress, progress_for_output
 from mimii.provenance import REPOSITORY
 
+MOST_LISTED = 200
 # What stops everything, and after how many seconds. A terminal's Ctrl-C reaches every process by itself, so the first
 # signal waits a moment: a second one would interrupt Snakemake's tidying up.
 STOPPING = ((1.5, signal.SIGINT), (3.0, signal.SIGTERM), (3.0, signal.SIGKILL))
@@ -148,9 +150,17 @@ def describe(
         print("Nothing to do: everything is up to date.", flush=True)
         return
     if list_jobs:
-        print("\n".join(f"  {job}" for job in planned))
+        print("\n".join(f"  {line}" for line in listed(planned)))
     known, unknown = durations.total(planned)
     print(f"{counted(len(planned), 'job')}{expected(request, planned, known, unknown)}.", flush=True)
+
+
+def listed(planned: Sequence[Job]) -> list[str]:
+    """A line for each job; where they are many, for each rule and model."""
+    if len(planned) <= MOST_LISTED:
+        return [str(job) for job in planned]
+    counts = Counter(job.kind for job in planned)
+    return [f"{count} x {' '.join(part for part in kind if part)}" for kind, count in counts.items()]
 
 
 def expected(request: Request, planned: Sequence[Job], known: float, unknown: set[tuple[str, str]]) -> str:

@@ -14,7 +14,7 @@ from mimii import launch
 from mimii.errors import UserError
 from mimii.folder_lock import FILE, held_alone, share
 from mimii.jobs import Durations, Job, in_words
-from mimii.launch import Request, StoppedError, describe, profile_folder, stop_signals, worker_count
+from mimii.launch import Request, StoppedError, describe, listed, profile_folder, stop_signals, worker_count
 from mimii.plan import Plan
 from mimii.progress import Progress, TerminalProgress, last_lines
 
@@ -43,6 +43,9 @@ def test_a_job_says_what_it_is_for():
     assert str(features) == "extract features of 6dB/fan/id_00"
     assert str(Job("merge_study", {"study": "bands"})) == "merge study bands"
     assert features.run is None
+    assert train().run == ("vae", "learning_rate=0.01", "42", "6dB/fan/id_00")
+    assert Job("make_clip_figures", {"model": "vae", "section": "6dB/fan/id_00"}).run is None
+    assert Job("import_scores", {"external": "mine", "section": "6dB/fan/id_00"}).run is not None
 
 
 def test_the_mean_of_earlier_jobs_of_a_rule_and_model(tmp_path):
@@ -189,6 +192,12 @@ def test_what_is_there_what_is_to_do_and_how_long(plan, tmp_path, capsys):
     assert "3 jobs, more than 10 min 2 at a time (by earlier jobs; none like 1 of them has run yet)" in (
         capsys.readouterr().out
     )
+
+
+def test_many_jobs_are_listed_by_rule_and_model():
+    jobs = [train(seed=str(number)) for number in range(500)]
+    assert listed(jobs) == ["500 x train_model vae"]
+    assert listed(jobs[:2])[1] == "train vae (learning_rate=0.01), 6dB/fan/id_00, seed 1"
 
 
 def test_nothing_to_do_is_said(plan, tmp_path, capsys):
