@@ -59,12 +59,12 @@ def main() -> None:
         read_config(configuration)
     except UserError as error:
         parser.error(in_options(str(error)).removeprefix("the configuration has 1 error(s):\n  - "))
-    try:
-        with exit_on_user_error(), quiet_ending():
+    with exit_on_user_error(), quiet_ending():
+        try:
             sys.exit(run(options, configuration))
-    except SystemExit as end:
-        # What the library says of configuration keys, a person at the command line reads as options.
-        sys.exit(in_options(end.code) if isinstance(end.code, str) else end.code)
+        except UserError as error:
+            # What the library says of configuration keys, a person at the command line reads as options.
+            raise UserError(in_options(str(error))) from None
 
 
 def make_parser() -> argparse.ArgumentParser:
