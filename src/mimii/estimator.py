@@ -3,8 +3,12 @@
 Imports neither scikit-learn nor torch; a model imports what it needs.
 """
 
+import io
+import json
 import os
+import zipfile
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -137,13 +141,11 @@ class EstimatorDetector(AnomalyDetector):
             import skops.io
 
         content = {"model": self.name(), "settings": self.settings, "n_mels": self.n_mels, "seed": self.seed}
-        skops.io.dump({**content, "learnt": self.learnt}, path)
+        Path(path).write_bytes(_same_bytes(skops.io.dumps({**content, "learnt": self.learnt})))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
         """Loads what skops trusts by itself and `TRUSTED`. Verify the file's checksum first."""
-        import zipfile
-
         with hidden("torch", "pytest"):
             import skops.io
         from skops.io.exceptions import UntrustedTypesFoundException
@@ -158,3 +160,31 @@ class EstimatorDetector(AnomalyDetector):
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a {cls.name()} model, or damaged; remove the file and train again") from error
         return detector
+
+
+def _same_bytes(archive: bytes) -> bytes:
+    """A skops file without the time and the memory addresses that it was made at, so that equal models are equal."""
+    numbers: dict[int, int] = {}
+    names = {"schema.json": "schema.json"}
+
+    def numbered(node: Any) -> Any:
+        if isinstance(node, list):
+            return [numbered(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        number = numbers.setdefault(node["__id__"], len(numbers)) if "__id__" in node else None
+        node = {key: numbered(value) for key, value in node.items()}
+        if number is not None:
+            node["__id__"] = number
+            if "file" in node:
+                name = f"{number}{Path(node['file']).suffix}"
+                names[node["file"]], node["file"] = name, name
+        return node
+
+    whole = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(whole, "w") as target:
+        schema = numbered(json.loads(source.read("schema.json")))
+        for entry in source.infolist():
+            content = json.dumps(schema).encode() if entry.filename == "schema.json" else source.read(entry)
+            target.writestr(zipfile.ZipInfo(names[entry.filename]), content, entry.compress_type)
+    return whole.getvalue()
