@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from mimii.errors import UserError
 
 FILE = Path(".snakemake", "mimii.lock")
@@ -43,14 +45,18 @@ def held_alone(folder: Path) -> Iterator[None]:
 def _wait_for(file: IO[str], folder: Path) -> None:
     started = time.monotonic()
     while not _locked(file, fcntl.LOCK_EX):
-        if not _locked(file, fcntl.LOCK_SH):
+        patient = time.monotonic() - started < PATIENCE
+        if _locked(file, fcntl.LOCK_SH):
+            fcntl.flock(file, fcntl.LOCK_UN)
+            if not patient:
+                raise UserError(f"snakemake is at work in {folder}; wait for it, or stop it")
+        else:
             file.seek(0)
             number = file.read().strip()
-            process = f" (process {number})" if number else ""
-            raise UserError(f"another run is at work in {folder}{process}; wait for it, or stop it")
-        fcntl.flock(file, fcntl.LOCK_UN)
-        if time.monotonic() - started > PATIENCE:
-            raise UserError(f"snakemake is at work in {folder}; wait for it, or stop it")
+            # Where the holder was killed, the Snakemake that it started may take a moment to end.
+            if not patient or (number and psutil.pid_exists(int(number))):
+                process = f" (process {number})" if number else ""
+                raise UserError(f"another run is at work in {folder}{process}; wait for it, or stop it")
         time.sleep(0.1)
 
 
