@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import struct
+import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -832,6 +833,26 @@ def as_markdown():
 def test_the_document_has_this_table():
     """To write it anew: PYTHONPATH=src python tests/unit/test_bad_input.py"""
     assert as_markdown() in DOCUMENT.read_text()
+
+
+def test_a_clip_that_may_not_be_read_is_named(finished):
+    """Root may read everything, so that root becomes nobody here, in a folder that nobody may enter and write."""
+    with tempfile.TemporaryDirectory() as folder, working_in(folder):
+        shutil.copytree(finished / "data", "data")
+        Path("results").mkdir()
+        for path in (Path(folder), Path("results")):
+            path.chmod(0o777)
+        benchmark = Benchmark()
+        benchmark.planning()
+        clip_path().chmod(0)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(UserError, match=r"00000005.wav: cannot be read \(Permission denied\)"):
+                benchmark.features()
+        finally:
+            if os.getuid() == 0:
+                os.seteuid(0)
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.name)
