@@ -151,15 +151,21 @@ class NetworkDetector(AnomalyDetector):
 
     def window_scores(self, clips: Clips) -> NDArray[np.float64]:
         self.network.eval()
-        scores = []
+        clip = self.windows(clips)[1]
+        edges = np.searchsorted(clip, np.arange(len(clips) + 1))
+        # One array for all: kept between what each clip needs for a moment, small ones would keep memory in pieces.
+        scores = torch.empty(len(clip), device=self.device)
         # Clip by clip: the last bits of a matrix product depend on how many rows it has.
         with torch.inference_mode():
             for index in range(len(clips)):
-                clip = clips.select(index, index + 1)
-                frames = torch.tensor(clip.frames, device=self.device)
-                windows = _Windows(self._standardized(frames), self.windows(clip)[0], self.settings["frames"])
-                scores += [self.errors(batch) for batch in windows.batches(windows.sizes(self._pass_windows()))]
-        return torch.cat(scores).double().cpu().numpy() if scores else np.zeros(0)
+                alone = clips.select(index, index + 1)
+                frames = torch.tensor(alone.frames, device=self.device)
+                windows = _Windows(self._standardized(frames), self.windows(alone)[0], self.settings["frames"])
+                sizes = windows.sizes(self._pass_windows())
+                parts = scores[edges[index] : edges[index + 1]].split(sizes)
+                for part, batch in zip(parts, windows.batches(sizes), strict=True):
+                    part.copy_(self.errors(batch))
+        return scores.double().cpu().numpy()
 
     def parameter_count(self) -> int:
         """Trainable weights."""
