@@ -2,6 +2,8 @@
 
 import ast
 import itertools
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -514,6 +516,32 @@ def test_what_a_change_plans(row, request):
     planned = workspace.planned(*row.arguments)
     assert sorted(planned - row.jobs) == [], "planned, but not in the table"
     assert sorted(row.jobs - planned) == [], "in the table, but not planned"
+
+
+@pytest.mark.slow
+def test_going_back_to_earlier_settings_plans_the_merge_alone(kept):
+    configure(models={"isolation_forest": {"trees": 10}})(kept)
+    kept.snakemake()
+    configure()(kept)
+    assert kept.planned() == MERGE
+
+
+@pytest.mark.slow
+def test_without_snakemakes_records_the_merge_refuses_old_code_and_says_how_to_repair_it(kept):
+    results = (kept.folder / "results" / "results.csv").read_bytes()
+    without_records(kept)
+    new_code("models/simple_ae.py")(kept)
+    assert kept.planned() == set()
+    refused = kept.snakemake("--forcerun", "merge_results", check=False)
+    said = refused.stdout + refused.stderr
+    assert refused.returncode != 0
+    assert "2 of 6 runs do not belong to the present configuration and code" in said
+    assert f"{RUN}: training was done by other code than the present one" in said
+    assert "Traceback" not in said
+    repair = re.search(r"add this to your snakemake command: (--forcerun .+)", said)
+    kept.snakemake(*shlex.split(repair[1]))
+    assert kept.planned() == set()
+    assert (kept.folder / "results" / "results.csv").read_bytes() != results
 
 
 if __name__ == "__main__":
