@@ -506,7 +506,11 @@ def test_the_document_has_this_table():
 @pytest.mark.parametrize(
     "row",
     [
-        pytest.param(row, marks=[pytest.mark.slow] if row.fixture == "kept_report" else [], id=row.change)
+        pytest.param(
+            row,
+            marks=[pytest.mark.slow] if row.change in SLOW or row.fixture == "kept_report" else [],
+            id=row.change,
+        )
         for row in ROWS
     ],
 )
