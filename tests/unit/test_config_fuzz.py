@@ -74,6 +74,20 @@ def test_what_is_mutated_is_valid():
     assert plan_or_refuse(copy.deepcopy(VALID))
 
 
+@pytest.mark.parametrize("name", ["..", ".", "../x", "n_mels=../x", "n_mels=32/../..", "padding=..", "~", "a b", ""])
+def test_a_typed_path_leads_nowhere_else(name):
+    plan = Plan(copy.deepcopy(VALID))
+    section = "6dB/fan/id_00"
+    for ask in (
+        lambda: plan.variant("pca", name),
+        lambda: plan.features_job(name, section),
+        lambda: plan.features_job("default", f"6dB/{name}/id_00"),
+        lambda: plan.section_inputs(f"6dB/{name}/id_00"),
+    ):
+        with pytest.raises(UserError):
+            ask()
+
+
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
