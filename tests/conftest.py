@@ -2,7 +2,12 @@
 
 import signal
 
+import hypothesis
 import pytest
+
+# A busy machine is no fault: no test fails by the time it takes.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True, scope="session")
