@@ -25,7 +25,7 @@ from mimii.scaling import mean_and_deviation
 # file is loaded after its checksum was verified.
 TRUSTED = ["sklearn.tree._tree.Tree"]
 # Vectors in one block where vectors need not stay with their clip.
-BLOCK = 2**14
+BLOCK = 2**13
 
 
 class EstimatorDetector(AnomalyDetector):
@@ -112,7 +112,7 @@ class EstimatorDetector(AnomalyDetector):
     def learn_components(self, vectors: NDArray[np.float32], *, whiten: bool) -> NDArray[np.float32]:
         """For models with the setting components: keep what `in_components` needs; returns its result.
 
-        vectors: scaled. whiten: bring all components to the same variance, but for those in which the vectors hardly
+        vectors: scaled; changed. whiten: bring all components to the same variance, but for those in which the vectors hardly
         vary; these are left out, for they would be noise alone.
         """
         from sklearn.decomposition import PCA
@@ -127,8 +127,9 @@ class EstimatorDetector(AnomalyDetector):
         return self.in_components(vectors)
 
     def in_components(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Coordinates of scaled vectors along the learnt components, (vectors, components)."""
-        return (vectors - self.learnt["centre"]) @ self.learnt["components"].T
+        """Coordinates of scaled vectors along the learnt components, (vectors, components); changes the vectors."""
+        vectors -= self.learnt["centre"]
+        return vectors @ self.learnt["components"].T
 
     def parameter_count(self) -> int | None:
         """Numbers in the learnt arrays; a model of another kind counts for itself. None before fit."""
