@@ -112,8 +112,8 @@ class EstimatorDetector(AnomalyDetector):
     def learn_components(self, vectors: NDArray[np.float32], *, whiten: bool) -> NDArray[np.float32]:
         """For models with the setting components: keep what `in_components` needs; returns its result.
 
-        vectors: scaled; changed. whiten: bring all components to the same variance, but for those in which the vectors hardly
-        vary; these are left out, for they would be noise alone.
+        vectors: scaled; they are changed. whiten: bring all components to the same variance, but for those in which the
+        vectors hardly vary; these are left out, for they would be noise alone.
         """
         from sklearn.decomposition import PCA
 
