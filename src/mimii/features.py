@@ -29,7 +29,7 @@ from mimii.split import check_counts
 __all__ = ["ClipTable", "LogMel", "extract_features", "mel_filterbank", "read_clips", "read_table"]
 
 EPSILON = np.float32(sys.float_info.epsilon)
-SAMPLES_AT_ONCE = 1 << 20  # of all frames together: bounds the memory of a long clip
+SAMPLES_AT_ONCE = 1 << 17  # of all frames together: what a core holds near, and a bound of memory
 BANDS_AT_ONCE = 8
 MOST_ERRORS = 20
 FULL_SCALE = 32767 / 32768
