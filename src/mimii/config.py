@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from mimii.dataset import source_names
 from mimii.errors import UserError
 from mimii.feature_settings import check_feature_settings
+from mimii.model_settings import check_model_settings
 from mimii.names import model_names, unknown
 from mimii.settings import (
     canonical,
@@ -59,10 +60,7 @@ def read_config(raw: Mapping[str, Any]) -> dict[str, Any]:
     found = [*_odd_values(raw), *map(_in_words, errors)]
     # What is wrong with one part must not hide what is wrong with another.
     sound = _sound_parts(config, errors)
-    deeper = [*_settings_problems(sound), *_studies_problems(sound)]
-    found += [*deeper, *_paths_problems(sound)]
-    if not deeper:
-        found += [problem for variant in all_variants(sound) for problem in check_feature_settings(variant.features)]
+    found += [*_settings_problems(sound), *_paths_problems(sound)]
     _refuse(found)
     for key, path in config["paths"].items():
         config["paths"][key] = None if path is None else str(PurePosixPath(path))
@@ -160,9 +158,53 @@ def _in_words(error: ValidationError) -> str:
 
 
 def _settings_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    common = [*_common_problems(config)]
+    models = {name: [*_model_problems(name, config["models"][name])] for name in config["models"]}
+    studies = {name: [*_study_problems(name, declared)] for name, declared in config["studies"].items()}
+    yield from itertools.chain(common, *models.values(), *studies.values())
+    if common:
+        return
+    # Of settings that are each in range: do they go together?
+    sound = {name for name, found in models.items() if not found}
+    yield from _contradictions(
+        {
+            **config,
+            "models": {name: own for name, own in config["models"].items() if name in sound},
+            "studies": {
+                name: declared
+                for name, declared in config["studies"].items()
+                if not studies[name] and sound.issuperset(set(models) & set(_models_of(declared)))
+            },
+        }
+    )
+
+
+def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
+    """Of every variant; what several of them have in common is said of the first."""
+    places = [(f"models.{variant.model}", variant) for variant in base_variants(config)]
+    places += [
+        (f"studies.{study}", variant) for study in config["studies"] for variant in study_variants(config, study)
+    ]
+    of_features: dict[str, str] = {}
+    of_models: dict[tuple[str, str], str] = {}
+    seen = set()
+    for where, variant in places:
+        if variant.features_name not in seen:
+            seen.add(variant.features_name)
+            for line in check_feature_settings(variant.features):
+                of_features.setdefault(line, where)
+        for line in check_model_settings(variant.model, variant.settings, variant.features["n_mels"]):
+            of_models.setdefault((variant.model, line), where)
+    for line, where in of_features.items():
+        yield line if where.startswith("models.") else f"{where}: {line}"
+    for (model, line), where in of_models.items():
+        yield f"{where}: {line}" + ("" if where.startswith("models.") else f" (model {model})")
+
+
+def _common_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"features.{line}" for line in problems(config["features"], feature_declarations()))
-    names = [name for name in config["models"] if name in model_names()]
-    yield from (f"models: {unknown('model', name, model_names())}" for name in config["models"] if name not in names)
+    studied = (name for declared in config["studies"].values() for name in _models_of(declared))
+    names = [name for name in dict.fromkeys([*config["models"], *studied]) if name in model_names()]
     for key, value in config["settings"].items():
         declaring = [name for name in model_names() if key in model_declaration(name).settings]
         if not declaring:
@@ -175,32 +217,35 @@ def _settings_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in config["external_scores"]:
         if name in model_names():
             yield f"external_scores.{name}: a model of this benchmark has that name; choose another"
-    for name in names:
-        found = problems(config["models"][name] or {}, model_declaration(name).settings)
-        yield from (f"models.{name}.{line}" for line in found)
-
-
-def _studies_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _alike("studies", config["studies"])
     yield from _alike("external_scores", config["external_scores"])
-    for study, declared in config["studies"].items():
-        where = f"studies.{study}"
-        if "vary" in declared and "variants" in declared:
-            yield f"{where}: `vary` (a grid) and `variants` (a list) exclude each other"
-        if not any(declared.get(key) for key in ("vary", "variants", "set")):
-            yield f"{where}: changes nothing; name settings under `vary`, `variants` or `set`"
-        if both := set(declared.get("vary", {})) & set(declared.get("set", {})):
-            yield f"{where}: {', '.join(sorted(map(str, both)))} is both in `vary` and in `set`"
-        if (size := math.prod(map(len, declared.get("vary", {}).values()))) > MOST_VARIANTS:
-            yield f"{where}.vary: a grid of {size} variants; at most {MOST_VARIANTS} are possible"
+
+
+def _model_problems(name: str, own: Mapping[str, Any] | None) -> Iterator[str]:
+    if name not in model_names():
+        yield f"models: {unknown('model', name, model_names())}"
+        return
+    yield from (f"models.{name}.{line}" for line in problems(own or {}, model_declaration(name).settings))
+
+
+def _study_problems(study: str, declared: Mapping[str, Any]) -> Iterator[str]:
+    where = f"studies.{study}"
+    if "vary" in declared and "variants" in declared:
+        yield f"{where}: `vary` (a grid) and `variants` (a list) exclude each other"
+    if not any(declared.get(key) for key in ("vary", "variants", "set")):
+        yield f"{where}: changes nothing; name settings under `vary`, `variants` or `set`"
+    if both := set(declared.get("vary", {})) & set(declared.get("set", {})):
+        yield f"{where}: {', '.join(sorted(map(str, both)))} is both in `vary` and in `set`"
+    if (size := math.prod(map(len, declared.get("vary", {}).values()))) > MOST_VARIANTS:
+        yield f"{where}.vary: a grid of {size} variants; at most {MOST_VARIANTS} are possible"
+        return
+    for model in _models_of(declared):
+        if model not in model_names():
+            yield f"{where}.model: {unknown('model', model, model_names())}"
             continue
-        for model in _models_of(declared):
-            if model not in model_names():
-                yield f"{where}.model: {unknown('model', model, model_names())}"
-                continue
-            known = {**feature_declarations(), **model_declaration(model).settings}
-            for overrides in _overrides(declared):
-                yield from (f"{where}: {line} (model {model})" for line in problems(overrides, known))
+        known = {**feature_declarations(), **model_declaration(model).settings}
+        for overrides in _overrides(declared):
+            yield from (f"{where}: {line} (model {model})" for line in problems(overrides, known))
 
 
 def _alike(where: str, names: Iterable[str]) -> Iterator[str]:

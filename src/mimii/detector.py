@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mimii.clips import Clips
 from mimii.errors import UserError
+from mimii.model_settings import check_model_settings
 from mimii.names import model_names, unknown
 
 
@@ -42,10 +43,12 @@ class AnomalyDetector(ABC):
     suffix: ClassVar[str]
 
     def __init__(self, settings: Mapping[str, Any], n_mels: int, *, seed: int, device: str = "cpu") -> None:
-        """settings: every setting that the model declares; n_mels: mel bands of the features.
+        """settings: every setting that the model declares, each in its range; n_mels: mel bands of the features.
 
         Raises UserError where the settings do not fit each other or n_mels, so before any training.
         """
+        if found := check_model_settings(self.name(), settings, n_mels):
+            raise UserError("\n".join(f"{self.name()}: {line}" for line in found))
         self.settings = dict(settings)
         self.n_mels = n_mels
         self.seed = seed
@@ -86,15 +89,6 @@ class AnomalyDetector(ABC):
     @abstractmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
         """The detector that `save` wrote. Raises UserError where the file is another model's or damaged."""
-
-    def _check_bottleneck(self, size: int) -> None:
-        values = self.settings["frames"] * self.n_mels
-        if 4 * size > values:
-            raise UserError(
-                f"{self.name()}: a bottleneck of {size} values is more than a quarter of a window's {values} "
-                f"(frames={self.settings['frames']} x n_mels={self.n_mels}), so the input could be copied; "
-                "make the bottleneck smaller, or frames or n_mels larger"
-            )
 
     def _check_finite(self, clips: Clips, what: str) -> None:
         if not np.isfinite(clips.frames).all():

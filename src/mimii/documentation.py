@@ -9,6 +9,7 @@ from typing import Any
 
 from mimii.columns import columns_as_markdown
 from mimii.files import written_whole
+from mimii.model_settings import model_rules
 from mimii.names import MODELS, model_names
 from mimii.settings import Declarations, base_declarations, feature_declarations, model_declaration, types_of
 
@@ -43,7 +44,7 @@ def models_as_markdown() -> str:
         shared = base_declarations(model.base)
         own = {key: value for key, value in model.settings.items() if value != shared.get(key)}
         lines += ["", f"### {model.name}", "", *_docstring(MODELS / f"{model.name}.py"), f"- Reference: {model.paper}."]
-        lines += ["", *(_table(own) if own else ["No settings of its own."])]
+        lines += [*_rules(model.name), "", *(_table(own) if own else ["No settings of its own."])]
     lines += ["", "## Settings of the features", "", *_table(feature_declarations())]
     return "\n".join(lines) + "\n"
 
@@ -54,6 +55,15 @@ def _table(declarations: Declarations) -> Iterator[str]:
     for key, schema in declarations.items():
         cells = (f"`{key}`", _types(schema), _range(schema), _value(schema["default"]), schema["description"])
         yield "| " + " | ".join(cells) + " |"
+
+
+def _rules(model: str) -> Iterator[str]:
+    rules = model_rules(model)
+    lines = [f"`{rules.bottleneck}` is at most a quarter of `frames` x `n_mels`"] if rules.bottleneck else []
+    lines += [f"`{key}` is a multiple of `{divisor}`" for key, divisor in rules.multiples.items()]
+    lines += [f"`{key}` needs `{needed}`" for key, needed in rules.needs.items()]
+    if lines:
+        yield f"- Checked before any job: {'; '.join(lines)}."
 
 
 def _types(schema: Mapping[str, Any]) -> str:

@@ -13,7 +13,16 @@ from typing import Any
 
 LIBRARY = Path(__file__).parent
 # What these do cannot change a result: they raise messages, rename files and note where a result was made.
-NEUTRAL = {"mimii", "mimii.errors", "mimii.files", "mimii.imports", "mimii.names", "mimii.provenance", "mimii.records"}
+NEUTRAL = {
+    "mimii",
+    "mimii.errors",
+    "mimii.files",
+    "mimii.imports",
+    "mimii.model_settings",
+    "mimii.names",
+    "mimii.provenance",
+    "mimii.records",
+}
 
 
 def _source(module: str) -> Path | None:

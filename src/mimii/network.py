@@ -38,15 +38,14 @@ EXPLODED = 1e3
 class NetworkDetector(AnomalyDetector):
     """A network that maps windows (batch, frames, n_mels) to reconstructions with as many values.
 
-    A model gives `build` and `bottleneck`; it may change the loss that is minimised and the score of a window, both of
-    which are the mean squared error here.
+    A model gives `build`, and names its bottleneck in its yaml; it may change the loss that is minimised and the score
+    of a window, both of which are the mean squared error here.
     """
 
     suffix = ".pth"
 
     def __init__(self, settings: Mapping[str, Any], n_mels: int, *, seed: int, device: str = "cpu") -> None:
         super().__init__(settings, n_mels, seed=seed, device=device)
-        self._check_bottleneck(self.bottleneck())
         _make_deterministic(device)
         _keep_freed_memory()
         torch.manual_seed(seed)
@@ -60,10 +59,6 @@ class NetworkDetector(AnomalyDetector):
     @abstractmethod
     def build(self) -> nn.Module:
         """The untrained network, from `self.settings` and `self.n_mels`; (batch, frames, n_mels) -> the same values."""
-
-    @abstractmethod
-    def bottleneck(self) -> int:
-        """How many values a window is squeezed into."""
 
     def loss(self, windows: Tensor, epoch: int) -> Tensor:
         """What training minimises, a scalar, for windows (batch, frames, n_mels) in the given epoch (from 1)."""

@@ -23,6 +23,8 @@ from mimii.config import (
 )
 from mimii.dataset import open_source
 from mimii.errors import UserError
+from mimii.feature_settings import check_feature_settings
+from mimii.model_settings import check_model_settings
 from mimii.names import model_names, unknown
 from mimii.report import Entry, figure_entries, table_entries
 from mimii.results import snr_order
@@ -214,6 +216,9 @@ class Plan:
             values = parse_slug(name, {**declared_features, **declared})
             settings = {key: values[key] for key in declared}
             features = {key: values[key] for key in declared_features}
+            faults = [*check_feature_settings(features), *check_model_settings(model, settings, features["n_mels"])]
+            if faults:
+                raise UserError(f"variant {name!r} of {model}: {'; '.join(faults)}")
             self._by_name[model, name] = variant_of(model, settings, features)
         return self._by_name[model, name]
 

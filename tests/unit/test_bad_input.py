@@ -427,6 +427,41 @@ TABLE = {
             config(features={"n_mels": 256, "n_fft": 256, "hop_length": 128}),
             "mel bands (the first is band 0) hold no frequency",
         ),
+        Kind(
+            "a bottleneck that lets the input through",
+            config(models={"pca": {"frames": 2, "components": 33}}),
+            "models.pca: components 33 is more than a quarter of a window's 128 values (frames 2 x n_mels 64)",
+        ),
+        Kind(
+            "the same in one variant of a study",
+            study(model="vae", vary={"n_mels": [64, 8]}),
+            "studies.rates: latent 16 is more than a quarter of a window's 40 values (frames 5 x n_mels 8)",
+        ),
+        Kind(
+            "a width that its heads do not divide",
+            config(models={"attention_ae": {"heads": 5}}),
+            "models.attention_ae: width 64 is not a multiple of heads 5",
+        ),
+        Kind(
+            "noise on what is not standardised",
+            config(models={"denoising_ae": {}}, settings={"standardize": False}),
+            "models.denoising_ae: noise 0.3 needs standardize, which is false",
+        ),
+        Kind(
+            "the best epoch, without validation clips",
+            config(models={"vae": {"best_epoch": True, "val_split": 0}}),
+            "models.vae: best_epoch true needs val_split, which is 0.0",
+        ),
+        Kind(
+            "early stopping, without validation clips",
+            config(models={"vae": {"early_stopping_patience": 5}}, settings={"val_split": 0}),
+            "models.vae: early_stopping_patience 5 needs val_split, which is 0.0",
+        ),
+        Kind(
+            "a sequence of one frame",
+            config(models={"lstm_ae": {"frames": 1}}),
+            "models.lstm_ae.frames: 1 is less than the minimum of 2",
+        ),
         Kind("a study without a model", study(vary={"beta": [1]}), "studies.rates: 'model' is a required property"),
         Kind("a study that changes nothing", study(model="vae"), "studies.rates: changes nothing"),
         Kind(

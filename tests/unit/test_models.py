@@ -20,6 +20,7 @@ from mimii.clips import Clips
 from mimii.detector import detector_class
 from mimii.device import pick_device
 from mimii.errors import UserError
+from mimii.model_settings import model_rules
 from mimii.names import MODELS, model_names
 from mimii.settings import model_declaration, resolve
 
@@ -339,7 +340,7 @@ def test_all_that_a_network_knows_of_its_input_passes_the_bottleneck(name):
     for window in torch.from_numpy(np.random.default_rng(1).normal(size=(4, 1, 8, N_MELS))):
         jacobian = torch.autograd.functional.jacobian(network, window).reshape(8 * N_MELS, 8 * N_MELS)
         ranks.append(int(torch.linalg.matrix_rank(jacobian)))
-    assert 1 <= max(ranks) <= detector.bottleneck() == 5
+    assert 1 <= max(ranks) <= detector.settings[model_rules(name).bottleneck] == 5
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -12,7 +12,6 @@ arXiv:2002.04745.
 import torch
 from torch import Tensor, nn
 
-from mimii.errors import UserError
 from mimii.network import NetworkDetector
 
 
@@ -59,14 +58,7 @@ class Layer(nn.Module):
 class Detector(NetworkDetector):
     """See the module."""
 
-    def bottleneck(self) -> int:
-        return self.settings["latent"]
-
     def build(self) -> nn.Module:
         settings = self.settings
-        if settings["frames"] < 2:
-            raise UserError("attention_ae: one frame has nothing to attend to; set frames to 2 or more")
-        if settings["width"] % settings["heads"]:
-            raise UserError(f"attention_ae: width {settings['width']} is not a multiple of heads {settings['heads']}")
         names = ("width", "heads", "layers", "latent")
         return AttentionAutoencoder(settings["frames"], self.n_mels, **{name: settings[name] for name in names})

@@ -18,9 +18,6 @@ from mimii.network import NetworkDetector
 class Detector(NetworkDetector):
     """See the module."""
 
-    def bottleneck(self) -> int:
-        return self.settings["latent"]
-
     def build(self) -> nn.Module:
         channels, latent = [1, *self.settings["channels"]], self.settings["latent"]
         sizes = [(self.settings["frames"], self.n_mels)]

@@ -17,9 +17,6 @@ from mimii.network import NetworkDetector
 class Detector(NetworkDetector):
     """See the module."""
 
-    def bottleneck(self) -> int:
-        return self.settings["latent"]
-
     def build(self) -> nn.Module:
         values = self.settings["frames"] * self.n_mels
         encoder = [values, *self.settings["hidden"], self.settings["latent"]]

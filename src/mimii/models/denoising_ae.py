@@ -12,19 +12,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mimii.errors import UserError
 from mimii.network import NetworkDetector, mean_squared_error
 
 
 class Detector(NetworkDetector):
     """See the module."""
 
-    def bottleneck(self) -> int:
-        return self.settings["latent"]
-
     def build(self) -> nn.Module:
-        if not self.settings["standardize"]:
-            raise UserError("denoising_ae: its noise is meant for standardised input; set standardize: true")
         encoder = [self.settings["frames"] * self.n_mels, *self.settings["hidden"], self.settings["latent"]]
         layers: list[nn.Module] = [nn.Flatten()]
         for widths in (encoder, encoder[::-1]):

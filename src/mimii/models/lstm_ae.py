@@ -10,7 +10,6 @@ Papers: Malhotra et al., arXiv:1607.00148; Srivastava et al., ICML 2015, arXiv:1
 
 from torch import Tensor, nn
 
-from mimii.errors import UserError
 from mimii.network import NetworkDetector
 
 
@@ -34,10 +33,5 @@ class LSTMAutoencoder(nn.Module):
 class Detector(NetworkDetector):
     """See the module."""
 
-    def bottleneck(self) -> int:
-        return self.settings["latent"]
-
     def build(self) -> nn.Module:
-        if self.settings["frames"] < 2:
-            raise UserError("lstm_ae: one frame is no sequence; set frames to 2 or more")
         return LSTMAutoencoder(self.n_mels, self.settings["hidden"], self.settings["latent"])

@@ -7,8 +7,6 @@ Parameters: components, mean, standardisation.
 Paper: Jackson and Mudholkar, Technometrics 21, 1979.
 """
 
-from typing import Any
-
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
@@ -19,10 +17,6 @@ from mimii.estimator import BLOCK, EstimatorDetector
 
 class Detector(EstimatorDetector):
     """See the module."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._check_bottleneck(self.settings["components"])
 
     def learn(self, training: Clips) -> int:
         self.learn_scale(training)

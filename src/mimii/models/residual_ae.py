@@ -30,9 +30,6 @@ class Block(nn.Module):
 class Detector(NetworkDetector):
     """See the module."""
 
-    def bottleneck(self) -> int:
-        return self.settings["latent"]
-
     def build(self) -> nn.Module:
         encoder = [self.settings["frames"] * self.n_mels, *self.settings["hidden"], self.settings["latent"]]
         layers: list[nn.Module] = [nn.Flatten()]

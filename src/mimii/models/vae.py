@@ -47,9 +47,6 @@ class Detector(NetworkDetector):
 
     network: VariationalAutoencoder
 
-    def bottleneck(self) -> int:
-        return self.settings["latent"]
-
     def build(self) -> nn.Module:
         settings = self.settings
         return VariationalAutoencoder(settings["frames"] * self.n_mels, settings["hidden"], settings["latent"])

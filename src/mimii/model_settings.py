@@ -1,0 +1,69 @@
+"""What a model's settings say together, in plain Python: planning checks it, and so does a detector when it is made.
+
+The rules stand beside the settings, in `models/<name>.yaml` and in the file of its base:
+
+    bottleneck: latent              so many values a window is squeezed into; at most a quarter of its own
+    multiples: {width: heads}       the one is a multiple of the other
+    needs: {best_epoch: val_split}  where the one is set, the other must be
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mimii.names import MODELS
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What has to hold between a model's settings; all are names of settings."""
+
+    bottleneck: str | None
+    multiples: Mapping[str, str]
+    needs: Mapping[str, str]
+
+
+@cache
+def model_rules(model: str) -> Rules:
+    """The rules of a model and of its base."""
+    own = _read(MODELS / f"{model}.yaml")
+    base = _read(MODELS.parent / f"{own['base']}.yaml")
+    multiples, needs = ({**base.get(kind, {}), **own.get(kind, {})} for kind in ("multiples", "needs"))
+    return Rules(own.get("bottleneck"), multiples, needs)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml  # not needed where a detector's class alone is imported
+
+    found: dict[str, Any] = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return found
+
+
+def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int) -> list[str]:
+    """Contradictions between settings that are each in range, a sentence each; empty where there are none.
+
+    settings: every setting that the model declares. n_mels: mel bands of the features that it reads.
+    """
+    rules = model_rules(model)
+    found = []
+    if rules.bottleneck:
+        size, frames = settings[rules.bottleneck], settings["frames"]
+        if 4 * size > frames * n_mels:
+            found.append(
+                f"{rules.bottleneck} {size} is more than a quarter of a window's {frames * n_mels} values "
+                f"(frames {frames} x n_mels {n_mels}), so the input could be copied; "
+                f"lower {rules.bottleneck}, or raise frames or n_mels"
+            )
+    for key, divisor in rules.multiples.items():
+        if settings[key] % settings[divisor]:
+            found.append(
+                f"{key} {settings[key]} is not a multiple of {divisor} {settings[divisor]}; change one of them"
+            )
+    for key, needed in rules.needs.items():
+        if settings[key] and not settings[needed]:
+            value = json.dumps(settings[needed])
+            found.append(f"{key} {json.dumps(settings[key])} needs {needed}, which is {value}; change one of them")
+    return found
