@@ -24,6 +24,21 @@ include: "workflow/rules/report.smk"
 report: "workflow/report/workflow.rst"
 
 
+# Snakemake removes results.csv before merge_results runs, which may refuse.
+onstart:
+    told(keep_previous)(RESULTS, RESULTS_CSV)
+
+
+onerror:
+    if (
+        not Path(RESULTS_CSV).exists()
+        and previous_csv(RESULTS, RESULTS_CSV).exists()
+    ):
+        print(
+            f"The last {RESULTS_CSV} is kept: {previous_csv(RESULTS, RESULTS_CSV)}"
+        )
+
+
 rule all:
     default_target: True
     input:

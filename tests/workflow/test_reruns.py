@@ -542,6 +542,11 @@ def test_without_snakemakes_records_the_merge_refuses_old_code_and_says_how_to_r
     assert "2 of 6 runs do not belong to the present configuration and code" in said
     assert f"{RUN}: training was done by other code than the present one" in said
     assert "Traceback" not in said
+    # Snakemake has removed results.csv, to make it anew; nothing that was there is lost, however often it is refused.
+    assert "The last results/results.csv is kept: results/previous/results.csv" in said
+    kept.snakemake("--forcerun", "merge_results", check=False)
+    assert (kept.folder / "results" / "previous" / "results.csv").read_bytes() == results
+    assert not (kept.folder / "results" / "results.csv").exists()
     repair = re.search(r"add this to your snakemake command: (--forcerun .+)", said)
     kept.snakemake(*shlex.split(repair[1]))
     assert kept.planned() == set()

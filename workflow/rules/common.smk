@@ -8,6 +8,7 @@ from mimii import folder_lock, requests
 from mimii.errors import exit_on_user_error
 from mimii.official_baseline import is_asked_for
 from mimii.plan import Plan
+from mimii.previous import keep_previous, previous_csv
 from mimii.report import BASELINE, CLIPS
 from mimii.report import RESULTS as EVERY_RUN
 from mimii.sections import Section
