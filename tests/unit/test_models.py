@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skops.io
 import torch
-from sklearn.metrics import roc_auc_score
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mimii import estimator, network
 from mimii.clips import Clips
 from mimii.detector import detector_class
 from mimii.device import pick_device
@@ -93,12 +96,6 @@ def test_noise_on_a_clip_raises_its_score(trained):
     assert np.all(clip_scores(trained, Clips(clips.frames + noise, clips.lengths)) > clip_scores(trained, clips))
 
 
-def test_labels_that_mean_nothing_give_an_auc_near_one_half(trained):
-    scores = clip_scores(trained, sound(0, [34] * 200, seed=6))
-    labels = np.random.default_rng(7).permutation(np.arange(200) % 2)
-    assert abs(roc_auc_score(labels, scores) - 0.5) < 0.12
-
-
 # What scores may depend on
 
 
@@ -146,6 +143,23 @@ def test_nothing_is_learnt_from_validation_clips(name):
     ]
     np.testing.assert_array_equal(scores[0], scores[1])
     np.testing.assert_array_equal(scores[0], scores[2])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_how_much_is_computed_at_once_changes_no_score(name, monkeypatch):
+    """A section has hundreds of blocks of vectors, a long clip several passes; the clips of these tests have one."""
+    clips = sound(0, [48, 300, 40], seed=13)
+    whole, losses = fit(name)
+    expected = whole.window_scores(clips)
+    for module in (network, estimator, sys.modules[type(whole).__module__]):
+        monkeypatch.setattr(module, "PASS_VALUES", 2**11, raising=False)
+        monkeypatch.setattr(module, "BLOCK", 100, raising=False)
+    np.testing.assert_allclose(whole.window_scores(clips), expected, rtol=1e-4, atol=1e-6)
+    parts, losses_of_parts = fit(name)
+    np.testing.assert_allclose(parts.window_scores(clips), expected, rtol=1e-4, atol=1e-6)
+    for key in ("training_loss", "validation_loss"):
+        values, values_of_parts = ([row[key] for row in result.losses] for result in (losses, losses_of_parts))
+        np.testing.assert_allclose(values_of_parts, values, rtol=1e-5)
 
 
 # Files
@@ -248,6 +262,19 @@ def test_every_size_works_or_is_refused_before_training(name, n_mels):
             scores = detector.window_scores(clips)
             assert scores.shape == detector.windows(clips)[0].shape
             assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=20, deadline=None)
+@given(frames=st.integers(1, 70), n_mels=st.integers(8, 140))
+def test_a_reconstruction_has_the_size_of_its_window_or_the_size_is_refused(name, frames, n_mels):
+    declared = settings_of(name, latent=2, frames=frames)
+    if refused(name, declared, n_mels):
+        assert frames < model_declaration(name).settings["frames"]["minimum"]
+        return
+    detector = detector_class(name)(declared, n_mels, seed=1)
+    with torch.no_grad():
+        assert detector.network.eval()(torch.zeros(2, frames, n_mels)).numel() == 2 * frames * n_mels
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -353,6 +380,23 @@ def test_a_loss_that_explodes_or_is_no_number_stops_the_training(name, monkeypat
             detector.fit(sound(0, [48] * 5, seed=1), NO_CLIPS)
 
 
+@pytest.mark.xfail(strict=True, reason="only the training loss is looked at; take this mark away with the check")
+@pytest.mark.parametrize("validation", [sound(0, [48] * 2, seed=2), NO_CLIPS], ids=["validation", "no validation"])
+def test_weights_that_the_last_step_breaks_stop_the_training(validation, monkeypatch):
+    """The loss of a step is that before it, so the last step's outcome is in no training loss."""
+    detector = detector_class("simple_ae")(settings_of("simple_ae"), N_MELS, seed=1)
+    train_epoch = detector._train_epoch
+
+    def breaking(batches, steps, optimizer, epoch):
+        losses = train_epoch(batches, steps, optimizer, epoch)
+        optimizer.weights.fill_(float("nan") if epoch == 2 else 0)
+        return losses
+
+    monkeypatch.setattr(detector, "_train_epoch", breaking)
+    with pytest.raises(UserError, match="diverged"):
+        detector.fit(sound(0, [48] * 5, seed=1), validation)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_training_step_waits_for_nothing(name):
     """Reading a value back would wait for the device at every step: how often must not grow with the steps."""
@@ -429,6 +473,17 @@ def test_the_official_baseline_is_within_reach():
     np.testing.assert_array_equal(raw.frames, kept)
 
 
+@pytest.mark.xfail(strict=True, reason="deep_ae has one layer from 8 to 8 too many; take this mark away with the layer")
+def test_the_deep_autoencoder_is_the_dcase_baseline():
+    """On its input of 5 frames of 128 bands; normalisation has a weight and a shift for each hidden value."""
+    detector = detector_class("deep_ae")(settings_of("deep_ae"), 128, seed=1)
+    widths = [640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]
+    dense = sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+    assert detector.parameter_count() == dense + 2 * sum(widths[1:-1])
+    kinds = [type(layer).__name__ for layer in detector.network]
+    assert kinds == ["Flatten", *["Linear", "BatchNorm1d", "ReLU"] * 9, "Linear"]
+
+
 def test_keras_initialises_an_lstm_with_a_forget_bias_of_one():
     detector = detector_class("lstm_ae")(settings_of("lstm_ae", initialization="keras"), N_MELS, seed=1)
     lstm = detector.network.encoder
@@ -459,6 +514,44 @@ def test_training_minimises_what_a_plain_loop_would():
 def test_denoising_without_standardisation_is_refused():
     with pytest.raises(UserError, match="standardize"):
         fit("denoising_ae", standardize=False)
+
+
+def test_noise_is_on_the_input_alone_and_in_training_alone():
+    detector = detector_class("denoising_ae")(settings_of("denoising_ae", latent=4, noise=0.5), N_MELS, seed=1)
+    windows = torch.randn(7, 5, N_MELS)
+    with torch.no_grad():
+        torch.manual_seed(3)
+        noisy = windows + 0.5 * torch.randn_like(windows)
+        for training, given_windows in ((True, noisy), (False, windows)):
+            detector.network.train(training)
+            torch.manual_seed(3)
+            expected = (detector.network(given_windows) - windows.flatten(1)).square().mean()
+            torch.testing.assert_close(detector.loss(windows, 1), expected)
+        torch.testing.assert_close(detector.errors(windows).mean(), expected)
+
+
+@pytest.mark.parametrize("warmup", [0, 4])
+def test_the_weight_of_the_divergence_rises_to_beta_in_training(warmup):
+    detector = detector_class("vae")(settings_of("vae", beta=0.5, warmup_epochs=warmup), N_MELS, seed=1)
+    windows = torch.randn(7, 5, N_MELS)
+
+    def loss(epoch):
+        torch.manual_seed(3)
+        return float(detector.loss(windows, epoch)) * windows[0].numel()
+
+    with torch.no_grad():
+        mean, log_variance = detector.network.encode(windows)
+        posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+        prior = torch.distributions.Normal(0.0, 1.0)
+        divergence = float(torch.distributions.kl_divergence(posterior, prior).sum(1).mean())
+        detector.network.train()
+        losses = np.array([loss(epoch) for epoch in range(1, 8)])
+        weights = 0.5 * np.minimum(1, np.arange(1, 8) / (warmup + 1))
+        np.testing.assert_allclose(losses - losses[0], (weights - weights[0]) * divergence, atol=1e-3)
+        torch.manual_seed(3)
+        drawn = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        error = (detector.network.decoder(drawn) - windows.flatten(1)).square().sum(1).mean()
+        assert losses[0] == pytest.approx(0.5 * float(error) + weights[0] * divergence, rel=1e-4)
 
 
 def test_the_variational_bound_weighs_both_terms_per_window():
@@ -512,6 +605,22 @@ def test_the_components_are_scikit_learns():
     pca = PCA(4).fit(detector.vectors(training, training.windows(5, 1)[0]))
     vectors = detector.vectors(clips, clips.windows(5, 1)[0])
     expected = np.square(vectors - pca.inverse_transform(pca.transform(vectors))).mean(1)
+    np.testing.assert_allclose(detector.window_scores(clips), expected, rtol=1e-3)
+
+
+def test_the_distance_is_scikit_learns():
+    from sklearn.covariance import LedoitWolf
+
+    def statistics(clips):
+        parts = [clips.select(n, n + 1).frames.astype(np.float64) for n in range(len(clips))]
+        return np.array([np.concatenate([part.mean(0), part.std(0)]) for part in parts])
+
+    training, clips = sound(0, [48] * 60, seed=1), sound(0, [48, 40], seed=3)
+    learnt, scored = statistics(training), statistics(clips)
+    mean, deviation = learnt.mean(0), learnt.std(0)
+    covariance = LedoitWolf().fit((learnt - mean) / deviation)
+    expected = np.sqrt(covariance.mahalanobis((scored - mean) / deviation))
+    detector, _ = fit("mahalanobis", training=training)
     np.testing.assert_allclose(detector.window_scores(clips), expected, rtol=1e-3)
 
 

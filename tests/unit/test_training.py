@@ -1,12 +1,15 @@
-"""No leak: what is learnt depends on the fitted clips alone, on no validation and no test clip."""
+"""No leak: what is learnt depends on the fitted clips alone. Nothing is written of a training that failed."""
 
 import json
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from mimii import scoring, training
+from mimii.detector import detector_class
+from mimii.errors import UserError
 from mimii.feature_file import FeatureWriter, read_clips
 from mimii.names import model_names
 from mimii.settings import feature_declarations, model_declaration, resolve
@@ -81,3 +84,44 @@ def test_clips_are_fitted_held_out_or_tested_and_each_once(run, monkeypatch):
     table = pq.read_table(folder / "scores.parquet").to_pydict()
     held_out = [path for path, split in zip(table["path"], table["split"], strict=True) if split == "validation"]
     assert held_out == [f"{SECTION}/normal/{row:08d}.wav" for row in VALIDATION]
+
+
+def test_labels_exchanged_between_half_of_the_test_clips_give_an_auc_of_one_half(run):
+    """Abnormal clips sound otherwise, and every model hears it; a score that knew the label would not lose it."""
+    folder = run()
+    labels = np.arange(40) % 2
+    exchanged = np.where(np.arange(40) % 4 < 2, labels, 1 - labels)
+    aucs = []
+    for name, told in (("right", labels), ("exchanged", exchanged)):
+        features = write_test_clips(folder / f"{name}.parquet", heard=labels, told=told)
+        files = {"scores_file": folder / f"{name}_scores.parquet", "record_file": folder / f"{name}_scoring"}
+        job = {"scoring": {"top_k": 3}, "code": "x"}
+        scoring.score_clips(features, folder / "model", folder / "record", job, **files, device="cpu", threads=1)
+        table = pq.read_table(files["scores_file"], filters=[("split", "==", "test")]).to_pydict()
+        abnormal = [label == "abnormal" for label in table["label"]]
+        aucs.append([roc_auc_score(abnormal, table[pooling]) for pooling in ("mean", "max", "top_k")])
+    assert min(aucs[0]) == 1
+    assert max(abs(auc - 0.5) for auc in aucs[1]) < 0.15
+
+
+def write_test_clips(path, heard, told):
+    """Test clips that sound abnormal where `heard` is 1 and are called so where `told` is."""
+    settings = resolve(feature_declarations(), {"n_mels": N_MELS})
+    with FeatureWriter(path, {"section": SECTION, "settings": settings}) as writer:
+        for called in (0, 1):
+            for row in np.flatnonzero(told == called):
+                rng = np.random.default_rng([1000, row])
+                log_mel = rng.normal(-40 + 30 * heard[row], 5, (FRAMES, N_MELS)).astype(np.float32)
+                label = ("normal", "abnormal")[called]
+                writer.add(f"{SECTION}/{label}/{row:08d}.wav", label, "test", log_mel, None)
+    return path
+
+
+@pytest.mark.parametrize("run", ["simple_ae", "vae", "conv_ae"], indirect=True)
+def test_a_training_that_diverges_leaves_no_file(run, tmp_path, monkeypatch, request):
+    cls = detector_class(request.node.callspec.params["run"])
+    loss = cls.loss
+    monkeypatch.setattr(cls, "loss", lambda self, windows, epoch: loss(self, windows, epoch) * float("nan"))
+    with pytest.raises(UserError, match="diverged"):
+        run()
+    assert [path.name for path in (tmp_path / "changed_").iterdir()] == ["features.parquet"]
