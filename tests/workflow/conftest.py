@@ -61,6 +61,17 @@ def kept_folder(finished_folder, tmp_path):
 
 
 @pytest.fixture
+def kept_together(finished_folder, tmp_path_factory, tmp_path):
+    """The same, with one model for all IDs of a machine type."""
+
+    def together(workspace):
+        finished_folder.copied_to(workspace.folder)
+        on_recordings(workspace, settings={"epochs": 1, "train_per": "machine_type"})
+
+    return built_once(tmp_path_factory, "finished_together", together).copied_to(tmp_path)
+
+
+@pytest.fixture
 def kept_report(finished_report, tmp_path):
     """The same of the one with statistics, tables and figures."""
     return finished_report.copied_to(tmp_path)
@@ -83,11 +94,10 @@ def built_once(tmp_path_factory, name, prepare):
     return Workspace.at(folder)
 
 
-def on_recordings(workspace):
+def on_recordings(workspace, settings=None):
     """Configure one model on two sections of noise."""
     for section in ("6dB/fan/id_00", "6dB/fan/id_02"):
-        write_recordings(workspace.folder / "recordings" / section)
-    dataset = {"root": "recordings"}
-    workspace.configure(
-        {**TINY, "dataset": dataset, "settings": {"epochs": 1}, "models": {"simple_ae": {}}, "metrics": QUICK}
-    )
+        if not (workspace.folder / "recordings" / section).exists():
+            write_recordings(workspace.folder / "recordings" / section)
+    changes = {"dataset": {"root": "recordings"}, "models": {"simple_ae": {}}, "metrics": QUICK}
+    workspace.configure({**TINY, **changes, "settings": settings or {"epochs": 1}})

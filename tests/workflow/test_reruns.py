@@ -27,6 +27,7 @@ RULES = [
     "make_statistics",
     "make_tables",
     "make_figures",
+    "draw_clips",
 ]
 VARIANTS = {"simple_ae": "epochs=2", "deep_ae": "epochs=2", "isolation_forest": "default"}
 SECTIONS = ("6dB/fan/id_00", "6dB/valve/id_00")
@@ -220,6 +221,7 @@ def move_recordings(workspace):
     path.write_text(path.read_text().replace("root: recordings", "root: elsewhere"))
 
 
+TOGETHER = ("6dB/fan/id_00", "6dB/fan/id_02")
 IN_FOLDER = {"variants": {"simple_ae": "epochs=1"}, "sections": ("6dB/fan/id_02",)}
 SECTION_OF_FOLDER = features("6dB/fan/id_02") | runs(**IN_FOLDER) | MERGE
 
@@ -229,7 +231,12 @@ ONE = {"variants": {"simple_ae": "epochs=2"}, "sections": ("6dB/fan/id_00",)}
 
 FIGURES = {("make_figures", "results/figures/auc_heatmap.png")}
 TABLES = {("make_tables", "results/tables/overview.html")}
+CLIP_FIGURES = "results/figures/clips"
 PAPER = {("make_statistics", "results/statistics/averages.csv")} | TABLES | FIGURES
+
+
+def clips_drawn(*models, sections=SECTIONS):
+    return {("draw_clips", f"{CLIP_FIGURES}/{model}/{section}.png") for model in models for section in sections}
 
 
 @dataclass(frozen=True)
@@ -318,6 +325,19 @@ TABLE = {
             "models that have epochs, under new names",
         ),
         Row(
+            "`settings.train_per`",
+            configure(settings={"train_per": "machine_type"}),
+            runs(
+                variants={
+                    "simple_ae": "epochs=2,train_per=machine_type",
+                    "deep_ae": "epochs=2,train_per=machine_type",
+                    "isolation_forest": "train_per=machine_type",
+                }
+            )
+            | MERGE,
+            "all runs, under new names",
+        ),
+        Row(
             "a declared default, such as `learning_rate` in `network.yaml`",
             default_learning_rate,
             runs(variants=NETWORKS) | MERGE,
@@ -380,6 +400,15 @@ TABLE = {
         ),
         Row("a clip with other content", change_clip, SECTION_OF_FOLDER, "that section", fixture="kept_folder"),
         Row(
+            "a clip more, with `train_per: machine_type`",
+            add_clip,
+            features("6dB/fan/id_02")
+            | runs(variants={"simple_ae": "epochs=1,train_per=machine_type"}, sections=TOGETHER)
+            | MERGE,
+            "features of that section; runs of all IDs of its machine type at its SNR",
+            fixture="kept_together",
+        ),
+        Row(
             "a clip touched",
             touch(f"{CLIPS}/normal/00000003.wav"),
             SECTION_OF_FOLDER,
@@ -398,6 +427,34 @@ TABLE = {
             fixture="kept_report",
         ),
         Row("a figure deleted", delete("results/figures/auc_heatmap.png"), FIGURES, "", fixture="kept_report"),
+        Row(
+            "figures of clips, `clip_figures.py`",
+            new_code("clip_figures.py"),
+            clips_drawn("simple_ae"),
+            "models and sections of `report.clips`",
+            fixture="kept_report",
+        ),
+        Row(
+            "another model in `report.clips`",
+            lambda workspace: workspace.configure({**TINY, "report": {"clips": {"models": ["simple_ae", "deep_ae"]}}}),
+            clips_drawn("deep_ae"),
+            "that model",
+            fixture="kept_report",
+        ),
+        Row(
+            "a figure of clips deleted",
+            delete(f"{CLIP_FIGURES}/simple_ae/6dB/fan/id_00.png"),
+            clips_drawn("simple_ae", sections=SECTIONS[:1]),
+            "that section",
+            fixture="kept_report",
+        ),
+        Row(
+            "a model of which clips are drawn, `models/simple_ae.py`",
+            new_code("models/simple_ae.py"),
+            runs(variants={"simple_ae": "epochs=2"}) | MERGE | PAPER | clips_drawn("simple_ae"),
+            "that model",
+            fixture="kept_report",
+        ),
         Row(
             "clip scores of a run deleted",
             delete(f"{RUN}/scores.parquet"),
@@ -508,7 +565,7 @@ def test_the_document_has_this_table():
     [
         pytest.param(
             row,
-            marks=[pytest.mark.slow] if row.change in SLOW or row.fixture == "kept_report" else [],
+            marks=[pytest.mark.slow] if row.change in SLOW or row.fixture in ("kept_report", "kept_together") else [],
             id=row.change,
         )
         for row in ROWS
