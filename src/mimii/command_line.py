@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from mimii.config import read_config, schema
+from mimii.config import schema
 from mimii.errors import UserError, exit_on_user_error
 from mimii.files import written_whole
 from mimii.launch import Request, launch, quiet_ending
@@ -56,7 +56,8 @@ def main() -> None:
     options = parser.parse_args()
     try:
         configuration = make_configuration(options)
-        read_config(configuration)
+        with chdir(REPOSITORY):
+            Plan(configuration)
     except UserError as error:
         parser.error(in_options(str(error)).removeprefix("the configuration has 1 error(s):\n  - "))
     with exit_on_user_error(), quiet_ending():

@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -52,8 +52,13 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def read_config(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with its defaults filled in. Raises one UserError that lists all that is wrong with it."""
+def read_config(
+    raw: Mapping[str, Any], dataset_problems: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
+) -> dict[str, Any]:
+    """The configuration with its defaults filled in. Raises one UserError that lists all that is wrong with it.
+
+    dataset_problems: asked, where something else is wrong already, what is wrong with the dataset itself.
+    """
     _refuse([*_unreadable(raw)])
     config = _filled(dict(raw), schema())
     errors = list(Draft202012Validator(schema()).iter_errors(config))
@@ -61,6 +66,8 @@ def read_config(raw: Mapping[str, Any]) -> dict[str, Any]:
     # What is wrong with one part must not hide what is wrong with another.
     sound = _sound_parts(config, errors)
     found += [*_settings_problems(sound), *_paths_problems(sound)]
+    if found and dataset_problems and sound["dataset"] and not any(line.startswith("dataset") for line in found):
+        found += dataset_problems(sound["dataset"])
     _refuse(found)
     for key, path in config["paths"].items():
         config["paths"][key] = None if path is None else str(PurePosixPath(path))

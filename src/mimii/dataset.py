@@ -195,25 +195,27 @@ def select_sections(sections: Iterable[Section], config: Mapping[str, Any], wher
     """The sections that the filters `snrs`, `machines` and `ids` let pass, sorted.
 
     where: what the sections were found in, for messages.
-    Raises UserError where a filter's value selects nothing.
+    Raises UserError, with a line for each, where a filter's values select nothing.
     """
     found = sorted(set(sections))
     selected = [s for s in found if all(passes(config, key, getattr(s, part)) for key, part in FILTERS.items())]
+    unknown, unselected = [], []
     for key, part in FILTERS.items():
-        if config[key] == "all":
-            continue
         known = sorted({str(getattr(section, part)) for section in found})
-        for value in config[key]:
+        for value in config[key] if config[key] != "all" else ():
             if value not in known:
-                raise UserError(
+                unknown.append(
                     f"dataset.{key}: {value!r} is not in {where}{nearest(str(value), known)}; "
                     f"there are {', '.join(known) or 'none'}"
                 )
-            if value not in {getattr(section, part) for section in selected}:
-                raise UserError(
+            elif value not in {getattr(section, part) for section in selected}:
+                unselected.append(
                     f"dataset.{key}: {value!r} is in {where}, but in no section that the other filters select; "
                     "change dataset.snrs, dataset.machines or dataset.ids"
                 )
+    # What is not there at all may be why the other filters select nothing.
+    if faults := unknown or unselected:
+        raise UserError("\n".join(faults))
     if not selected:
         raise UserError(f"dataset: no sections in {where}")
     return selected

@@ -92,13 +92,22 @@ def external_variant(name: str) -> Variant:
     return Variant(name, EXTERNAL, {}, {}, "")
 
 
+def _dataset_problems(config: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the dataset's root and filters."""
+    try:
+        open_source(config).sections()
+    except UserError as error:
+        return str(error).splitlines()
+    return []
+
+
 class Plan:
     """What a configuration asks for. Raises UserError, all problems in one, where it cannot be done."""
 
     def __init__(self, raw: Mapping[str, Any], *, any_sections: bool = False) -> None:
         """any_sections: plan with sections that have too few clips, too."""
         self.any_sections = any_sections
-        self.config = read_config(raw)
+        self.config = read_config(raw, _dataset_problems)
         self.source = open_source(self.config["dataset"])
         self.features_root: str = self.config["paths"]["features"].rstrip("/")
         self.runs_root: str = self.config["paths"]["runs"].rstrip("/")

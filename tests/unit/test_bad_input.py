@@ -540,6 +540,21 @@ TABLE = {
             "dataset.machines: 'fann' is not in 'data' (did you mean 'fan'?)",
         ),
         Kind(
+            "filters with several names that are not there",
+            config(dataset={"root": "data", "snrs": ["0dB"], "machines": ["fann"]}),
+            "dataset.machines: 'fann' is not in 'data'",
+        ),
+        Kind(
+            "no such folder, and an unknown model",
+            config(dataset={"root": "nowhere"}, models={"vea": {}}),
+            "the configuration has 2 error(s)",
+        ),
+        Kind(
+            "a wrong name in a filter, and a wrong setting",
+            config(dataset={"root": "data", "ids": ["id_07", "id_09"]}, models={"pca": {"frames": 0}}),
+            "the configuration has 3 error(s)",
+        ),
+        Kind(
             "a filter that is a path",
             config(dataset={"root": "data", "ids": ["../id_00"]}),
             "dataset.ids.0: '../id_00' is not a name of letters",
