@@ -36,6 +36,7 @@ DAMAGE = (
     RuntimeError,
     ValueError,
     OverflowError,
+    IndexError,  # of a member whose name is empty
 )
 
 log = logging.getLogger(__name__)

@@ -182,6 +182,14 @@ def test_damaged_archives_are_read_rightly_or_refused(tmp_path, data):
         assert str(path) in str(error)  # noqa: PT017 (it may as well be readable)
 
 
+def test_a_member_without_a_name_is_damage(tmp_path):
+    """Its name starts with a zero byte, where zipfile cuts names off."""
+    path = tmp_path / "6_dB_fan.zip"
+    path.write_bytes(packed({WAV: b"x"}).replace(WAV.encode(), b"\0" + WAV.encode()[1:]))
+    with pytest.raises(UserError, match=r"6_dB_fan\.zip"):
+        list_archive(str(path), "6dB", "fan")
+
+
 def test_a_damaged_member_is_named_and_may_be_skipped(tmp_path):
     content = packed(small_archive(ids=("id_00",)), compression=zipfile.ZIP_STORED)
     place = content.index(clip_bytes([0, 0, False, 7])) + 3000
