@@ -20,7 +20,8 @@ def split_normal(names: Sequence[str], abnormal: int) -> tuple[list[str], list[s
 
 def fit_count(n_train: int, val_split: float) -> int:
     """How many of `n_train` training clips are fitted on; the rest, the last by name, is held out for validation."""
-    return int(n_train * (1 - val_split))
+    # Rounded first: a tenth of 10 clips is 1, though 10 * (1 - 0.9) is a little less in floating point.
+    return int(round(n_train * (1 - val_split), 9))
 
 
 def check_counts(section: object, train: int, test_normal: int, test_abnormal: int, what_to_do: str) -> None:

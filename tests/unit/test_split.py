@@ -37,6 +37,13 @@ def test_fit_count_rounds_down():
     assert [fit_count(604, 0.1), fit_count(74, 0.1), fit_count(10, 0.1)] == [543, 66, 9]
 
 
+@pytest.mark.parametrize("tenths", range(10))
+def test_fit_count_is_exact_where_the_share_is(tenths):
+    """So ten clips, which every section has, leave one to fit on whatever val_split may be."""
+    for clips in range(10, 1000, 10):
+        assert fit_count(clips, tenths / 10) == clips * (10 - tenths) // 10
+
+
 @pytest.mark.parametrize("counts", [(9, 1, 1), (10, 0, 0), (0, 0, 0), (10, 0, 1)])
 def test_too_few_clips_are_refused_with_counts(counts):
     train, normal, abnormal = counts
