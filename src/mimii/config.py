@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from mimii.dataset import source_names
+from mimii.dataset import Format, source_names
 from mimii.errors import UserError
 from mimii.feature_settings import check_feature_settings
 from mimii.model_settings import check_model_settings
@@ -59,7 +59,7 @@ def read_config(
 
     dataset_problems: asked, where something else is wrong already, what is wrong with the dataset itself.
     """
-    _refuse([*_unreadable(raw)])
+    refuse([*_unreadable(raw)])
     config = _filled(dict(raw), schema())
     errors = list(Draft202012Validator(schema()).iter_errors(config))
     found = [*_odd_values(raw), *map(_in_words, errors)]
@@ -68,13 +68,14 @@ def read_config(
     found += [*_settings_problems(sound), *_paths_problems(sound)]
     if found and dataset_problems and sound["dataset"] and not any(line.startswith("dataset") for line in found):
         found += dataset_problems(sound["dataset"])
-    _refuse(found)
+    refuse(found)
     for key, path in config["paths"].items():
         config["paths"][key] = None if path is None else str(PurePosixPath(path))
     return config
 
 
-def _refuse(found: Sequence[str]) -> None:
+def refuse(found: Iterable[str]) -> None:
+    """Raise one UserError that lists what was found, if anything was."""
     lines = dict.fromkeys(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..." for line in found)
     if lines:
         listed = "\n".join(f"  - {line}" for line in lines)
@@ -206,6 +207,36 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         yield line if where.startswith("models.") else f"{where}: {line}"
     for (model, line), where in of_models.items():
         yield f"{where}: {line}" + ("" if where.startswith("models.") else f" (model {model})")
+
+
+def format_problems(variants: Iterable[Variant], known: Format | None) -> Iterator[str]:
+    """Why recordings of a known format cannot be used with the settings of these variants."""
+    if known is None:
+        return
+    for variant in variants:
+        features, frames = variant.features, variant.settings["frames"]
+        samples = math.ceil(known.samples * features["sample_rate"] / known.rate)
+        clip = 1 + samples // features["hop_length"]
+        if known.rate != features["sample_rate"] and not features["resample"]:
+            yield (
+                f"features: sample_rate {features['sample_rate']} Hz, but the recordings have {known.rate} Hz; "
+                f"set resample: true, or sample_rate: {known.rate}"
+            )
+        if features["channel"] != "mean" and features["channel"] >= known.channels:
+            yield (
+                f"features: channel {features['channel']}, counted from 0, but the recordings have {known.channels}; "
+                "choose one that is there, or mean"
+            )
+        if features["padding"] == "reflect" and samples <= features["n_fft"] // 2:
+            yield (
+                f"features: half of n_fft {features['n_fft']} is more than the {samples} samples of a recording; "
+                "lower n_fft, or set padding: constant"
+            )
+        if frames is not None and frames > clip:
+            yield (
+                f"{variant.model}, {variant.name}: frames {frames} is more than the {clip} frames of a recording "
+                f"({samples} samples, hop_length {features['hop_length']}); lower frames or hop_length"
+            )
 
 
 def _common_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -48,6 +48,15 @@ class Recording:
     archive: str | None = None
 
 
+@dataclass(frozen=True)
+class Format:
+    """What every recording of a dataset is like. rate: Hz. samples: of each channel."""
+
+    rate: int
+    channels: int
+    samples: int
+
+
 class DatasetSource(ABC):
     """A dataset, as the workflow sees it.
 
@@ -89,6 +98,10 @@ class DatasetSource(ABC):
 
         `check_dataset` compares with it.
         """
+        return None
+
+    def format(self) -> Format | None:
+        """What is known of every recording before any is there; None where that is nothing."""
         return None
 
     def published(self) -> list[Section]:

@@ -14,7 +14,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from mimii.made_up_folder import SAMPLE_RATE
+
 TABLE_SIZE = 8192  # points of one revolution's waveform
 
 Signal = NDArray[np.float32]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from mimii.errors import UserError
 from mimii.files import written_whole
-from mimii.machines import MACHINES, SAMPLE_RATE, Signal, add_hits, band, decibels, low_pass, shaped_noise, slow
-from mimii.made_up_folder import MARK, RECORD, refuse_recordings
+from mimii.machines import MACHINES, Signal, add_hits, band, decibels, low_pass, shaped_noise, slow
+from mimii.made_up_folder import MARK, RECORD, SAMPLE_RATE, refuse_recordings
 from mimii.sections import Section
 
 LABELS = ("normal", "abnormal")

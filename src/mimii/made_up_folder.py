@@ -1,4 +1,4 @@
-"""How a folder of made-up recordings is known from one whose recordings nobody can make again."""
+"""What planning must know of made-up recordings, and how their folder is known from one that nobody can make again."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from mimii.errors import UserError
 # Written first and last: a folder with the mark alone is one that was being made.
 MARK = ".made_up"
 RECORD = "made_up.json"
+SAMPLE_RATE = 16_000  # Hz
 
 
 def refuse_recordings(folder: str | Path) -> None:

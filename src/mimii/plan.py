@@ -16,8 +16,10 @@ from mimii.config import (
     Variant,
     all_variants,
     base_variants,
+    format_problems,
     overrides_of,
     read_config,
+    refuse,
     study_variants,
     variant_of,
 )
@@ -115,6 +117,7 @@ class Plan:
         self.results_csv: str = self.config["paths"]["csv"] or f"{self.results_root}/results.csv"
         self.seeds: list[int] = self.config["seeds"]
         self.variants = all_variants(self.config)
+        refuse(format_problems(self.variants, self.source.format()))
         self._by_name = {(variant.model, variant.name): variant for variant in self.variants}
 
     @cached_property

@@ -530,6 +530,30 @@ TABLE = {
             "a folder without recordings", lambda b: shutil.rmtree("data/6dB"), "dataset.root: no recordings in 'data'"
         ),
         Kind(
+            "made-up: windows longer than the recordings",
+            config(
+                dataset={"source": "made_up", "root": "made", "made_up": {"seconds": 1}}, models={"pca": {"frames": 40}}
+            ),
+            "pca, frames=40: frames 40 is more than the 32 frames of a recording",
+        ),
+        Kind(
+            "MIMII itself: a microphone that it has not",
+            config(dataset={"source": "zenodo", "root": "archives"}, features={"channel": 8}),
+            "features: channel 8, counted from 0, but the recordings have 8",
+        ),
+        Kind(
+            "MIMII itself: another sample rate",
+            config(dataset={"source": "zenodo", "root": "archives"}, features={"sample_rate": 8000}),
+            "features: sample_rate 8000 Hz, but the recordings have 16000 Hz; set resample: true",
+        ),
+        Kind(
+            "made-up: frames longer than the recordings",
+            config(
+                dataset={"source": "made_up", "root": "made", "made_up": {"seconds": 0.5}}, features={"n_fft": 16384}
+            ),
+            "features: half of n_fft 16384 is more than the 8000 samples of a recording",
+        ),
+        Kind(
             "a filter that is one name",
             config(dataset={"root": "data", "snrs": "6dB"}),
             "dataset.snrs: expected `all` or a list of names",

@@ -4,8 +4,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from mimii.dataset import RecordedSource, Recording, digest, select_sections
-from mimii.made_up_folder import RECORD, refuse_recordings
+from mimii.dataset import Format, RecordedSource, Recording, digest, select_sections
+from mimii.made_up_folder import RECORD, SAMPLE_RATE, refuse_recordings
 from mimii.recordings import labelled_folders
 from mimii.sections import Section
 from mimii.split import check_counts
@@ -49,6 +49,9 @@ class Source(RecordedSource):
     def list_section(self, section: Section) -> list[Recording]:
         """The recordings that were made. Raises UserError where the folder is missing."""
         return labelled_folders(Path(self.root, section.path), section.path)
+
+    def format(self) -> Format:
+        return Format(SAMPLE_RATE, self.settings["channels"], round(self.settings["seconds"] * SAMPLE_RATE))
 
     def expected(self, section: Section) -> dict[str, int]:
         return {label: self.settings[f"{label}_clips"] for label in ("normal", "abnormal")}

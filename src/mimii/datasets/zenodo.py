@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mimii import official
 from mimii.archive import list_archive, verify
-from mimii.dataset import RecordedSource, Recording, digest, select_sections
+from mimii.dataset import Format, RecordedSource, Recording, digest, select_sections
 from mimii.errors import UserError
 from mimii.official import PublishedArchive
 from mimii.sections import Section
@@ -54,6 +54,10 @@ class Source(RecordedSource):
         if section.id not in found:
             raise UserError(f"archive {str(path)!r} holds no recording of {section.id}")
         return found[section.id]
+
+    def format(self) -> Format:
+        """Of Purohit et al., arXiv:1909.09347: 10 s at 16 kHz from eight microphones."""
+        return Format(rate=16_000, channels=8, samples=160_000)
 
     def expected(self, section: Section) -> dict[str, int] | None:
         return official.clip_counts(section)
