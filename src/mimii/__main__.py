@@ -91,8 +91,10 @@ def _score(arguments: argparse.Namespace) -> int:
     """One line for each clip: score, whether it is above the run's threshold, path. Exit code 1 where one failed."""
     from mimii.api import load_detector
     from mimii.errors import BadClipError
+    from mimii.threads import limit_threads
 
     detector = load_detector(arguments.run, device=arguments.device)
+    limit_threads(detector.threads)
     failed = 0
     for clip in arguments.clips:
         try:

@@ -21,7 +21,8 @@ class TrainedDetector:
     """Scores single clips as the workflow scores them: the run's own features, model and pooling.
 
     run: its folder. model, section, seed, settings, features: what it was trained with. pooling: how window scores
-    become a clip's score. threshold: scores above it count as anomalous; None where no clips were held out to set it.
+    become a clip's score. threads: how many the run computed with; a network's scores are the same to the last bit with
+    as many. threshold: scores above it count as anomalous; None where no clips were held out to set it.
     """
 
     def __init__(self, run: str | Path, *, device: str = "cpu") -> None:
@@ -32,6 +33,7 @@ class TrainedDetector:
         self.model: str = training["model"]
         self.section: str = training["section"]
         self.seed: int = training["seed"]
+        self.threads: int = training["threads"]
         self.settings: Mapping[str, Any] = training["settings"]
         self.features: Mapping[str, Any] = training["features"]
         self.pooling: str = metrics["pooling"]

@@ -34,6 +34,23 @@ def pick_device(wanted: str) -> str:
     return wanted
 
 
+def reset_peak_gpu_memory(device: str) -> None:
+    """Let `peak_gpu_memory_mb` count from here; nothing on a CPU."""
+    if device != "cpu":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_gpu_memory_mb(device: str) -> float | None:
+    """Most memory that tensors held on a GPU at once, MB (10^6 bytes); None on a CPU."""
+    if device == "cpu":
+        return None
+    import torch
+
+    return torch.cuda.max_memory_allocated(device) / 1e6
+
+
 def least_used(gpus: int, folder: Path | None = None) -> int:
     """Number of the GPU that the fewest jobs of this user on this machine have taken; taken until this process ends.
 

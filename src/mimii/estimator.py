@@ -118,13 +118,16 @@ class EstimatorDetector(AnomalyDetector):
         from sklearn.decomposition import PCA
 
         most = self.settings["components"] or vectors.shape[1]
+        # Before, not in, PCA: that would take the mean out of the covariance, and lose digits where the mean is large.
+        self.learnt |= {"centre": vectors.mean(0, dtype=np.float64).astype(np.float32)}
+        vectors -= self.learnt["centre"]
         pca = PCA(min(most, *vectors.shape), random_state=self.seed).fit(vectors)
         components = pca.components_
         if whiten:
             varying = pca.explained_variance_ > 1e-6 * pca.explained_variance_[0]
             components = components[varying] / np.sqrt(pca.explained_variance_[varying, None])
-        self.learnt |= {"centre": pca.mean_.astype(np.float32), "components": components.astype(np.float32)}
-        return self.in_components(vectors)
+        self.learnt |= {"components": components.astype(np.float32)}
+        return vectors @ self.learnt["components"].T
 
     def in_components(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Coordinates of scaled vectors along the learnt components, (vectors, components); changes the vectors."""

@@ -233,7 +233,7 @@ def compute_metrics(
         "num_parameters": training["num_parameters"],
         "inference_time_ms": scoring["inference_time_ms"],
         "throughput_samples_per_sec": scoring["throughput_samples_per_sec"],
-        "memory_usage_mb": _largest(training["peak_gpu_memory_mb"], scoring.get("peak_gpu_memory_mb")),
+        "memory_usage_mb": _largest(training["peak_gpu_memory_mb"], scoring["peak_gpu_memory_mb"]),
         "train_files": training["train_clips"],
         "eval_files": len(scores),
         "train_samples": training["train_windows"],

@@ -24,6 +24,7 @@ from torch.optim.adam import adam
 
 from mimii.clips import Clips
 from mimii.detector import AnomalyDetector, FitResult
+from mimii.device import peak_gpu_memory_mb, reset_peak_gpu_memory
 from mimii.errors import UserError
 from mimii.scaling import mean_and_deviation
 
@@ -75,8 +76,7 @@ class NetworkDetector(AnomalyDetector):
             raise UserError(
                 f"{self.name()}: early_stopping_patience and best_epoch need validation clips; raise val_split"
             )
-        if self.device.startswith("cuda"):
-            torch.cuda.reset_peak_memory_stats(self.device)
+        reset_peak_gpu_memory(self.device)
         if self.settings["standardize"]:
             mean, deviation = mean_and_deviation(training.frames)
             self.mean, self.deviation = (
@@ -94,7 +94,7 @@ class NetworkDetector(AnomalyDetector):
         )
         sizes = train.sizes(self.settings["batch_size"], least=2)
         losses: list[dict[str, Any]] = []
-        best, kept_epoch, weights = math.inf, 0, None
+        best, best_at, kept_epoch, weights = math.inf, 0, 0, None
         for epoch in range(1, self.settings["epochs"] + 1):
             self.network.train()
             order = torch.randperm(len(train), generator=shuffling).to(self.device)
@@ -104,10 +104,9 @@ class NetworkDetector(AnomalyDetector):
                 before = float(step_losses[0])
             validation_loss = self._validation_loss(valid, epoch) if len(valid) else None
             if not math.isfinite(training_loss) or training_loss > EXPLODED * before:
-                raise UserError(
-                    f"{self.name()}: the training loss of epoch {epoch} is {training_loss:.3g}, training has diverged; "
-                    f"lower learning_rate (now {self.settings['learning_rate']}) or set standardize: true"
-                )
+                raise self._diverged(f"the training loss of epoch {epoch} is {training_loss:.3g}")
+            if validation_loss is not None and not math.isfinite(validation_loss):
+                raise self._diverged(f"the validation loss of epoch {epoch} is {validation_loss:.3g}")
             losses.append({"epoch": epoch, "training_loss": training_loss, "validation_loss": validation_loss})
             if validation_loss is None or not self.settings["best_epoch"]:
                 kept_epoch = epoch
@@ -121,15 +120,23 @@ class NetworkDetector(AnomalyDetector):
                     break
         if weights is not None:
             self.network.load_state_dict(weights)
+        # The loss of a step is that before it: of what the last step did, no training loss tells.
+        if not all(bool(value.isfinite().all()) for value in self.network.state_dict().values()):
+            raise self._diverged("weights are NaN or infinite after the last epoch")
         self.network.eval()
         return FitResult(
             training_windows=len(train),
             losses=losses,
             epochs_run=len(losses),
             kept_epoch=kept_epoch,
-            peak_gpu_memory_mb=(
-                torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.startswith("cuda") else None
-            ),
+            peak_gpu_memory_mb=peak_gpu_memory_mb(self.device),
+        )
+
+    def _diverged(self, what: str) -> UserError:
+        scale = "" if self.settings["standardize"] else " or set standardize: true"
+        return UserError(
+            f"{self.name()}: {what}, training has diverged; "
+            f"lower learning_rate (now {self.settings['learning_rate']}){scale}"
         )
 
     def _train_epoch(

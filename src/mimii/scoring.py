@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from mimii.clips import Clips
 from mimii.detector import AnomalyDetector, detector_class
-from mimii.device import pick_device
+from mimii.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
 from mimii.errors import UserError
 from mimii.feature_file import read_clips, read_table
 from mimii.files import written_whole
@@ -65,6 +65,7 @@ def score_clips(
     clips = read_clips(features, rows)
     _, clip = detector.windows(clips)
 
+    reset_peak_gpu_memory(detector.device)
     costs = measure_inference(detector, clips.select(0, min(TIMED_CLIPS, len(clips))))
     started = time.perf_counter()
     scores = detector.window_scores(clips)
@@ -78,9 +79,12 @@ def score_clips(
         **pooled,
     }
     for name, values in pooled.items():
-        if np.isnan(values).any():
-            broken = paths[int(np.isnan(values).argmax())]
-            raise UserError(f"{model_file}: the {name} score of {broken} is not a number; train this run again")
+        if not np.isfinite(values).all():
+            broken = paths[int(np.isfinite(values).argmin())]
+            raise UserError(
+                f"{model_file}: the {name} score of {broken} is not a finite number; train this model with other "
+                "settings, a network with a lower learning_rate"
+            )
     with written_whole(scores_file) as temporary:
         pq.write_table(pa.table(columns), temporary)
     scoring_record = {
@@ -88,6 +92,7 @@ def score_clips(
         **costs,
         "test_windows": int((clip < len(rows) - len(held_out)).sum()),
         "scoring_time_sec": scoring_time,
+        "peak_gpu_memory_mb": peak_gpu_memory_mb(detector.device),
         "peak_host_memory_mb": peak_host_memory_mb(),
         "device": detector.device,
         "threads": threads,

@@ -93,7 +93,7 @@ def train_model(
     with written_whole(model_file) as temporary:
         detector.save(temporary)
         content = temporary.read_bytes()
-    last = fit.losses[-1] if fit.losses else {}
+    kept = next((losses for losses in fit.losses if losses["epoch"] == fit.kept_epoch), {})
     record = {
         **job,
         "train_clips": len(training),
@@ -110,8 +110,8 @@ def train_model(
         "epochs_run": fit.epochs_run,
         "kept_epoch": fit.kept_epoch,
         "training_time_sec": training_time,
-        "training_loss": last.get("training_loss"),
-        "validation_loss": last.get("validation_loss"),
+        "training_loss": kept.get("training_loss"),
+        "validation_loss": kept.get("validation_loss"),
         "peak_gpu_memory_mb": fit.peak_gpu_memory_mb,
         "peak_host_memory_mb": peak_host_memory_mb(),
         "model_size_mb": len(content) / 1e6,

@@ -718,6 +718,14 @@ TABLE = {
             before="features",
         ),
     ],
+    "Training": [
+        Kind(
+            "settings with which a network does not learn",
+            config(models={"simple_ae": {"learning_rate": 1, "standardize": False, "batch_size": 8, "epochs": 20}}),
+            "training has diverged; lower learning_rate (now 1.0) or set standardize: true",
+            "training",
+        ),
+    ],
     "Files of the workflow": [
         Kind(
             "features truncated",

@@ -380,7 +380,6 @@ def test_a_loss_that_explodes_or_is_no_number_stops_the_training(name, monkeypat
             detector.fit(sound(0, [48] * 5, seed=1), NO_CLIPS)
 
 
-@pytest.mark.xfail(strict=True, reason="only the training loss is looked at; take this mark away with the check")
 @pytest.mark.parametrize("validation", [sound(0, [48] * 2, seed=2), NO_CLIPS], ids=["validation", "no validation"])
 def test_weights_that_the_last_step_breaks_stop_the_training(validation, monkeypatch):
     """The loss of a step is that before it, so the last step's outcome is in no training loss."""
@@ -473,7 +472,6 @@ def test_the_official_baseline_is_within_reach():
     np.testing.assert_array_equal(raw.frames, kept)
 
 
-@pytest.mark.xfail(strict=True, reason="deep_ae has one layer from 8 to 8 too many; take this mark away with the layer")
 def test_the_deep_autoencoder_is_the_dcase_baseline():
     """On its input of 5 frames of 128 bands; normalisation has a weight and a shift for each hidden value."""
     detector = detector_class("deep_ae")(settings_of("deep_ae"), 128, seed=1)

@@ -1,8 +1,9 @@
-"""Deep autoencoder of dense layers with batch normalisation, the baseline of DCASE 2020 task 2.
+"""Deep autoencoder of dense layers with batch normalisation: the architecture of DCASE 2020 task 2's baseline.
 
 Idea: as the simple autoencoder; batch normalisation makes twice the depth trainable.
 Shapes: frames x n_mels = 320 - 4 x 128 - 8 - 4 x 128 - 320, batch normalisation and ReLU after every layer but the
-last.
+last. The baseline itself sees 128 bands, not standardised, in batches of 512 for 100 epochs, and has Keras' batch
+normalisation.
 Loss and score: mean squared error of the reconstruction.
 Paper: Koizumi et al., "Description and Discussion on DCASE2020 Challenge Task 2", arXiv:2006.05822.
 """
@@ -21,6 +22,6 @@ class Detector(NetworkDetector):
         values = self.settings["frames"] * self.n_mels
         encoder = [values, *self.settings["hidden"], self.settings["latent"]]
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in pairwise(encoder + encoder[:0:-1]):
+        for inputs, outputs in pairwise(encoder + encoder[-2:0:-1]):
             layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(encoder[1], values))

@@ -4,7 +4,8 @@ Idea: the latent variable of normal sound is held to a standard normal distribut
 Shapes: frames x n_mels = 320 - 128 - 64 - (mean and log variance of 16) and 16 - 64 - 128 - 320, ReLU.
 Loss: the negative evidence lower bound of a decoder with unit variance, half the squared error + beta * KL
 divergence, both summed over a window and divided by its number of values. The weight of the KL divergence rises
-linearly to beta.
+linearly to beta, but the validation loss has the whole of it, and the latent mean in place of a drawn value: the two
+losses are not alike until then.
 Score: mean squared error of the reconstruction from the latent mean, so nothing is drawn.
 Papers: Kingma and Welling, ICLR 2014, arXiv:1312.6114; beta: Higgins et al., ICLR 2017; warm-up: Bowman et al., CoNLL
 2016, arXiv:1511.06349.
