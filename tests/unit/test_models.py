@@ -636,3 +636,14 @@ def test_training_needs_the_features_once_and_little_more_memory(name, project_r
     command = [sys.executable, project_root / "benchmarks" / "training.py", "--models", name, "--run", "memory"]
     peak, features = map(float, subprocess.check_output(command, text=True).split())
     assert 40 < features < peak < features + 300
+
+
+def test_components_are_as_exact_far_from_zero():
+    """Decibels that are not standardised may lie far from zero: in float32 their squares would drown what varies."""
+    clips = sound(0, [48] * 40, seed=1)
+    far = Clips(clips.frames + np.float32(4096), clips.lengths)  # exact: digits below 2**-11 are cut off in both
+    near = Clips(far.frames - np.float32(4096), clips.lengths)
+    chosen = {"standardize": False, "components": 4, "max_vectors": 1000}  # enough for the covariance to be used
+    detectors = [fit("one_class_svm", training=some, **chosen)[0] for some in (near, far)]
+    components = [np.abs(detector.learnt["components"]) for detector in detectors]
+    np.testing.assert_allclose(*components, rtol=1e-3, atol=1e-5)

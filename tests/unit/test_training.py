@@ -1,6 +1,7 @@
 """No leak: what is learnt depends on the fitted clips alone. Nothing is written of a training that failed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -125,3 +126,43 @@ def test_a_training_that_diverges_leaves_no_file(run, tmp_path, monkeypatch, req
     with pytest.raises(UserError, match="diverged"):
         run()
     assert [path.name for path in (tmp_path / "changed_").iterdir()] == ["features.parquet"]
+
+
+@pytest.mark.parametrize("run", ["pca"], indirect=True)
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_scores_that_are_not_finite_leave_no_file(run, value, monkeypatch):
+    folder = run()
+    cls = detector_class("pca")
+    score = cls.vector_scores
+
+    def broken(self, vectors):
+        scores = score(self, vectors)
+        scores[-1] = value
+        return scores
+
+    monkeypatch.setattr(cls, "vector_scores", broken)
+    files = {"scores_file": folder / "scores.parquet", "record_file": folder / "scoring"}
+    job = {"scoring": {"top_k": 3}, "code": "x"}
+    with pytest.raises(UserError, match="not a finite number"):
+        scoring.score_clips(
+            folder / "features.parquet", folder / "model", folder / "record", job, **files, device="cpu", threads=1
+        )
+    assert not any(file.exists() for file in files.values())
+
+
+@pytest.mark.parametrize("run", ["simple_ae"], indirect=True)
+@pytest.mark.parametrize("kept", [1, 2])
+def test_the_recorded_losses_are_those_of_the_kept_epoch(run, kept, monkeypatch):
+    cls = detector_class("simple_ae")
+    fit = cls.fit
+
+    def fit_and_keep(self, *clips):
+        return replace(fit(self, *clips), kept_epoch=kept)
+
+    monkeypatch.setattr(cls, "fit", fit_and_keep)
+    folder = run()
+    losses, record = pq.read_table(folder / "losses").to_pylist(), json.loads((folder / "record").read_text())
+    assert {name: record[name] for name in ("training_loss", "validation_loss")} == {
+        name: losses[kept - 1][name] for name in ("training_loss", "validation_loss")
+    }
+    assert losses[0] != losses[1]
