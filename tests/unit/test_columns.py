@@ -1,34 +1,8 @@
 import pytest
+from original_framework import COLUMNS
 
 from mimii.columns import check_rows, columns_as_markdown, read_columns
 from mimii.errors import UserError
-
-ORIGINAL = [
-    "model",
-    "machine_type",
-    "machine_id",
-    "db_level",
-    "n_mels",
-    "frames",
-    "n_fft",
-    "hop_length",
-    "power",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "val_split",
-    "auc",
-    "pr_auc",
-    "training_time_sec",
-    "model_size_mb",
-    "num_parameters",
-    "inference_time_ms",
-    "throughput_samples_per_sec",
-    "memory_usage_mb",
-    "train_files",
-    "eval_files",
-    "train_samples",
-]
 
 
 @pytest.fixture
@@ -37,7 +11,7 @@ def row(run_folder, tmp_path):
 
 
 def test_the_original_columns_come_first():
-    assert [column.name for column in read_columns()][:24] == ORIGINAL
+    assert [column.name for column in read_columns()][:24] == COLUMNS
 
 
 def test_metrics_are_never_empty():

@@ -9,36 +9,10 @@ import sys
 from contextlib import contextmanager
 
 import pytest
+from original_framework import COLUMNS
 from workspace import REPOSITORY, Workspace, write_recordings
 
 from mimii.command_line import ORIGINAL_MODELS
-
-FIRST_COLUMNS = [
-    "model",
-    "machine_type",
-    "machine_id",
-    "db_level",
-    "n_mels",
-    "frames",
-    "n_fft",
-    "hop_length",
-    "power",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "val_split",
-    "auc",
-    "pr_auc",
-    "training_time_sec",
-    "model_size_mb",
-    "num_parameters",
-    "inference_time_ms",
-    "throughput_samples_per_sec",
-    "memory_usage_mb",
-    "train_files",
-    "eval_files",
-    "train_samples",
-]
 
 SUMMARY = """
 import pandas as pd
@@ -186,7 +160,7 @@ def test_one_model_from_another_folder_then_again(framework, tmp_path):
     with (tmp_path / "out" / "pca.csv").open(newline="") as file:
         reader = csv.DictReader(file)
         assert len(list(reader)) == 1
-        assert reader.fieldnames[: len(FIRST_COLUMNS)] == FIRST_COLUMNS
+        assert reader.fieldnames[: len(COLUMNS)] == COLUMNS
     for ending in ("csv", "md", "tex"):
         assert (tmp_path / "out" / "pca" / "tables" / f"overview.{ending}").exists()
     again = framework.type(command, cwd=tmp_path).stdout
@@ -206,7 +180,7 @@ def test_all_models_then_the_two_pandas_snippets(framework):
     printed = framework.type("python research_experiments.py --base_dir ./dataset --model all --epochs 2").stdout
     rows = framework.rows()
     assert [row["model"] for row in rows] == list(ORIGINAL_MODELS)
-    assert list(rows[0])[: len(FIRST_COLUMNS)] == FIRST_COLUMNS
+    assert list(rows[0])[: len(COLUMNS)] == COLUMNS
     assert all(row["auc"] and row["pr_auc"] and row["training_time_sec"] for row in rows)
     # Links to the workflow's own files, as .pth where PyTorch trained them.
     links = list((framework.folder / "research_models").iterdir())

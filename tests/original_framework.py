@@ -1,0 +1,28 @@
+"""What the original framework promised, word for word."""
+
+COLUMNS = [
+    "model",
+    "machine_type",
+    "machine_id",
+    "db_level",
+    "n_mels",
+    "frames",
+    "n_fft",
+    "hop_length",
+    "power",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "val_split",
+    "auc",
+    "pr_auc",
+    "training_time_sec",
+    "model_size_mb",
+    "num_parameters",
+    "inference_time_ms",
+    "throughput_samples_per_sec",
+    "memory_usage_mb",
+    "train_files",
+    "eval_files",
+    "train_samples",
+]
