@@ -66,6 +66,8 @@ def _written(known: Mapping[str, Any], name: str) -> str:
     if name not in known:
         return MISSING
     value = known[name]
+    if value is None:
+        return "null"  # as in the configuration
     if isinstance(value, list):
         return "-".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -18,6 +18,7 @@ SECTIONS = ["6dB/fan/id_00", "0dB/fan/id_00"]
 def results(tmp_path_factory, run_folder):
     root = tmp_path_factory.mktemp("runs")
     settings = {"frames": 5, "hop_frames": 1, "val_split": 0.1, "epochs": 50, "batch_size": 256}
+    settings |= {"early_stopping_patience": None}
     rows = [
         # The last variant is the best by far.
         run_folder(
@@ -38,7 +39,7 @@ def results(tmp_path_factory, run_folder):
 @pytest.fixture(scope="module")
 def table(results):
     root, frame = results
-    return study_table(frame, root, "rates", VARIANTS, ["learning_rate", "latent"])
+    return study_table(frame, root, "rates", VARIANTS, ["learning_rate", "latent", "early_stopping_patience"])
 
 
 def test_rows_are_in_the_configured_order_whatever_is_best(table):
@@ -52,8 +53,8 @@ def test_nothing_is_marked_as_the_best_and_the_caption_says_why(table):
 
 
 def test_what_was_varied_stands_first_and_is_missing_where_a_model_has_no_such_setting(table):
-    assert [cell.text for cell in table.header[:3]] == ["Model", "learning_rate", "latent"]
-    assert {row[2].text for row in table.rows} == {"–"}
+    assert [cell.text for cell in table.header[:4]] == ["Model", "learning_rate", "latent", "early_stopping_patience"]
+    assert {(row[2].text, row[3].text) for row in table.rows} == {("–", "null")}
 
 
 def test_averages_are_those_of_the_runs(table, results):
