@@ -27,6 +27,7 @@ report: "workflow/report/workflow.rst"
 # Snakemake removes results.csv before merge_results runs, which may refuse.
 onstart:
     told(keep_previous)(RESULTS, RESULTS_CSV)
+    gc.enable()
 
 
 onerror:

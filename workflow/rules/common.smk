@@ -1,5 +1,6 @@
 # What all rules share: the plan, the names of files, and how a script is called.
 import gc
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ from mimii.sections import Section
 from mimii.settings import model_declaration, to_json
 
 # Snakemake's graph of thousands of jobs is no garbage: looking for some in it again and again would take a quarter of
-# the time of planning.
+# the time of planning. From the first job on (onstart) it is looked for, but seldom.
+gc.disable()
 gc.set_threshold(100_000, 50, 100)
 
 # Jobs run with the Python that runs Snakemake, activated or not.
@@ -348,3 +350,11 @@ def training_minutes(wildcards, input, attempt):
 
 def scoring_minutes(wildcards, input, attempt):
     return requests.scoring_minutes(features_mb(input), attempt)
+
+
+# Snakemake asks for a function's signature at every call, which takes longer than the call: it is found out once.
+for function in list(globals().values()):
+    if inspect.isfunction(function):
+        signature = inspect.signature(function)
+        if "wildcards" in signature.parameters:
+            function.__signature__ = signature
