@@ -38,13 +38,13 @@ ORIGINAL_MODELS = (
     "one_class_svm",
 )
 FEATURE_OPTIONS = ("n_mels", "n_fft", "hop_length", "power")
-TRAINING_OPTIONS = ("epochs", "batch_size", "learning_rate", "val_split")
+TRAINING_OPTIONS = ("frames", "epochs", "batch_size", "learning_rate", "val_split")
 # Where a person at the command line reads of a key of the configuration, it is this option.
 OPTIONS = {
     "dataset.root": "--base_dir",
     **{f"dataset.{key}": f"--{key}" for key in ("snrs", "machines", "ids")},
     **{f"features.{key}": f"--{key}" for key in FEATURE_OPTIONS},
-    **{f"settings.{key}": f"--{key}" for key in ("frames", *TRAINING_OPTIONS)},
+    **{f"settings.{key}": f"--{key}" for key in TRAINING_OPTIONS},
     "compute.device": "--device",
 }
 LOG = Path("research_experiments.log")
@@ -96,10 +96,12 @@ def make_parser() -> argparse.ArgumentParser:
         _add_setting(features, name, declared[name])
 
     training = parser.add_argument_group("training")
-    declared = model_declaration("simple_ae").settings
-    _add_setting(training, "frames", declared["frames"], default="each model's own, such as 5 of simple_ae")
+    of_models = {model: model_declaration(model).settings for model in ORIGINAL_MODELS}
     for name in TRAINING_OPTIONS:
-        _add_setting(training, name, declared[name])
+        declared = of_models["simple_ae"][name]
+        common = all(settings.get(name, declared)["default"] == declared["default"] for settings in of_models.values())
+        own = None if common else f"each model's own, such as {declared['default']} of simple_ae"
+        _add_setting(training, name, declared, default=own)
 
     output = parser.add_argument_group("output")
     output.add_argument("--output_csv", default="research_results.csv", help="name of the CSV (default: %(default)s)")
@@ -185,7 +187,7 @@ def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
     models = list(dict.fromkeys(ORIGINAL_MODELS if "all" in options.model else options.model))
     models += [model for model in dict.fromkeys(options.model) if model not in (*models, "all")]
     filters = {key: getattr(options, key) for key in ("snrs", "machines", "ids") if getattr(options, key)}
-    given = {key: getattr(options, key) for key in (*FEATURE_OPTIONS, "frames", *TRAINING_OPTIONS)}
+    given = {key: getattr(options, key) for key in (*FEATURE_OPTIONS, *TRAINING_OPTIONS)}
     results = Path(options.result_dir, Path(name).stem)
     paths = {"results": from_repository(results), "csv": from_repository(Path(options.result_dir, name))}
     if options.pickle_dir:
@@ -193,7 +195,7 @@ def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "dataset": {"root": from_repository(options.base_dir), **filters},
         "features": {key: given[key] for key in FEATURE_OPTIONS if given[key] is not None},
-        "settings": {key: given[key] for key in ("frames", *TRAINING_OPTIONS) if given[key] is not None},
+        "settings": {key: given[key] for key in TRAINING_OPTIONS if given[key] is not None},
         "models": {model: {} for model in models},
         "seeds": list(dict.fromkeys(options.seeds or [options.seed])),
         "compute": {"device": options.device},
