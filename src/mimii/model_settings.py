@@ -11,10 +11,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from mimii.names import MODELS
+from mimii.names import MODELS, read_declarations
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,10 @@ class Rules:
 @cache
 def model_rules(model: str) -> Rules:
     """The rules of a model and of its base."""
-    own = _read(MODELS / f"{model}.yaml")
-    base = _read(MODELS.parent / f"{own['base']}.yaml")
+    own = read_declarations(MODELS / f"{model}.yaml")
+    base = read_declarations(MODELS.parent / f"{own['base']}.yaml")
     multiples, needs = ({**base.get(kind, {}), **own.get(kind, {})} for kind in ("multiples", "needs"))
     return Rules(own.get("bottleneck"), multiples, needs)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    import yaml  # not needed where a detector's class alone is imported
-
-    found: dict[str, Any] = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return found
 
 
 def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int) -> list[str]:

@@ -1,9 +1,10 @@
-"""Names of models, and what to say of a name that nothing has."""
+"""Names of models, the files that declare them, and what to say of a name that nothing has."""
 
 import difflib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 MODELS = Path(__file__).parent / "models"
 
@@ -12,6 +13,13 @@ MODELS = Path(__file__).parent / "models"
 def model_names() -> tuple[str, ...]:
     """Every model that has both its files in `models/`, in alphabetical order. Imports none of them."""
     return tuple(sorted(file.stem for file in MODELS.glob("*.yaml") if file.with_suffix(".py").exists()))
+
+
+def read_declarations(path: Path) -> Any:
+    """What a YAML file of this package holds."""
+    import yaml  # not needed where names alone are
+
+    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:

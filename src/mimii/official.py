@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from mimii.names import read_declarations
 from mimii.sections import Section
 
 # 6_dB_fan, 0_dB_pump.zip, -6_dB_valve.zip
@@ -36,7 +35,8 @@ def snr_and_machine(name: str) -> tuple[str, str] | None:
 @cache
 def _data() -> Mapping[str, Any]:
     file = Path(__file__).parent / "datasets" / "mimii_archives.yaml"
-    return yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    found: Mapping[str, Any] = read_declarations(file)
+    return found
 
 
 def archives() -> dict[tuple[str, str], PublishedArchive]:

@@ -14,11 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator
 
 from mimii.errors import UserError
-from mimii.names import MODELS, model_names, unknown
+from mimii.names import MODELS, model_names, read_declarations, unknown
 
 PACKAGE = Path(__file__).parent
 LARGEST_FLOAT = sys.float_info.max
@@ -39,20 +38,16 @@ class ModelDeclaration:
     settings: Declarations
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-
-
 @cache
 def feature_declarations() -> Declarations:
     """Settings of the log-mel features, from `features.yaml`."""
-    return _read(PACKAGE / "features.yaml")["settings"]
+    return read_declarations(PACKAGE / "features.yaml")["settings"]
 
 
 @cache
 def base_declarations(base: str) -> Declarations:
     """Settings that all models of a kind ("network", "estimator") share."""
-    return _read(PACKAGE / f"{base}.yaml")["settings"]
+    return read_declarations(PACKAGE / f"{base}.yaml")["settings"]
 
 
 @cache
@@ -60,7 +55,7 @@ def model_declaration(name: str) -> ModelDeclaration:
     """A model's declaration, its base's settings first. Raises UserError for an unknown name."""
     if name not in model_names():
         raise UserError(unknown("model", name, model_names()))
-    declared = _read(MODELS / f"{name}.yaml")
+    declared = read_declarations(MODELS / f"{name}.yaml")
     settings = {key: dict(value) for key, value in base_declarations(declared["base"]).items()}
     for key, value in (declared.get("settings") or {}).items():
         settings[key] = {**settings.get(key, {}), **value}
