@@ -57,12 +57,12 @@ def main() -> None:
     try:
         configuration = make_configuration(options)
         with chdir(REPOSITORY):
-            Plan(configuration)
+            plan = Plan(configuration)
     except UserError as error:
         parser.error(in_options(str(error)).removeprefix("the configuration has 1 error(s):\n  - "))
     with exit_on_user_error(), quiet_ending():
         try:
-            sys.exit(run(options, configuration))
+            sys.exit(run(options, configuration, plan))
         except UserError as error:
             # What the library says of configuration keys, a person at the command line reads as options.
             raise UserError(in_options(str(error))) from None
@@ -219,10 +219,9 @@ def in_options(message: str) -> str:
     return re.sub(rf"\b({keys})\b", lambda match: OPTIONS[match[0]], message)
 
 
-def run(options: argparse.Namespace, configuration: Mapping[str, Any]) -> int:
+def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Plan) -> int:
     """Write the configuration, run the workflow, place what the original placed. Returns the exit code."""
     with chdir(REPOSITORY):
-        plan = Plan(configuration)
         _ = plan.sections  # a wrong --base_dir is said before anything is written
     results = REPOSITORY / plan.results_root
     with TemporaryDirectory() as folder:
