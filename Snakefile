@@ -31,13 +31,9 @@ onstart:
 
 
 onerror:
-    if (
-        not Path(RESULTS_CSV).exists()
-        and previous_csv(RESULTS, RESULTS_CSV).exists()
-    ):
-        print(
-            f"The last {RESULTS_CSV} is kept: {previous_csv(RESULTS, RESULTS_CSV)}"
-        )
+    kept = previous_csv(RESULTS, RESULTS_CSV)
+    if kept.exists() and not Path(RESULTS_CSV).exists():
+        print(f"The last {RESULTS_CSV} is kept: {kept}")
 
 
 rule all:
