@@ -164,7 +164,7 @@ def test_archives_that_are_none_or_cut_off_are_refused(tmp_path):
         listed(str(tmp_path / "none.zip"))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_archives_are_read_rightly_or_refused(tmp_path, data):
     members = small_archive(ids=("id_00",), normal=2, abnormal=1)

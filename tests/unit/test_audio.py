@@ -34,7 +34,7 @@ def test_every_kind_of_wav_reads_as_soundfile_does(tmp_path, subtype, format):
     np.testing.assert_allclose(read_clip(path, "mean", name="clip")[0], expected.mean(axis=1), atol=2e-7)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 3000), st.integers(1, 9), st.integers(1, 700))
 def test_length_channels_and_block_size_do_not_matter(tmp_path_factory, samples, channels, block):
     path = write(tmp_path_factory.mktemp("clips") / "clip.wav", noise(samples, channels), subtype="PCM_16")
@@ -97,7 +97,7 @@ def test_files_cut_inside_the_header_are_refused(tmp_path, bytes_left):
         read_clip(path, 0, name="the name")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_damage_to_a_header_is_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("clips") / "clip.wav"

@@ -88,7 +88,7 @@ def test_a_typed_path_leads_nowhere_else(name):
             ask()
 
 
-RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
+RELAXED = settings(suppress_health_check=list(HealthCheck), database=None)
 
 
 @settings(RELAXED, max_examples=150)

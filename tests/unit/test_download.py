@@ -67,7 +67,7 @@ def test_an_archive_is_downloaded_once(fetch, mirror, exact, length):
 
 
 @pytest.mark.parametrize("exact", [True, False])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(have=st.integers(1, len(CONTENT) - 1))
 def test_a_download_goes_on_where_it_was_cut_off(fetch, mirror, tmp_path, exact, have):
     (tmp_path / NAME).unlink(missing_ok=True)

@@ -121,7 +121,7 @@ def test_log_mel_is_librosas_with_every_setting(changes):
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=1024 is too large")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(513, 6000), st.sampled_from([128, 500, 512]), st.integers(1, 3))
 def test_any_length_is_librosas(samples, hop_length, at_once):
     values = with_defaults(hop_length=hop_length)
@@ -143,7 +143,7 @@ def test_pure_tone_and_silence():
     np.testing.assert_allclose(silence, 10 * math.log10(sys.float_info.epsilon), rtol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(8, 512),
     st.integers(64, 4096),
@@ -251,7 +251,7 @@ def test_same_clips_make_the_same_bytes(source, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, data):
     lengths = data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=30))

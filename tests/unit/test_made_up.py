@@ -270,7 +270,7 @@ def test_the_script_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "section").exists()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     machine=st.sampled_from(list(MACHINES)),
     id=st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True),

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
@@ -94,7 +94,6 @@ def test_interval_is_as_wide_as_theory_says():
     assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.08)
 
 
-@settings(deadline=None)
 @given(st.floats(0.3, 200), st.floats(1e-3, 1e3), st.floats(0, 100), st.integers(5, 200), st.integers(0, 2**32 - 1))
 def test_gamma_fit_is_the_maximum_of_the_likelihood(shape, scale, offset, count, seed):
     values = (np.random.default_rng(seed).gamma(shape, size=count) + offset) * scale + 1e-9

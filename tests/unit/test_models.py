@@ -265,7 +265,7 @@ def test_every_size_works_or_is_refused_before_training(name, n_mels):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(frames=st.integers(1, 70), n_mels=st.integers(8, 140))
 def test_a_reconstruction_has_the_size_of_its_window_or_the_size_is_refused(name, frames, n_mels):
     declared = settings_of(name, latent=2, frames=frames)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mimii.pooling import pool
@@ -10,7 +10,6 @@ from mimii.pooling import pool
 CLIPS = st.lists(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(CLIPS, st.integers(1, 12))
 def test_each_clip_is_pooled_by_itself(clips, top_k):
     scores = np.array([score for clip in clips for score in clip])

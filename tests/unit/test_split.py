@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mimii.errors import UserError
@@ -8,7 +8,6 @@ from mimii.split import check_counts, fit_count, split_normal
 names = st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=60)
 
 
-@settings(deadline=None)
 @given(names, st.integers(0, 80), st.randoms(use_true_random=False))
 def test_every_normal_clip_is_in_one_part_whatever_the_order(names, abnormal, random):
     train, test = split_normal(names, abnormal)
@@ -26,7 +25,6 @@ def test_split_is_the_protocols():
     assert test == names[:407]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 5000), st.floats(0, 0.99))
 def test_fit_count_leaves_the_validation_share(n, val_split):
     assert 0 <= fit_count(n, val_split) <= n

@@ -59,6 +59,13 @@ def scores_of(folder):
     return detector.window_scores(read_clips(write_features(folder / "same.parquet"), list(TESTED)))
 
 
+def score(folder, features):
+    """Score the features' test clips with a trained model, into scores.parquet and scoring."""
+    files = {"scores_file": folder / "scores.parquet", "record_file": folder / "scoring"}
+    job = {"scoring": {"top_k": 3}, "code": "x"}
+    scoring.score_clips(features, folder / "model", folder / "record", job, **files, device="cpu", threads=1)
+
+
 def test_a_model_is_learnt_from_the_fitted_clips_alone(run):
     scores = scores_of(run())
     np.testing.assert_array_equal(scores_of(run(*TESTED)), scores)
@@ -76,11 +83,7 @@ def test_clips_are_fitted_held_out_or_tested_and_each_once(run, monkeypatch):
     for module in (training, scoring):
         monkeypatch.setattr(module, "read_clips", lambda path, rows: read.append(list(rows)) or read_clips(path, rows))
     folder = run()
-    files = {"scores_file": folder / "scores.parquet", "record_file": folder / "scoring"}
-    job = {"scoring": {"top_k": 3}, "code": "x"}
-    scoring.score_clips(
-        folder / "features.parquet", folder / "model", folder / "record", job, **files, device="cpu", threads=1
-    )
+    score(folder, folder / "features.parquet")
     assert read == [list(FITTED), list(VALIDATION), [*TESTED, *VALIDATION]]
     table = pq.read_table(folder / "scores.parquet").to_pydict()
     held_out = [path for path, split in zip(table["path"], table["split"], strict=True) if split == "validation"]
@@ -95,10 +98,8 @@ def test_labels_exchanged_between_half_of_the_test_clips_give_an_auc_of_one_half
     aucs = []
     for name, told in (("right", labels), ("exchanged", exchanged)):
         features = write_test_clips(folder / f"{name}.parquet", heard=labels, told=told)
-        files = {"scores_file": folder / f"{name}_scores.parquet", "record_file": folder / f"{name}_scoring"}
-        job = {"scoring": {"top_k": 3}, "code": "x"}
-        scoring.score_clips(features, folder / "model", folder / "record", job, **files, device="cpu", threads=1)
-        table = pq.read_table(files["scores_file"], filters=[("split", "==", "test")]).to_pydict()
+        score(folder, features)
+        table = pq.read_table(folder / "scores.parquet", filters=[("split", "==", "test")]).to_pydict()
         abnormal = [label == "abnormal" for label in table["label"]]
         aucs.append([roc_auc_score(abnormal, table[pooling]) for pooling in ("mean", "max", "top_k")])
     assert min(aucs[0]) == 1
@@ -133,21 +134,17 @@ def test_a_training_that_diverges_leaves_no_file(run, tmp_path, monkeypatch, req
 def test_scores_that_are_not_finite_leave_no_file(run, value, monkeypatch):
     folder = run()
     cls = detector_class("pca")
-    score = cls.vector_scores
+    vector_scores = cls.vector_scores
 
     def broken(self, vectors):
-        scores = score(self, vectors)
+        scores = vector_scores(self, vectors)
         scores[-1] = value
         return scores
 
     monkeypatch.setattr(cls, "vector_scores", broken)
-    files = {"scores_file": folder / "scores.parquet", "record_file": folder / "scoring"}
-    job = {"scoring": {"top_k": 3}, "code": "x"}
     with pytest.raises(UserError, match="not a finite number"):
-        scoring.score_clips(
-            folder / "features.parquet", folder / "model", folder / "record", job, **files, device="cpu", threads=1
-        )
-    assert not any(file.exists() for file in files.values())
+        score(folder, folder / "features.parquet")
+    assert not any((folder / name).exists() for name in ("scores.parquet", "scoring"))
 
 
 @pytest.mark.parametrize("run", ["simple_ae"], indirect=True)

@@ -48,7 +48,7 @@ def test_a_key_that_stands_twice_is_found_in_other_configfiles_too(workspace):
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=20, suppress_health_check=list(HealthCheck), database=None)
 @given(config=mutated())
 def test_snakemake_plans_or_says_what_is_wrong(workspace, config):
     assume(isinstance(config, dict) and not leads_outside(config) and writable(config))
