@@ -1,6 +1,6 @@
 # Anomalous sound detection on MIMII: features -> models -> clip scores -> metrics -> one CSV.
 # A table of contents; the rules stand in workflow/rules, what they call in scripts/ and src/mimii.
-from mimii.config_file import check_files
+from mimii.planning.config_file import check_files
 from snakemake.utils import min_version
 
 min_version("9.19")

@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from mimii.command_line import main
+    from mimii.commands.research_experiments import main
 except ModuleNotFoundError as error:
     sys.exit(
         f"error: {error.name} is not installed for {sys.executable}; run `make demo` once, "

@@ -20,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mimii.names import model_names
-from mimii.plan import Plan
-from mimii.sections import Section
-from mimii.settings import model_declaration, to_json
+from mimii.common.canonical import to_json
+from mimii.data.sections import Section
+from mimii.detectors.declaration import model_declaration, model_names
+from mimii.planning.plan import Plan
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

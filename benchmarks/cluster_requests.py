@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mimii import requests
-from mimii.feature_file import FeatureWriter
-from mimii.names import model_names
-from mimii.plan import Plan
-from mimii.settings import model_declaration, resolve
+from mimii.common.declarations import resolve
+from mimii.detectors.declaration import model_declaration, model_names
+from mimii.features.file import FeatureWriter
+from mimii.planning import resources as requests
+from mimii.planning.plan import Plan
 
 SECTION = "6dB/fan/id_00"
 FRAMES = 313  # of a clip of 10 s

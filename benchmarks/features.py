@@ -44,10 +44,10 @@ def reference(root: Path, output: Path) -> None:
 
 def ours(root: Path, output: Path) -> None:
     """The library in one process, after its imports."""
-    from mimii.dataset import open_source
-    from mimii.features import extract_features
-    from mimii.imports import hidden
-    from mimii.sections import Section
+    from mimii.common.process import hidden
+    from mimii.data.lookup import open_source
+    from mimii.data.sections import Section
+    from mimii.features.extraction import extract_features
 
     values = settings()
     started = time.process_time()
@@ -58,7 +58,7 @@ def ours(root: Path, output: Path) -> None:
 
 def read_back(features: Path) -> None:
     """MB/s at which the training clips are read into one array: median of five."""
-    from mimii.features import read_clips, read_table
+    from mimii.features.file import read_clips, read_table
 
     speeds = []
     for _ in range(5):
@@ -73,7 +73,8 @@ def dataset(root: Path) -> dict:
 
 
 def settings() -> dict:
-    from mimii.settings import feature_declarations, resolve
+    from mimii.common.declarations import resolve
+    from mimii.features.settings import feature_declarations
 
     return resolve(feature_declarations())
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from budgets import SECTION, configuration, make_features, measure, run
 
-from mimii.plan import Plan
+from mimii.planning.plan import Plan
 
 GOALS = {"score_network_cpu_s": 2, "metrics_cpu_s": 1.5, "two_jobs_ratio": 1.8}
 SLUG = "epochs=20"

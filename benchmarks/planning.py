@@ -25,7 +25,7 @@ from typing import Any
 
 import yaml
 
-from mimii.plan import Plan
+from mimii.planning.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS = ["Snakefile", "environment.yml", "workflow", "scripts", "config", "profiles"]

@@ -19,14 +19,16 @@ os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THR
 
 import numpy as np
 
-from mimii.dataset import open_source
-from mimii.detector import detector_class
-from mimii.features import extract_features, read_clips, read_table
-from mimii.names import model_names
-from mimii.pooling import pool
-from mimii.sections import Section
-from mimii.settings import feature_declarations, model_declaration, resolve
-from mimii.split import fit_count
+from mimii.common.declarations import resolve
+from mimii.data.lookup import open_source
+from mimii.data.sections import Section
+from mimii.data.split import fit_count
+from mimii.detectors.contract import detector_class
+from mimii.detectors.declaration import model_declaration, model_names
+from mimii.detectors.pooling import pool
+from mimii.features.extraction import extract_features
+from mimii.features.file import read_clips, read_table
+from mimii.features.settings import feature_declarations
 
 HELD_OUT = 20
 

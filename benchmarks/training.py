@@ -24,11 +24,11 @@ os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THR
 import numpy as np
 import torch
 
-from mimii.clips import Clips
-from mimii.detector import detector_class
-from mimii.names import model_names
-from mimii.network import NetworkDetector
-from mimii.settings import model_declaration, resolve
+from mimii.common.declarations import resolve
+from mimii.detectors.contract import detector_class
+from mimii.detectors.declaration import model_declaration, model_names
+from mimii.detectors.network import NetworkDetector
+from mimii.features.clips import Clips
 
 NETWORKS = [name for name in model_names() if model_declaration(name).base == "network"]
 N_MELS, CLIP_FRAMES = 64, 313

@@ -4,9 +4,9 @@ import argparse
 import json
 from functools import partial
 
-from mimii.completeness import check_dataset
-from mimii.dataset import open_source
-from mimii.errors import UserError
+from mimii.common.errors import UserError
+from mimii.data.completeness import check_dataset
+from mimii.data.lookup import open_source
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from mimii.errors import exit_on_user_error
-from mimii.official_baseline import check, check_table
-from mimii.results import read_results
-from mimii.tables import write_tables
+from mimii.common.errors import exit_on_user_error
+from mimii.evaluation.results import read_results
+from mimii.paper.official_baseline import check, check_table
+from mimii.paper.tables import write_tables
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

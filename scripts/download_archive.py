@@ -5,10 +5,10 @@ import json
 from functools import partial
 from pathlib import Path
 
-from mimii.dataset import open_source
-from mimii.download import download_archive
-from mimii.errors import exit_on_user_error
-from mimii.sections import Section
+from mimii.common.errors import exit_on_user_error
+from mimii.data.download import download_archive
+from mimii.data.lookup import open_source
+from mimii.data.sections import Section
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

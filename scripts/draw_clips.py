@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.clip_figures import clip_figure, clips_to_show
-from mimii.drawing import save
-from mimii.errors import exit_on_user_error
+from mimii.common.errors import exit_on_user_error
+from mimii.paper.clip_figures import clip_figure, clips_to_show
+from mimii.paper.drawing import save
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -5,11 +5,11 @@ import json
 import logging
 from pathlib import Path
 
-from mimii.dataset import open_source
-from mimii.errors import exit_on_user_error
-from mimii.features import extract_features
-from mimii.imports import hidden
-from mimii.sections import Section
+from mimii.common.errors import exit_on_user_error
+from mimii.common.process import hidden
+from mimii.data.lookup import open_source
+from mimii.data.sections import Section
+from mimii.features.extraction import extract_features
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.errors import exit_on_user_error
-from mimii.made_up import make_section
-from mimii.sections import Section
+from mimii.common.errors import exit_on_user_error
+from mimii.data.made_up.recordings import make_section
+from mimii.data.sections import Section
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

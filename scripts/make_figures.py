@@ -4,11 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.drawing import save
-from mimii.errors import UserError, exit_on_user_error
-from mimii.figures import all_figures
-from mimii.results import read_results
-from mimii.statistics import Statistics, select_runs
+from mimii.common.errors import UserError, exit_on_user_error
+from mimii.evaluation.inference import Statistics, select_runs
+from mimii.evaluation.results import read_results
+from mimii.paper.drawing import save
+from mimii.paper.figures import all_figures
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.errors import exit_on_user_error
-from mimii.results import read_results
-from mimii.statistics import compute_statistics, select_runs
+from mimii.common.errors import exit_on_user_error
+from mimii.evaluation.inference import compute_statistics, select_runs
+from mimii.evaluation.results import read_results
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.errors import exit_on_user_error
-from mimii.results import read_results
-from mimii.study_tables import study_table, write_study_table
+from mimii.common.errors import exit_on_user_error
+from mimii.evaluation.results import read_results
+from mimii.paper.study_tables import study_table, write_study_table
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.errors import exit_on_user_error
-from mimii.results import read_results
-from mimii.statistics import Statistics, select_runs
-from mimii.tables import make_tables, write_tables
+from mimii.common.errors import exit_on_user_error
+from mimii.evaluation.inference import Statistics, select_runs
+from mimii.evaluation.results import read_results
+from mimii.paper.tables import make_tables, write_tables
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

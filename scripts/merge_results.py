@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.errors import exit_on_user_error
-from mimii.plan import listed_runs, recorded_columns
-from mimii.results import merge_results
+from mimii.common.errors import exit_on_user_error
+from mimii.evaluation.results import merge_results
+from mimii.planning.plan import listed_runs, recorded_columns
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

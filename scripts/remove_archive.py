@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.dataset import open_source
-from mimii.download import remove_archive
-from mimii.errors import exit_on_user_error
+from mimii.common.errors import exit_on_user_error
+from mimii.data.download import remove_archive
+from mimii.data.lookup import open_source
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

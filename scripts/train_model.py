@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mimii.errors import exit_on_user_error
-from mimii.imports import hidden
-from mimii.training import train_model
+from mimii.common.errors import exit_on_user_error
+from mimii.common.process import hidden
+from mimii.runs.training import train_model
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

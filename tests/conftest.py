@@ -5,6 +5,8 @@ import signal
 import hypothesis
 import pytest
 
+pytest_plugins = ["made_up_runs"]
+
 # A busy machine is no fault: no test fails by the time it takes.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")

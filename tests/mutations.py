@@ -5,8 +5,8 @@ from datetime import date
 
 from hypothesis import strategies as st
 
-from mimii.names import model_names
-from mimii.settings import feature_declarations, model_declaration
+from mimii.detectors.declaration import model_declaration, model_names
+from mimii.features.settings import feature_declarations
 
 VALID = {
     "dataset": {

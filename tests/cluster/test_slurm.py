@@ -20,7 +20,7 @@ import yaml
 from cluster import slurm
 from workspace import QUICK, REPOSITORY, TINY, Workspace
 
-from mimii.requests import ESTIMATOR, LEAST_MINUTES, METRICS_MINUTES
+from mimii.planning.resources import ESTIMATOR, LEAST_MINUTES, METRICS_MINUTES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

@@ -22,7 +22,7 @@ RUNS = "isolation_forest/default/seed=42"
 
 def small_mimii(workspace):
     """Let the workspace's library take the small archives for the published ones."""
-    (workspace.folder / "src/mimii/datasets/mimii_archives.yaml").write_text(table(ARCHIVES, CLIPS))
+    (workspace.folder / "src/mimii/data/published.yaml").write_text(table(ARCHIVES, CLIPS))
 
 
 def config(mirror, *, keep=False, **changes):

@@ -12,8 +12,8 @@ import yaml
 from browser import visit_report
 from workspace import REPOSITORY, TINY
 
-from mimii.plan import Plan
-from mimii.report import figure_entries, table_entries
+from mimii.paper.entries import figure_entries, table_entries
+from mimii.planning.plan import Plan
 
 MODELS = list(TINY["models"])
 FIGURES = [entry.name for entry in figure_entries(MODELS, ["6dB"])]

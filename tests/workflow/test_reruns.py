@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 from workspace import REPOSITORY, TINY
 
-from mimii.settings import model_declaration
+from mimii.detectors.declaration import model_declaration
 
 DOCUMENT = REPOSITORY / "docs" / "reruns.md"
 RULES = [
@@ -121,7 +121,7 @@ def branch_and_back(workspace):
     git(workspace, "add", "--all")
     git(workspace, "commit", "--message=first")
     git(workspace, "checkout", "-b", "other")
-    new_code("network.py", "metrics.py", "features.py")(workspace)
+    new_code("detectors/network.py", "evaluation/metrics.py", "features/extraction.py")(workspace)
     git(workspace, "commit", "--all", "--message=second")
     git(workspace, "checkout", "main")
 
@@ -167,7 +167,7 @@ def configure(**change):
 
 
 def default_learning_rate(workspace):
-    path = library(workspace, "network.yaml")
+    path = library(workspace, "detectors/network.yaml")
     old, new = "default: 0.001,", "default: 0.002,"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
@@ -268,7 +268,7 @@ TABLE = {
         Row("`compute.device`, `compute.threads`", configure(compute={"device": "cpu", "threads": 2}), set()),
         Row("`--cores`", lambda workspace: None, set(), "", ("--cores", "1")),
         Row("a key of the configuration added with its default", configure(seeds=[42], scoring={"top_k": 10}), set()),
-        Row("planning code (`plan.py`, `config.py`, `settings.py`)", new_code("plan.py", "config.py"), set()),
+        Row("planning code (`planning/`)", new_code("planning/plan.py", "planning/config.py"), set()),
         Row(
             "a script in `scripts/`",
             lambda workspace: (workspace.folder / "scripts" / "train_model.py").open("a").write("\nADDED = 1\n"),
@@ -287,25 +287,40 @@ TABLE = {
             "that model",
         ),
         Row(
-            "the base of the networks, `network.py`",
-            new_code("network.py"),
+            "the base of the networks, `detectors/network.py`",
+            new_code("detectors/network.py"),
             runs(variants=NETWORKS) | MERGE,
             "networks",
         ),
         Row(
-            "the base of the classical models, `estimator.py`",
-            new_code("estimator.py"),
+            "the base of the classical models, `detectors/estimator.py`",
+            new_code("detectors/estimator.py"),
             runs(variants={"isolation_forest": "default"}) | MERGE,
             "classical models",
         ),
-        Row("training, `training.py`", new_code("training.py"), runs() | MERGE, "all runs"),
-        Row("scoring, `scoring.py`, `pooling.py`", new_code("pooling.py"), runs(first="score") | MERGE, "all runs"),
-        Row("metrics, `metrics.py`", new_code("metrics.py"), runs(first="metrics") | MERGE, "all runs"),
-        Row("the merge, `results.py`", new_code("results.py"), MERGE),
-        Row("features, `features.py`, `audio.py`", new_code("audio.py"), EVERYTHING_FROM_FEATURES, "everything"),
+        Row("training, `runs/training.py`", new_code("runs/training.py"), runs() | MERGE, "all runs"),
         Row(
-            "made-up recordings, `made_up.py`, `machines.py`",
-            new_code("machines.py"),
+            "scoring, `runs/scoring.py`, `detectors/pooling.py`",
+            new_code("detectors/pooling.py"),
+            runs(first="score") | MERGE,
+            "all runs",
+        ),
+        Row(
+            "metrics, `evaluation/metrics.py`",
+            new_code("evaluation/metrics.py"),
+            runs(first="metrics") | MERGE,
+            "all runs",
+        ),
+        Row("the merge, `evaluation/results.py`", new_code("evaluation/results.py"), MERGE),
+        Row(
+            "features, `features/extraction.py`, `data/audio.py`",
+            new_code("data/audio.py"),
+            EVERYTHING_FROM_FEATURES,
+            "everything",
+        ),
+        Row(
+            "made-up recordings, `data/made_up/`",
+            new_code("data/made_up/machines.py"),
             recordings(*SECTIONS) | EVERYTHING_FROM_FEATURES,
             "everything, where recordings are made up",
         ),
@@ -338,7 +353,7 @@ TABLE = {
             "all runs, under new names",
         ),
         Row(
-            "a declared default, such as `learning_rate` in `network.yaml`",
+            "a declared default, such as `learning_rate` in `detectors/network.yaml`",
             default_learning_rate,
             runs(variants=NETWORKS) | MERGE,
             "models that use the default",
@@ -417,19 +432,19 @@ TABLE = {
         ),
     ],
     "Statistics, tables and figures": [
-        Row("`statistics.py`", new_code("statistics.py"), PAPER, fixture="kept_report"),
-        Row("`tables.py`", new_code("tables.py"), TABLES, fixture="kept_report"),
-        Row("`figures.py`", new_code("figures.py"), FIGURES, fixture="kept_report"),
+        Row("`evaluation/inference.py`", new_code("evaluation/inference.py"), PAPER, fixture="kept_report"),
+        Row("`paper/tables.py`", new_code("paper/tables.py"), TABLES, fixture="kept_report"),
+        Row("`paper/figures.py`", new_code("paper/figures.py"), FIGURES, fixture="kept_report"),
         Row(
-            "whatever plans `merge_results`, such as `results.py`",
-            new_code("results.py"),
+            "whatever plans `merge_results`, such as `evaluation/results.py`",
+            new_code("evaluation/results.py"),
             MERGE | PAPER,
             fixture="kept_report",
         ),
         Row("a figure deleted", delete("results/figures/auc_heatmap.png"), FIGURES, "", fixture="kept_report"),
         Row(
-            "figures of clips, `clip_figures.py`",
-            new_code("clip_figures.py"),
+            "figures of clips, `paper/clip_figures.py`",
+            new_code("paper/clip_figures.py"),
             clips_drawn("simple_ae"),
             "models and sections of `report.clips`",
             fixture="kept_report",
@@ -513,9 +528,9 @@ TABLE = {
 SLOW = {
     "`--cores`",
     "a key of the configuration added with its default",
-    "planning code (`plan.py`, `config.py`, `settings.py`)",
-    "the base of the classical models, `estimator.py`",
-    "training, `training.py`",
+    "planning code (`planning/`)",
+    "the base of the classical models, `detectors/estimator.py`",
+    "training, `runs/training.py`",
     "a rule's shell command",
     "a machine more",
     "a machine ID more",

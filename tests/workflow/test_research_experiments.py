@@ -12,7 +12,7 @@ import pytest
 from original_framework import COLUMNS
 from workspace import REPOSITORY, Workspace, write_recordings
 
-from mimii.command_line import ORIGINAL_MODELS
+from mimii.commands.research_experiments import ORIGINAL_MODELS
 
 SUMMARY = """
 import pandas as pd

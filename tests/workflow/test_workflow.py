@@ -8,7 +8,7 @@ import pytest
 import yaml
 from workspace import TINY, Workspace
 
-from mimii.columns import read_columns
+from mimii.evaluation.columns import read_columns
 
 RUN = "results/runs/simple_ae/epochs=2/seed=42/6dB/fan/id_00"
 

@@ -5,15 +5,17 @@ import os
 import sys
 from pathlib import Path
 
-from mimii import folder_lock, requests
-from mimii.errors import exit_on_user_error
-from mimii.official_baseline import is_asked_for
-from mimii.plan import Plan
-from mimii.previous import keep_previous, previous_csv
-from mimii.report import BASELINE, CLIPS
-from mimii.report import RESULTS as EVERY_RUN
-from mimii.sections import Section
-from mimii.settings import model_declaration, to_json
+from mimii.common.canonical import to_json
+from mimii.common.errors import exit_on_user_error
+from mimii.data.sections import Section
+from mimii.detectors.declaration import model_declaration
+from mimii.evaluation.previous import keep_previous, previous_csv
+from mimii.launch import lock
+from mimii.paper.entries import BASELINE, CLIPS
+from mimii.paper.entries import RESULTS as EVERY_RUN
+from mimii.paper.official_baseline import is_asked_for
+from mimii.planning import resources as requests
+from mimii.planning.plan import Plan
 
 # Snakemake's graph of thousands of jobs is no garbage: looking for some in it again and again would take a quarter of
 # the time of planning. From the first job on (onstart) it is looked for, but seldom.
@@ -37,7 +39,7 @@ def told(function):
 
 
 # Kept open to the end, for a launcher to see that a plain snakemake is at work.
-IN_USE = folder_lock.share(Path.cwd()) if workflow.is_main_process else None
+IN_USE = lock.share(Path.cwd()) if workflow.is_main_process else None
 
 # check_dataset is there for datasets that cannot be used yet.
 plan = told(Plan)(config, any_sections="check_dataset" in sys.argv)

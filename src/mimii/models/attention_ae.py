@@ -12,7 +12,7 @@ arXiv:2002.04745.
 import torch
 from torch import Tensor, nn
 
-from mimii.network import NetworkDetector
+from mimii.detectors.network import NetworkDetector
 
 
 class AttentionAutoencoder(nn.Module):

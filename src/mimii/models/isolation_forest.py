@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from mimii.clips import Clips
-from mimii.estimator import EstimatorDetector
+from mimii.detectors.estimator import EstimatorDetector
+from mimii.features.clips import Clips
 
 
 class Detector(EstimatorDetector):

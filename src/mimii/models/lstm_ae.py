@@ -10,7 +10,7 @@ Papers: Malhotra et al., arXiv:1607.00148; Srivastava et al., ICML 2015, arXiv:1
 
 from torch import Tensor, nn
 
-from mimii.network import NetworkDetector
+from mimii.detectors.network import NetworkDetector
 
 
 class LSTMAutoencoder(nn.Module):

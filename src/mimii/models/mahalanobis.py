@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
-from mimii.clips import Clips
-from mimii.errors import UserError
-from mimii.estimator import EstimatorDetector
-from mimii.scaling import mean_and_deviation
+from mimii.common.errors import UserError
+from mimii.detectors.estimator import EstimatorDetector
+from mimii.detectors.scaling import mean_and_deviation
+from mimii.features.clips import Clips
 
 
 class Detector(EstimatorDetector):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import OneClassSVM
 
-from mimii.clips import Clips
-from mimii.estimator import EstimatorDetector
+from mimii.detectors.estimator import EstimatorDetector
+from mimii.features.clips import Clips
 
 
 class Detector(EstimatorDetector):

@@ -11,8 +11,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from mimii.clips import Clips
-from mimii.estimator import BLOCK, EstimatorDetector
+from mimii.detectors.estimator import BLOCK, EstimatorDetector
+from mimii.features.clips import Clips
 
 
 class Detector(EstimatorDetector):

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from mimii.network import NetworkDetector
+from mimii.detectors.network import NetworkDetector
 
 
 class Block(nn.Module):

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from mimii.network import NetworkDetector
+from mimii.detectors.network import NetworkDetector
 
 
 class Detector(NetworkDetector):

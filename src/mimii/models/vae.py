@@ -16,7 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mimii.network import NetworkDetector, mean_squared_error
+from mimii.detectors.network import NetworkDetector, mean_squared_error
 
 
 class VariationalAutoencoder(nn.Module):

@@ -1,0 +1,281 @@
+"""The original framework's command line. It writes a configuration and runs the workflow with it: no second way."""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from mimii.common.declarations import canonical, problems, types_of
+from mimii.common.errors import UserError, exit_on_user_error
+from mimii.common.files import written_whole
+from mimii.common.provenance import REPOSITORY
+from mimii.common.suggestions import unknown
+from mimii.detectors.declaration import model_declaration, model_names
+from mimii.evaluation.results import read_results, summary
+from mimii.features.settings import feature_declarations
+from mimii.launch.launch import Request, launch, quiet_ending
+from mimii.planning.config import schema
+from mimii.planning.plan import Plan
+
+# What `--model all` means; other models are named.
+ORIGINAL_MODELS = (
+    "simple_ae",
+    "deep_ae",
+    "vae",
+    "conv_ae",
+    "lstm_ae",
+    "attention_ae",
+    "residual_ae",
+    "denoising_ae",
+    "isolation_forest",
+    "one_class_svm",
+)
+FEATURE_OPTIONS = ("n_mels", "n_fft", "hop_length", "power")
+TRAINING_OPTIONS = ("frames", "epochs", "batch_size", "learning_rate", "val_split")
+# Where a person at the command line reads of a key of the configuration, it is this option.
+OPTIONS = {
+    "dataset.root": "--base_dir",
+    **{f"dataset.{key}": f"--{key}" for key in ("snrs", "machines", "ids")},
+    **{f"features.{key}": f"--{key}" for key in FEATURE_OPTIONS},
+    **{f"settings.{key}": f"--{key}" for key in TRAINING_OPTIONS},
+    "compute.device": "--device",
+}
+LOG = Path("research_experiments.log")
+
+
+def main() -> None:
+    """Run the command that the command line asks for."""
+    parser = make_parser()
+    options = parser.parse_args()
+    try:
+        configuration = make_configuration(options)
+        with chdir(REPOSITORY):
+            plan = Plan(configuration)
+    except UserError as error:
+        parser.error(in_options(str(error)).removeprefix("the configuration has 1 error(s):\n  - "))
+    with exit_on_user_error(), quiet_ending():
+        try:
+            sys.exit(run(options, configuration, plan))
+        except UserError as error:
+            # What the library says of configuration keys, a person at the command line reads as options.
+            raise UserError(in_options(str(error))) from None
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Every option of the original, with its default, and those of the workflow."""
+    parser = argparse.ArgumentParser(
+        prog="research_experiments.py",
+        usage="%(prog)s --base_dir BASE_DIR [--model MODEL ...] [options]",
+        description="Train and test anomaly detectors on recordings laid out as MIMII. Only what is missing runs; "
+        "settings that differ never share a result.",
+    )
+    parser.add_argument(
+        "--base_dir", required=True, help="folder of <SNR>/<machine type>/<machine ID>/{normal,abnormal}/*.wav"
+    )
+
+    models = parser.add_argument_group("models")
+    models.add_argument(
+        "--model",
+        nargs="+",
+        default=["all"],
+        type=_model,
+        metavar="MODEL",
+        help=f"one, several or all (default: all, the ten of the original): {', '.join(model_names())}",
+    )
+
+    features = parser.add_argument_group("features")
+    declared = feature_declarations()
+    for name in FEATURE_OPTIONS:
+        _add_setting(features, name, declared[name])
+
+    training = parser.add_argument_group("training")
+    of_models = {model: model_declaration(model).settings for model in ORIGINAL_MODELS}
+    for name in TRAINING_OPTIONS:
+        declared = of_models["simple_ae"][name]
+        common = all(settings.get(name, declared)["default"] == declared["default"] for settings in of_models.values())
+        own = None if common else f"each model's own, such as {declared['default']} of simple_ae"
+        _add_setting(training, name, declared, default=own)
+
+    output = parser.add_argument_group("output")
+    output.add_argument("--output_csv", default="research_results.csv", help="name of the CSV (default: %(default)s)")
+    output.add_argument(
+        "--pickle_dir",
+        help="folder of the features, as parquet; nothing is pickled (default: results/features, the workflow's own)",
+    )
+    output.add_argument(
+        "--model_dir", default="./research_models", help="folder of links to the models (default: %(default)s)"
+    )
+    output.add_argument(
+        "--result_dir", default="./research_results", help="folder of CSV and tables (default: %(default)s)"
+    )
+
+    control = parser.add_argument_group("control")
+    control.add_argument("--retrain", action="store_true", help="train again what is trained already")
+    seeds = control.add_mutually_exclusive_group()
+    seed = _reader("seed", schema()["properties"]["seeds"]["items"])
+    seeds.add_argument("--seed", type=seed, default=42, help="random seed (default: %(default)s)")
+    seeds.add_argument("--seeds", type=seed, nargs="+", help="several seeds: every model with each of them")
+    for name, example in (("machines", "fan pump"), ("snrs", "6dB 0dB"), ("ids", "id_00 id_02")):
+        control.add_argument(f"--{name}", nargs="+", help=f"only these, such as {example} (default: all there are)")
+    control.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:1 (default: %(default)s)"
+    )
+    control.add_argument("--cores", type=_cores, help="jobs at a time on this machine, or all (default: all)")
+    control.add_argument("--profile", help="a folder of profiles/, such as slurm, or a path")
+    control.add_argument("--dry-run", action="store_true", help="say what would run, and write nothing")
+    return parser
+
+
+def _add_setting(group: Any, name: str, schema: Mapping[str, Any], default: str | None = None) -> None:
+    """An option that is left out of the configuration where it is not given: the declared default holds."""
+    meaning = schema["description"][0].lower() + schema["description"][1:]
+    group.add_argument(
+        f"--{name}",
+        type=_reader(name, schema),
+        metavar=types_of(schema)[0].upper().replace("NUMBER", "FLOAT").replace("INTEGER", "INT"),
+        help=f"{meaning} (default: {default or schema['default']})".replace("%", "%%"),
+    )
+
+
+def _reader(name: str, schema: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Reads an option's text as what is declared."""
+
+    def read(text: str) -> Any:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        if found := problems({name: value}, {name: schema}):
+            raise argparse.ArgumentTypeError(found[0].removeprefix(f"{name}: "))
+        return canonical(value, schema)
+
+    return read
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(schema()["properties"]["compute"]["properties"]["device"]["pattern"], text):
+        raise argparse.ArgumentTypeError(f"expected auto, cpu, cuda or cuda:1, not {text!r}")
+    return text
+
+
+def _model(text: str) -> str:
+    if text != "all" and text not in model_names():
+        raise argparse.ArgumentTypeError(unknown("model", text, [*model_names(), "all"]))
+    return text
+
+
+def _cores(text: str) -> str:
+    if text != "all" and not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, or all, not {text!r}")
+    return text
+
+
+def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
+    """The workflow's configuration. Raises UserError where options contradict each other."""
+    name = options.output_csv
+    if Path(name).name != name or not name.endswith(".csv") or name == ".csv":
+        raise UserError(
+            f"--output_csv: expected a file name that ends in .csv, found {name!r}; --result_dir is its folder"
+        )
+    models = list(dict.fromkeys(ORIGINAL_MODELS if "all" in options.model else options.model))
+    models += [model for model in dict.fromkeys(options.model) if model not in (*models, "all")]
+    filters = {key: getattr(options, key) for key in ("snrs", "machines", "ids") if getattr(options, key)}
+    given = {key: getattr(options, key) for key in (*FEATURE_OPTIONS, *TRAINING_OPTIONS)}
+    results = Path(options.result_dir, Path(name).stem)
+    paths = {"results": from_repository(results), "csv": from_repository(Path(options.result_dir, name))}
+    if options.pickle_dir:
+        paths["features"] = from_repository(options.pickle_dir)
+    return {
+        "dataset": {"root": from_repository(options.base_dir), **filters},
+        "features": {key: given[key] for key in FEATURE_OPTIONS if given[key] is not None},
+        "settings": {key: given[key] for key in TRAINING_OPTIONS if given[key] is not None},
+        "models": {model: {} for model in models},
+        "seeds": list(dict.fromkeys(options.seeds or [options.seed])),
+        "compute": {"device": options.device},
+        "report": {"tables": True, "figures": []},
+        "paths": paths,
+    }
+
+
+def from_repository(path: str | Path) -> str:
+    """A path as the workflow spells it: from its own folder where it lies inside, else absolute."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  links stay as they are: results may be one
+    for folder in (REPOSITORY, REPOSITORY.resolve()):
+        if absolute.is_relative_to(folder):
+            return str(absolute.relative_to(folder))
+    return str(absolute)
+
+
+def in_options(message: str) -> str:
+    """A message about the configuration, in the words of the command line."""
+    keys = "|".join(map(re.escape, OPTIONS))
+    return re.sub(rf"\b({keys})\b", lambda match: OPTIONS[match[0]], message)
+
+
+def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Plan) -> int:
+    """Write the configuration, run the workflow, place what the original placed. Returns the exit code."""
+    with chdir(REPOSITORY):
+        _ = plan.sections  # a wrong --base_dir is said before anything is written
+    results = REPOSITORY / plan.results_root
+    with TemporaryDirectory() as folder:
+        configfile = (Path(folder) if options.dry_run else results) / "config.yaml"
+        request = Request(
+            configfile,
+            cores=options.cores,
+            profile=options.profile,
+            retrain=options.retrain,
+            dry_run=options.dry_run,
+            log_file=LOG.absolute(),
+        )
+        code = launch(request, plan, prepare=lambda: write_configuration(configuration, configfile))
+    if options.dry_run:
+        return code
+    link_models(plan, Path(options.model_dir))
+    if code == 0:
+        csv = REPOSITORY / plan.results_csv
+        print(f"\n{summary(read_results(csv))}\n")
+        print(f"All results: {os.path.relpath(csv)}\nTables:      {os.path.relpath(results / 'tables')}")
+        print(f"Models:      {options.model_dir}")
+    return code
+
+
+def write_configuration(configuration: Mapping[str, Any], path: Path) -> None:
+    """As YAML, with the command that runs the same without this one."""
+    text = yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True)
+    comment = (
+        "# Written by research_experiments.py; from the workflow's folder, plain Snakemake does the same:\n"
+        f"# snakemake --cores all --configfile {shlex.quote(from_repository(path))} --replace-workflow-config\n"
+    )
+    with written_whole(path) as temporary:
+        temporary.write_text(comment + text, encoding="utf-8")
+
+
+def link_models(plan: Plan, folder: Path) -> None:
+    """Link the trained models of the configuration: `vae_fan_id_00_6dB_seed42.pth` is the run's own model.pth.
+
+    Raises UserError where something that is no link has such a name.
+    """
+    for run in plan.runs():
+        file = REPOSITORY / plan.runs_root / run.path / plan.model_file(run.variant.model)
+        if not file.exists():
+            continue
+        variant = "" if run.variant.name == "default" else f"_{run.variant.name}"
+        section = f"{run.section.machine}_{run.section.id}_{run.section.snr}"
+        link = folder / f"{run.variant.model}{variant}_{section}_seed{run.seed}{file.suffix}"
+        target = Path(os.path.relpath(file, folder))
+        if link.is_symlink():
+            if link.readlink() == target:
+                continue
+        elif link.exists():
+            raise UserError(f"{link}: not a link to a model; move it away")
+        with written_whole(link) as temporary:
+            temporary.symlink_to(target)

@@ -1,0 +1,94 @@
+"""Results of the runs that are finished, while the others are still at work: `python -m mimii results-so-far`.
+
+Walks the configured runs and reads their files. No second Snakemake: one that ends deletes the running one's locks.
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mimii.common.files import written_whole
+from mimii.evaluation.results import merge_results, read_results, run_faults, summary
+from mimii.planning.plan import Plan, recorded_columns
+from mimii.runs.run import Run
+
+COLUMNS = ("model", "variant", "seed", "section", "why")
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """finished: runs whose results are there. missing: the others, and why. compared: finished runs of the tables."""
+
+    finished: Sequence[Run]
+    missing: Sequence[tuple[Run, str]]
+    compared: Sequence[Run]
+
+    def __str__(self) -> str:
+        total = len(self.finished) + len(self.missing)
+        return f"{len(self.finished)} of {total} runs are finished, {len(self.missing)} are missing."
+
+
+def find_runs(plan: Plan) -> SoFar:
+    """Which of the configured runs are finished. Runs of other settings or code than the present count as missing."""
+    present = recorded_columns(json.loads(plan.merge_job()))
+    finished: list[Run] = []
+    missing: list[tuple[Run, str]] = []
+    for run in plan.runs():
+        faults = run_faults(run, plan.runs_root, present[run.variant.model])
+        if not faults:
+            finished.append(run)
+        else:
+            why = "not finished yet" if faults == ["metrics.json is missing"] else "; ".join(faults)
+            missing.append((run, why))
+    return SoFar(finished, missing, comparable(plan, finished))
+
+
+def comparable(plan: Plan, finished: Sequence[Run]) -> list[Run]:
+    """Of the compared models that have a finished run: the runs on the sections and seeds that all of them have."""
+    compared = {tuple(pair) for pair in plan.compared}
+    there: dict[tuple[str, str], dict[tuple[str, int | None], Run]] = {}
+    for run in finished:
+        pair = (run.variant.model, run.variant.name)
+        if pair in compared:
+            there.setdefault(pair, {})[run.section.path, run.seed] = run
+    seeds = [{seed for _, seed in runs} for runs in there.values()]
+    sections = [
+        {section for section, _ in runs if all((section, seed) in runs for seed in own)}
+        for runs, own in zip(there.values(), seeds, strict=True)
+    ]
+    common = set.intersection(*sections) if sections else set()
+    return [run for runs in there.values() for (section, _), run in runs.items() if section in common]
+
+
+def write_results_so_far(plan: Plan, output: Path) -> SoFar:
+    """Write results.csv, missing.csv, summary.txt and tables/ into `output`; what is finished of each.
+
+    Tables and summary are over the sections that every compared model with a finished run has: averages over others
+    could not be compared.
+    """
+    found = find_runs(plan)
+    present = recorded_columns(json.loads(plan.merge_job()))
+    merge_results(found.finished, plan.runs_root, output / "results.csv", present)
+    with written_whole(output / "missing.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for run, why in found.missing:
+            writer.writerow([run.variant.model, run.variant.name, run.seed, run.section.path, why])
+    if found.compared:
+        _write_tables(plan, found.compared, output)
+    return found
+
+
+def _write_tables(plan: Plan, compared: Sequence[Run], output: Path) -> None:
+    from mimii.evaluation.inference import compute_statistics, select_runs
+    from mimii.paper.tables import make_tables, write_tables
+
+    frame = read_results(output / "results.csv")
+    frame = frame[frame["run_path"].isin([run.path for run in compared])]
+    pairs = list(dict.fromkeys((run.variant.model, run.variant.name) for run in compared))
+    frame = select_runs(frame, pairs)
+    write_tables(make_tables(frame, compute_statistics(frame, plan.runs_root)), output / "tables")
+    with written_whole(output / "summary.txt") as temporary:
+        temporary.write_text(summary(frame.drop(columns="label")) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What every package uses and what knows none of them: errors, files written whole, declarations, provenance."""

@@ -1,0 +1,67 @@
+"""Files appear whole or not at all."""
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from mimii.common.errors import UserError
+
+HINTS = {
+    errno.ENOSPC: "free some space, then start again: what is finished is kept",
+    errno.EDQUOT: "free some of your quota, then start again: what is finished is kept",
+    errno.EROFS: "make it writable, or let `paths` in the configuration point elsewhere",
+    errno.EACCES: "make it writable, or let `paths` in the configuration point elsewhere",
+    errno.EPERM: "make it writable, or let `paths` in the configuration point elsewhere",
+    errno.ENOENT: "its folder is gone: keep it while the workflow runs, then start again",
+}
+
+
+@contextmanager
+def written_whole(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; rename it to `target` on success, remove it on any failure.
+
+    The name holds host, process and some random digits, so two jobs that make the same file never share it, and the
+    last rename wins. Raises UserError, and leaves `target` as it was, where the disk is full or nothing can be written.
+    """
+    target = Path(target)
+    temporary = target.with_name(f".{target.name}.{os.uname().nodename}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_overs(target.parent)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        if error.filename is not None and not str(error.filename).startswith(str(target.parent)):
+            raise  # about another file
+        cause = os.strerror(error.errno) if error.errno else str(error)
+        hint = HINTS.get(error.errno or 0, "see whether its disk is in order")
+        raise UserError(f"{target}: cannot be written ({cause}); {hint}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@cache
+def _remove_left_overs(folder: Path) -> None:
+    """Remove temporary files of this machine's processes that were killed; once in a folder for each process."""
+    name = re.compile(rf"\..+\.{re.escape(os.uname().nodename)}\.(\d+)\.[0-9a-f]{{8}}\.tmp")
+    for path in folder.iterdir():
+        found = name.fullmatch(path.name)
+        if found and not _is_alive(int(found[1])):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

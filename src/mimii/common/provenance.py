@@ -1,0 +1,46 @@
+"""Where and with what a result was made, and what it cost in memory."""
+
+import platform
+import resource
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Version of Python and of each package, by distribution name."""
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def git_revision() -> str | None:
+    """The commit of this code, `-dirty` where tracked files differ from it; None outside a git checkout."""
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()
+
+
+def host() -> str:
+    """Name of this machine."""
+    return platform.node()
+
+
+def peak_host_memory_mb() -> float:
+    """Largest resident memory of this process so far, in MB (10^6 bytes).
+
+    Read from /proc where there is one: getrusage also counts what a parent held when it forked this process.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+    in_bytes = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * in_bytes / 1e6

@@ -1,0 +1,1 @@
+"""Recordings of machines that do not exist."""

@@ -1,0 +1,96 @@
+"""Your own recordings: wav files in folders of normal and of abnormal ones, anywhere below the root.
+
+The folders above say which machine it is: `<root>/plant 1/press/unit 7/normal/...` is machine type press, ID unit_7,
+and what is above that, plant_1, stands in the place of the SNR. `all` stands for what is not there.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from mimii.common.errors import UserError
+from mimii.data.folders import subfolders, wav_files
+from mimii.data.recorded import RecordedSource
+from mimii.data.recordings import LABELS, Recording
+from mimii.data.sections import Section
+from mimii.data.selection import select_sections
+
+MISSING = "all"
+
+
+class Source(RecordedSource):
+    """One section for each folder that has a folder of recordings in it; the split is the benchmark's own."""
+
+    def sections(self) -> list[Section]:
+        """Raises UserError where there are none, or where two folders would have the same name."""
+        if not Path(self.root).is_dir():
+            raise UserError(f"dataset.root: there is no folder {self.root!r}; set it to the folder of your recordings")
+        if not self._machines:
+            names = " or ".join(name for label in LABELS for name in self._names(label))
+            raise UserError(
+                f"dataset.root: no folder in {self.root!r} is named {names}; if yours have other names, say so in "
+                "dataset.labelled"
+            )
+        return select_sections(self._machines, self.config, repr(self.root))
+
+    def list_section(self, section: Section) -> list[Recording]:
+        if section not in self._machines:
+            raise UserError(f"section {section}: nothing of it is in {self.root!r}")
+        folder = self._machines[section]
+        return [
+            Recording(Path(path).relative_to(self.root).as_posix(), label, path, size, mtime)
+            for name in subfolders(folder)
+            if (label := self._label(name)) is not None
+            for path, size, mtime in self._below(folder / name)
+        ]
+
+    @property
+    def _machines(self) -> dict[Section, Path]:
+        """The folder of each section."""
+        found: dict[Section, Path] = {}
+        for folder in self._folders(Path(self.root)):
+            section = section_of(folder.relative_to(self.root).parts)
+            if section in found:
+                raise UserError(
+                    f"folders {str(found[section])!r} and {str(folder)!r} would both be section {section}: rename one"
+                )
+            found[section] = folder
+        return found
+
+    def _folders(self, folder: Path) -> Iterator[Path]:
+        """Folders that hold one of recordings."""
+        names = subfolders(folder)
+        if any(self._label(name) for name in names):
+            yield folder
+        for name in names:
+            if self._label(name) is None:
+                yield from self._folders(folder / name)
+
+    def _below(self, folder: Path) -> Iterator[tuple[str, int, int]]:
+        """Path, size and mtime of the recordings in `folder`, at any depth."""
+        for file, size, mtime in wav_files(folder):
+            yield file.path, size, mtime
+        for name in subfolders(folder):
+            if self._label(name) is not None:
+                raise UserError(f"folder {str(folder / name)!r}: lies in a folder of recordings itself; move it out")
+            yield from self._below(folder / name)
+
+    def _names(self, label: Literal["normal", "abnormal"]) -> list[str]:
+        names: list[str] = self.config["labelled"][label]
+        return names
+
+    def _label(self, name: str) -> Literal["normal", "abnormal"] | None:
+        """What recordings in folders of this name are; upper and lower case are the same."""
+        for label in LABELS:
+            if name.casefold() in [own.casefold() for own in self._names(label)]:
+                return label
+        return None
+
+
+def section_of(parts: tuple[str, ...]) -> Section:
+    """The section whose folder has this path below the root, in names that can stand in the path of a result."""
+    names = [re.sub(r"[^A-Za-z0-9._-]+", "_", part) for part in parts]
+    outer = "_".join(names[:-2]) or MISSING
+    machine = (names[-2:-1] or names[-1:] or [MISSING])[0]
+    return Section(outer, machine, names[-1] if len(names) > 1 else MISSING)

@@ -1,0 +1,59 @@
+"""Made-up recordings: the sections of the configuration, made by a rule under the root in the layout of `folder`."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+from mimii.data.folders import labelled_folders
+from mimii.data.made_up.folder import RECORD, SAMPLE_RATE, refuse_recordings
+from mimii.data.recorded import RecordedSource
+from mimii.data.recordings import Format, Recording, digest
+from mimii.data.sections import Section
+from mimii.data.selection import select_sections
+from mimii.data.split import check_counts
+
+
+class Source(RecordedSource):
+    """Everything that planning asks is answered from the configuration: the folders need not exist yet."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """`dataset.made_up`."""
+        settings: dict[str, Any] = self.config["made_up"]
+        return settings
+
+    def sections(self) -> list[Section]:
+        """Every combination of `made_up`'s SNRs, machines and IDs that passes the filters. Raises UserError."""
+        combinations = itertools.product(*(self.settings[key] for key in ("snrs", "machines", "ids")))
+        return select_sections((Section(*names) for names in combinations), self.config, "dataset.made_up")
+
+    def inputs(self, section: Section) -> list[str]:
+        """What the rule writes last into the section's folder."""
+        return [str(Path(self.root, section.path, RECORD))]
+
+    def fingerprint(self, section: Section) -> str:
+        """Hash of what the section's recordings are made from; other sections do not enter."""
+        kept = {key: value for key, value in self.settings.items() if key not in ("snrs", "machines", "ids")}
+        return digest([section.path, sorted(kept.items())])
+
+    def check(self, section: Section) -> None:
+        """Raise UserError where the configuration asks for too few clips."""
+        refuse_recordings(Path(self.root, section.path))
+        normal, abnormal = self.settings["normal_clips"], self.settings["abnormal_clips"]
+        check_counts(
+            section,
+            max(normal - abnormal, 0),
+            min(normal, abnormal),
+            abnormal,
+            "Change dataset.made_up.normal_clips or dataset.made_up.abnormal_clips",
+        )
+
+    def list_section(self, section: Section) -> list[Recording]:
+        """The recordings that were made. Raises UserError where the folder is missing."""
+        return labelled_folders(Path(self.root, section.path), section.path)
+
+    def format(self) -> Format:
+        return Format(SAMPLE_RATE, self.settings["channels"], round(self.settings["seconds"] * SAMPLE_RATE))
+
+    def expected(self, section: Section) -> dict[str, int]:
+        return {label: self.settings[f"{label}_clips"] for label in ("normal", "abnormal")}

@@ -1,0 +1,103 @@
+"""What a model declares in `models/<name>.yaml`, and what its settings say together, in plain Python.
+
+Planning checks it, and so does a detector when it is made; neither has to import the model. The rules stand beside the
+settings, in `models/<name>.yaml` and in the file of its base:
+
+    bottleneck: latent              so many values a window is squeezed into; at most a quarter of its own
+    multiples: {width: heads}       the one is a multiple of the other
+    needs: {best_epoch: val_split}  where the one is set, the other must be
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mimii.common.declarations import Declarations, read_declarations
+from mimii.common.errors import UserError
+from mimii.common.suggestions import unknown
+
+MODELS = Path(__file__).parents[1] / "models"
+BASES = Path(__file__).parent
+
+
+@cache
+def model_names() -> tuple[str, ...]:
+    """Every model that has both its files in `models/`, in alphabetical order. Imports none of them."""
+    return tuple(sorted(file.stem for file in MODELS.glob("*.yaml") if file.with_suffix(".py").exists()))
+
+
+@dataclass(frozen=True)
+class ModelDeclaration:
+    """What `models/<name>.yaml` says; `settings` holds those of its base too."""
+
+    name: str
+    title: str
+    base: str
+    paper: str
+    settings: Declarations
+
+
+@cache
+def base_declarations(base: str) -> Declarations:
+    """Settings that all models of a kind ("network", "estimator") share."""
+    return read_declarations(BASES / f"{base}.yaml")["settings"]
+
+
+@cache
+def model_declaration(name: str) -> ModelDeclaration:
+    """A model's declaration, its base's settings first. Raises UserError for an unknown name."""
+    if name not in model_names():
+        raise UserError(unknown("model", name, model_names()))
+    declared = read_declarations(MODELS / f"{name}.yaml")
+    settings = {key: dict(value) for key, value in base_declarations(declared["base"]).items()}
+    for key, value in (declared.get("settings") or {}).items():
+        settings[key] = {**settings.get(key, {}), **value}
+    return ModelDeclaration(name, declared["title"], declared["base"], declared.get("paper", ""), settings)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What has to hold between a model's settings; all are names of settings."""
+
+    bottleneck: str | None
+    multiples: Mapping[str, str]
+    needs: Mapping[str, str]
+
+
+@cache
+def model_rules(model: str) -> Rules:
+    """The rules of a model and of its base."""
+    own = read_declarations(MODELS / f"{model}.yaml")
+    base = read_declarations(BASES / f"{own['base']}.yaml")
+    multiples, needs = ({**base.get(kind, {}), **own.get(kind, {})} for kind in ("multiples", "needs"))
+    return Rules(own.get("bottleneck"), multiples, needs)
+
+
+def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int) -> list[str]:
+    """Contradictions between settings that are each in range, a sentence each; empty where there are none.
+
+    settings: every setting that the model declares. n_mels: mel bands of the features that it reads.
+    """
+    rules = model_rules(model)
+    found = []
+    if rules.bottleneck:
+        size, frames = settings[rules.bottleneck], settings["frames"]
+        if 4 * size > frames * n_mels:
+            found.append(
+                f"{rules.bottleneck} {size} is more than a quarter of a window's {frames * n_mels} values "
+                f"(frames {frames} x n_mels {n_mels}), so the input could be copied; "
+                f"lower {rules.bottleneck}, or raise frames or n_mels"
+            )
+    for key, divisor in rules.multiples.items():
+        if settings[key] % settings[divisor]:
+            found.append(
+                f"{key} {settings[key]} is not a multiple of {divisor} {settings[divisor]}; change one of them"
+            )
+    for key, needed in rules.needs.items():
+        if settings[key] and not settings[needed]:
+            value = json.dumps(settings[needed])
+            found.append(f"{key} {json.dumps(settings[key])} needs {needed}, which is {value}; change one of them")
+    return found

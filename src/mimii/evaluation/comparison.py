@@ -1,0 +1,233 @@
+"""Two results held against each other: which sections of which models changed by more than noise.
+
+Noise is what other test clips of the same machines would change (bootstrap over clips). Where the clip scores behind
+both results are at hand the test is paired: both meet the same resamples. Where they are not, it goes by the intervals
+in the CSVs as if the two were independent, so that it finds less.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from statsmodels.stats.multitest import multipletests
+
+from mimii.common.errors import UserError
+from mimii.evaluation.inference import paired_p_value
+from mimii.evaluation.metrics import BOOTSTRAP_SEED, resample_counts, weighted_metrics
+from mimii.evaluation.results import METRICS, average, read_results
+from mimii.runs.clip_scores import ClipScores, read_clip_scores
+
+SECTION = ["db_level", "machine_type", "machine_id"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """cells: a row per model and section: old, new, difference, p_value, p_holm, verdict, paired. overall: per model"""
+
+    cells: pd.DataFrame
+    overall: pd.DataFrame
+
+    def worse(self, model: str) -> bool:
+        """Whether the model got worse, on average or on any section."""
+        tables = (self.cells, self.overall)
+        return any(bool(((table["model"] == model) & (table["verdict"] == "worse")).any()) for table in tables)
+
+
+def compare_results(
+    old: Path,
+    new: Path,
+    *,
+    models: Sequence[str] = (),
+    metric: str = "auc",
+    old_runs: Path | None = None,
+    new_runs: Path | None = None,
+) -> Comparison:
+    """Compare two results CSVs, seeds averaged.
+
+    models: all that are in both by default. metric: auc, pr_auc or pauc. old_runs, new_runs: folders of the runs;
+    beside the CSV by default. Raises UserError where a model is missing in either, or nothing can be compared.
+    """
+    frames = [read_results(path) for path in (old, new)]
+    runs = [given or path.parent / "runs" for given, path in ((old_runs, old), (new_runs, new))]
+    for name in models:
+        for frame, path in zip(frames, (old, new), strict=True):
+            if name not in set(frame["model"]):
+                raise UserError(f"{path}: no runs of the model {name}; it has {', '.join(frame['model'].unique())}")
+    wanted = models or [name for name in frames[0]["model"].unique() if name in set(frames[1]["model"])]
+    cells, overall = [], []
+    for name in wanted:
+        for variants in paired_variants(*(frame[frame["model"] == name] for frame in frames)):
+            sides = [
+                frame[(frame["model"] == name) & (frame["variant"] == variant)]
+                for frame, variant in zip(frames, variants, strict=True)
+            ]
+            found = compare_model(sides, runs, metric)
+            cells.append(found.cells.assign(model=name, variant=variants[1]))
+            overall.append(found.overall.assign(model=name, variant=variants[1]))
+    if not cells:
+        raise UserError(f"{old} and {new} have no model with the same settings in common: nothing to compare")
+    return Comparison(pd.concat(cells, ignore_index=True), pd.concat(overall, ignore_index=True))
+
+
+def paired_variants(old: pd.DataFrame, new: pd.DataFrame) -> list[tuple[str, str]]:
+    """Variants that belong together: of one name, or the only ones of a model whose settings were changed."""
+    variants = [list(frame["variant"].unique()) for frame in (old, new)]
+    if all(len(names) == 1 for names in variants):
+        return [(variants[0][0], variants[1][0])]
+    return [(name, name) for name in variants[0] if name in variants[1]]
+
+
+def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: str) -> Comparison:
+    """One model: every section by itself, and all that are in both together."""
+    old, new = (frame.groupby(SECTION, sort=False)[metric].mean() for frame in sides)
+    table = pd.concat({"old": old, "new": new}, axis=1).reset_index()
+    table["difference"] = table["new"] - table["old"]
+    cells = table.dropna(subset="difference").reset_index(drop=True)
+    confidence = float(sides[0]["confidence"].iloc[0])
+    noise = [noise_of([rows_of(side, cell) for side in sides], runs, metric) for cell in cells.to_dict("records")]
+    cells["paired"] = [isinstance(one, np.ndarray) for one in noise]
+    cells["p_value"] = [p_value(change, one) for change, one in zip(cells["difference"], noise, strict=True)]
+    cells["p_holm"] = multipletests(cells["p_value"], method="holm")[1] if len(cells) else []
+    cells["verdict"] = [
+        verdict(change, p, confidence) for change, p in zip(cells["difference"], cells["p_holm"], strict=True)
+    ]
+    overall = _overall(cells, noise, confidence)
+    alone = table[table["difference"].isna()]
+    alone = alone.assign(verdict=["only in OLD" if lost else "only in NEW" for lost in alone["new"].isna()])
+    return Comparison(pd.concat([cells, alone], ignore_index=True) if len(alone) else cells, overall)
+
+
+def rows_of(frame: pd.DataFrame, cell: Mapping[Any, Any]) -> pd.DataFrame:
+    """The rows of a section."""
+    return frame[(frame[SECTION] == [cell[name] for name in SECTION]).all(axis=1)]
+
+
+def noise_of(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: str) -> NDArray[np.float64] | float:
+    """Differences over paired resamples of a section's clips, or where scores are missing a standard error."""
+    scores = [verified_scores(rows, folder, metric) for rows, folder in zip(sides, runs, strict=True)]
+    first = next((one for side in scores if side for one in side), None)
+    if first is None or not all(side and all(_same_clips(one, first) for one in side) for side in scores):
+        return math.hypot(*(standard_error(rows, metric) for rows in sides))
+    row = sides[0].iloc[0]
+    # Seeded by the machine, so that its SNRs, which are the same recordings, meet the same resamples.
+    rng = np.random.default_rng([BOOTSTRAP_SEED, *f"{row['machine_type']}/{row['machine_id']}".encode()])
+    counts = resample_counts(first.abnormal, int(row["bootstrap_samples"]), rng)
+    old, new = (
+        np.mean(
+            [
+                getattr(weighted_metrics(one.abnormal, one.scores, counts, max_fpr=float(row["max_fpr"])), metric)
+                for one in side or []
+            ],
+            axis=0,
+        )
+        for side in scores
+    )
+    difference: NDArray[np.float64] = new - old
+    return difference
+
+
+def verified_scores(rows: pd.DataFrame, folder: Path, metric: str) -> list[ClipScores] | None:
+    """Clip scores of every seed; None where any is missing, or is not the one that the CSV's row was made of."""
+    found = []
+    for row in rows.to_dict("records"):
+        path = folder / row["run_path"] / "scores.parquet"
+        if not path.is_file():
+            return None
+        clips = read_clip_scores(path, row["pooling"])
+        once = np.ones((1, len(clips.scores)), dtype=np.int64)
+        value = getattr(weighted_metrics(clips.abnormal, clips.scores, once, max_fpr=row["max_fpr"]), metric)[0]
+        if abs(value - row[metric]) > 1e-9:
+            return None
+        found.append(clips)
+    return found
+
+
+def _same_clips(one: ClipScores, other: ClipScores) -> bool:
+    return np.array_equal(one.paths, other.paths) and np.array_equal(one.abnormal, other.abnormal)
+
+
+def standard_error(rows: pd.DataFrame, metric: str) -> float:
+    """From the width of the intervals; seeds share their clips, so their mean is no surer than one of them."""
+    z = NormalDist().inv_cdf((1 + float(rows["confidence"].iloc[0])) / 2)
+    return float(((rows[f"{metric}_high"] - rows[f"{metric}_low"]) / (2 * z)).mean())
+
+
+def p_value(difference: float, noise: NDArray[np.float64] | float) -> float:
+    """Two-sided, by the normal distribution."""
+    if isinstance(noise, np.ndarray):
+        return paired_p_value(difference, noise)
+    if difference == 0:
+        return 1.0
+    return 2 * NormalDist().cdf(-abs(difference) / noise) if noise > 0 else 0.0
+
+
+def verdict(difference: float, p: float, confidence: float) -> str:
+    """better, worse, or within noise."""
+    if p >= 1 - confidence:
+        return "within noise"
+    return "better" if difference > 0 else "worse"
+
+
+def _overall(cells: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float], confidence: float) -> pd.DataFrame:
+    """The mean over IDs, then machine types, then SNRs, of the sections that are in both."""
+    if not len(cells):
+        return pd.DataFrame(columns=["old", "new", "difference", "p_value", "paired", "verdict"])
+    keys = cells[SECTION].assign(seed=0, one="one")
+    old, new, difference = (
+        float(average(keys.assign(value=cells[name]), ["value"], ["one"])["value"].iloc[0])
+        for name in ("old", "new", "difference")
+    )
+    paired = bool(cells["paired"].all())
+    if paired:
+        resampled = pd.concat([keys, pd.DataFrame(np.array(noise))], axis=1)
+        columns = [name for name in resampled.columns if name not in keys.columns]
+        p = paired_p_value(difference, average(resampled, columns, ["one"]).to_numpy()[0])
+    else:
+        errors = [float(np.std(one, ddof=1)) if isinstance(one, np.ndarray) else one for one in noise]
+        # A machine's SNRs are the same recordings, so their errors add up; machines are independent.
+        machines = average(keys.assign(value=errors), ["value"], ["one", "machine_type", "machine_id"])["value"]
+        sizes = machines.groupby(level="machine_type").transform("size")
+        weights = 1 / (sizes * machines.index.get_level_values("machine_type").nunique())
+        p = p_value(difference, float(np.sqrt(((weights * machines) ** 2).sum())))
+    return pd.DataFrame(
+        [
+            {
+                "old": old,
+                "new": new,
+                "difference": difference,
+                "p_value": p,
+                "paired": paired,
+                "verdict": verdict(difference, p, confidence),
+            }
+        ]
+    )
+
+
+def as_text(found: Comparison, metric: str) -> str:
+    """What changed, for a terminal."""
+    lines = [f"{METRICS[metric]}, OLD -> NEW", ""]
+    for _, row in found.overall.iterrows():
+        mine = found.cells[(found.cells["model"] == row["model"]) & (found.cells["variant"] == row["variant"])]
+        compared = mine[mine["difference"].notna()]
+        how = "paired by clip" if compared["paired"].all() else "by intervals: clip scores of both are not all at hand"
+        lines.append(
+            f"{row['model']} ({row['variant']}): overall {_change(row)}; {len(compared)} sections compared, {how}"
+        )
+        changed = compared[compared["verdict"] != "within noise"].sort_values("difference")
+        lines += [f"  {'/'.join(cell[SECTION])}: {_change(cell)}" for _, cell in changed.iterrows()]
+        lines.append(f"  {len(compared) - len(changed)} of {len(compared)} sections within noise")
+        lines += [
+            f"  {'/'.join(cell[SECTION])}: {cell['verdict']}" for _, cell in mine[mine["difference"].isna()].iterrows()
+        ]
+    return "\n".join(lines)
+
+
+def _change(row: pd.Series) -> str:
+    p = row.get("p_holm", row["p_value"])
+    return f"{row['old']:.3f} -> {row['new']:.3f} ({row['difference']:+.3f}, p = {p:.2g}, {row['verdict']})"

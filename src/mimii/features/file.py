@@ -1,0 +1,193 @@
+"""A section's features on disk: one parquet file, a row per clip.
+
+Rows are in the order of `dataset.ordered_clips`: training clips by name, normal test clips, abnormal test clips, and a
+group of rows never holds clips of both splits, so that one split is read without touching the other.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mimii.common.errors import UserError
+from mimii.features.clips import Clips
+
+SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("frames", pa.int32(), nullable=False),
+        pa.field("log_mel", pa.list_(pa.field("element", pa.float32(), nullable=False))),
+        pa.field("error", pa.string()),
+    ]
+)
+METADATA = b"mimii"
+# Rows are written once they hold so many values (2 MB, 25 clips of MIMII): decoding a group takes ten times its size.
+GROUP_VALUES = 500_000
+
+
+@dataclass(frozen=True)
+class ClipTable:
+    """What a features file says of its clips; position in a list = row in the file.
+
+    errors: why a clip was skipped, None where it was not.
+    """
+
+    paths: list[str]
+    labels: list[str]
+    splits: list[str]
+    frames: list[int]
+    errors: list[str | None]
+    metadata: dict[str, Any]
+
+    def usable(self, split: str) -> list[int]:
+        """Rows of a split ("train" | "test") that were not skipped, in order."""
+        return [row for row, name in enumerate(self.splits) if name == split and self.errors[row] is None]
+
+    def count(self, split: str, label: str | None = None) -> int:
+        """How many clips a split has, skipped ones too; of one label where it is given."""
+        return sum(
+            own == split and label in (None, own_label) for own, own_label in zip(self.splits, self.labels, strict=True)
+        )
+
+    def check(self, path: str | Path, section: str, settings: Mapping[str, Any]) -> None:
+        """Raise UserError where these are not the features of `section` with `settings`."""
+        found = {**self.metadata["settings"], "section": self.metadata["section"]}
+        wanted = {**settings, "section": section}
+        others = sorted(key for key in {*found, *wanted} if found.get(key, "nothing") != wanted.get(key, "nothing"))
+        if others:
+            listed = "; ".join(
+                f"{key} is {found.get(key, 'nothing')!r}, not {wanted.get(key, 'nothing')!r}" for key in others
+            )
+            raise UserError(
+                f"{path}: features of something else ({listed}); to make them again, add this to your snakemake "
+                f"command: --forcerun {path}"
+            )
+
+    def skipped(self) -> int:
+        """How many clips were skipped."""
+        return sum(error is not None for error in self.errors)
+
+
+class FeatureWriter:
+    """Writes rows as they come, a group at a time; use as a context."""
+
+    def __init__(self, path: Path, metadata: Mapping[str, Any]) -> None:
+        encoded = {METADATA: json.dumps(metadata, sort_keys=True).encode()}
+        # Log-mels do not compress: lz4 and snappy leave the file as large as it is.
+        self._writer = pq.ParquetWriter(
+            path,
+            SCHEMA.with_metadata(encoded),
+            compression="none",
+            use_dictionary=False,
+            write_statistics=False,
+        )
+        self._rows: list[tuple[str, str, str, NDArray[np.float32] | None, str | None]] = []
+        self._values = 0
+
+    def __enter__(self) -> "FeatureWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._write_group()
+        self._writer.close()
+
+    def add(self, path: str, label: str, split: str, log_mel: NDArray[np.float32] | None, error: str | None) -> None:
+        """Append a clip: its log_mel of (frames, n_mels), or the error for which it was skipped."""
+        if self._rows and (self._values >= GROUP_VALUES or self._rows[-1][2] != split):
+            self._write_group()
+        self._rows.append((path, label, split, log_mel, error))
+        self._values += 0 if log_mel is None else log_mel.size
+
+    def _write_group(self) -> None:
+        if not self._rows:
+            return
+        paths, labels, splits, log_mels, errors = zip(*self._rows, strict=True)
+        present = [log_mel.ravel() for log_mel in log_mels if log_mel is not None]
+        offsets = np.cumsum([0, *(0 if log_mel is None else log_mel.size for log_mel in log_mels)], dtype=np.int32)
+        columns = {
+            "path": paths,
+            "label": labels,
+            "split": splits,
+            "frames": [0 if log_mel is None else len(log_mel) for log_mel in log_mels],
+            "log_mel": pa.ListArray.from_arrays(
+                offsets,
+                np.concatenate(present) if present else np.empty(0, np.float32),
+                type=SCHEMA.field("log_mel").type,
+                mask=pa.array([log_mel is None for log_mel in log_mels]),
+            ),
+            "error": errors,
+        }
+        self._writer.write_table(pa.table(columns, schema=SCHEMA), row_group_size=len(self._rows))
+        self._rows, self._values = [], 0
+
+
+def read_table(path: str | Path) -> ClipTable:
+    """Everything but the features. Raises UserError where the file is missing, damaged or something else."""
+    with _opened(path) as file:
+        table = file.read(columns=[name for name in SCHEMA.names if name != "log_mel"], use_threads=False)
+        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+        return ClipTable(
+            paths=columns["path"],
+            labels=columns["label"],
+            splits=columns["split"],
+            frames=columns["frames"],
+            errors=columns["error"],
+            metadata=json.loads(file.schema_arrow.metadata[METADATA]),
+        )
+
+
+def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
+    """Features of the clips in `rows` of the file, in that order; rows of skipped clips must not be among them.
+
+    Reads the groups that hold them, one at a time, into one array. Raises UserError as `read_table` does.
+    """
+    table = read_table(path)
+    skipped = [row for row in rows if table.errors[row] is not None]
+    if skipped:
+        raise ValueError(f"rows {skipped} of {path} were skipped and have no features")
+    n_mels = int(table.metadata["settings"]["n_mels"])
+    lengths = np.array([table.frames[row] for row in rows], dtype=np.int64)
+    frames = np.empty((int(lengths.sum()), n_mels), dtype=np.float32)
+    ends = np.cumsum(lengths)
+    place = {row: (int(end - length), int(end)) for row, end, length in zip(rows, ends, lengths, strict=True)}
+    with _opened(path) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            count = file.metadata.row_group(group).num_rows
+            wanted = [row for row in range(first, first + count) if row in place]
+            if wanted:
+                column = file.read_row_group(group, columns=["log_mel"], use_threads=False).column(0)
+                lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+                values, offsets = np.from_dlpack(lists.values), np.from_dlpack(lists.offsets)
+                for row in wanted:
+                    start, end = place[row]
+                    frames[start:end].reshape(-1)[:] = values[offsets[row - first] : offsets[row - first + 1]]
+            first += count
+    return Clips(frames, lengths)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """A features file, open for reading; whatever shows that it is damaged becomes a UserError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            if METADATA not in (file.schema_arrow.metadata or {}) or file.schema_arrow.names != SCHEMA.names:
+                raise UserError(f"{path}: not a features file; delete it and run again")
+            yield file
+    except FileNotFoundError:
+        raise UserError(f"{path}: features are missing; run extract_features, or ask Snakemake for this file") from None
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: damaged features file ({error}); delete it and run again") from error

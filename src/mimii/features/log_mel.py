@@ -1,0 +1,80 @@
+"""Log-mel frames of one clip.
+
+log_mel = 20 / power * log10(mel bands of |STFT|**power + eps), as librosa's `melspectrogram` computes it (Slaney mel
+scale with area normalisation, periodic Hann window, centred frames).
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from mimii.common.errors import UserError
+from mimii.features.settings import band_edges, check_feature_settings
+
+EPSILON = np.float32(sys.float_info.epsilon)
+SAMPLES_AT_ONCE = 1 << 17  # of all frames together: what a core holds near, and a bound of memory
+BANDS_AT_ONCE = 8
+
+
+def mel_filterbank(settings: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Slaney's triangular mel filters with area normalisation, (n_mels, n_fft // 2 + 1).
+
+    As `librosa.filters.mel`, whose import alone takes as long as the features of 1,000 clips.
+    """
+    edges = np.array(band_edges(settings))
+    bins = np.arange(settings["n_fft"] // 2 + 1) * (settings["sample_rate"] / settings["n_fft"])
+    lower, centre, upper = (edges[k : k + settings["n_mels"], None] for k in range(3))
+    triangles = np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre))
+    return (np.maximum(0, triangles) * (2 / (upper - lower))).astype(np.float32)
+
+
+class LogMel:
+    """Computes log-mel frames with one set of settings."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        problems = check_feature_settings(settings)
+        if problems:
+            raise UserError("; ".join(problems))
+        self.n_mels: int = settings["n_mels"]
+        self.n_fft: int = settings["n_fft"]
+        self.hop_length: int = settings["hop_length"]
+        self.power: float = settings["power"]
+        self.padding: str = settings["padding"]
+        phase = 2 * np.pi * np.arange(self.n_fft) / self.n_fft
+        self._window = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+        # A mel band spans few frequencies: neighbouring bands are computed from their own part of the spectrum.
+        filters = mel_filterbank(settings)
+        self._bands = []
+        for first in range(0, self.n_mels, BANDS_AT_ONCE):
+            some = filters[first : first + BANDS_AT_ONCE]
+            used = np.flatnonzero(some.any(axis=0))
+            span = slice(int(used[0]), int(used[-1]) + 1)
+            self._bands.append((slice(first, first + len(some)), span, np.ascontiguousarray(some[:, span].T)))
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-mel of (n,) samples: (frames, n_mels) in dB. Raises ValueError where reflection needs more samples."""
+        half = self.n_fft // 2
+        if self.padding == "reflect" and len(samples) <= half:
+            raise ValueError(f"{len(samples)} samples; reflecting half a frame at the edges needs more than {half}")
+        padding: Any = self.padding
+        padded = np.pad(samples, half, mode=padding)
+        frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[:: self.hop_length]
+        mel = np.empty((len(frames), self.n_mels), dtype=np.float32)
+        step = SAMPLES_AT_ONCE // self.n_fft
+        for first in range(0, len(frames), step):
+            some = slice(first, first + step)
+            spectrum = np.abs(scipy.fft.rfft(frames[some] * self._window))
+            if self.power == 2:
+                spectrum *= spectrum
+            elif self.power != 1:
+                spectrum **= self.power
+            for bands, span, weights in self._bands:
+                np.matmul(spectrum[:, span], weights, out=mel[some, bands])
+        mel += EPSILON
+        np.log10(mel, out=mel)
+        mel *= np.float32(20 / self.power)
+        return mel

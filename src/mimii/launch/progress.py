@@ -1,0 +1,200 @@
+"""How far the workflow is: a few lines that stay in place on a terminal, one line for each job elsewhere."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mimii.launch.jobs import Durations, Job, in_words
+
+LAST_LINES = 10
+SHOWN_JOBS = 8
+
+
+@dataclass
+class Failure:
+    """A job that failed, and the end of its log.
+
+    cluster_log: what the cluster says, where the job ran on one. numbers: of the jobs that were submitted together.
+    """
+
+    job: Job
+    lines: list[str]
+    cluster_log: str | None = None
+    numbers: frozenset[int] = frozenset()
+
+    @property
+    def where(self) -> str:
+        """Its logs."""
+        own = self.job.log or "no log"
+        return f"{own}, and the cluster's {self.cluster_log}" if self.cluster_log else own
+
+    def __str__(self) -> str:
+        text = "".join(f"\n    | {line}" for line in self.lines)
+        return f"FAILED: {self.job}\n    log: {self.where}{text}"
+
+
+class Progress:
+    """Counts jobs and runs, and prints plain lines; `TerminalProgress` shows the same on a terminal."""
+
+    def __init__(self, planned: Iterable[Job], durations: Durations, *, runs: int, workers: int | None) -> None:
+        """planned: jobs to do. runs: how many the configuration names. workers: jobs at a time; None: unknown."""
+        planned = list(planned)
+        self.durations = durations
+        self.workers = workers
+        self.total = len(planned)
+        self.runs = runs
+        self.done = 0
+        self.failures: list[Failure] = []
+        self.started: dict[int, tuple[Job, float]] = {}
+        self._seen: set[int] = set()
+        self._waiting = Counter(job.kind for job in planned)
+        self._example = {job.kind: job for job in planned}
+        self._open = Counter(job.run for job in planned if job.run)
+        self.most_at_once = 1
+        self.begin = time.monotonic()
+
+    @property
+    def runs_done(self) -> int:
+        """Runs of which no job is left to do."""
+        return self.runs - sum(left > 0 for left in self._open.values())
+
+    def seconds_left(self) -> float | None:
+        """Estimated; None where nothing of some kind of job has been seen yet."""
+        waiting = +self._waiting
+        seconds = 0.0
+        for kind, count in waiting.items():
+            each = self.durations.of(self._example[kind])
+            if each is None:
+                return None
+            seconds += count * each
+        now = time.monotonic()
+        for job, since in self.started.values():
+            seconds += max(0.0, (self.durations.of(job) or 0.0) - (now - since))
+        return seconds / min(self.workers or self.most_at_once, max(1, waiting.total() + len(self.started)))
+
+    def start(self, number: int, job: Job) -> None:
+        """A job starts."""
+        self.started[number] = job, time.monotonic()
+        if number not in self._seen:
+            self._seen.add(number)
+            self._waiting[job.kind] -= 1
+        # A job that failed may start again.
+        self.failures = [failure for failure in self.failures if number not in failure.numbers]
+        self.most_at_once = max(self.most_at_once, len(self.started))
+        self.refresh()
+
+    def finish(self, number: int) -> None:
+        """A job has ended well."""
+        if number not in self.started:
+            return
+        job, since = self.started.pop(number)
+        seconds = time.monotonic() - since
+        self.durations.add(job, seconds)
+        self.done += 1
+        if job.run:
+            self._open[job.run] -= 1
+        self.ended(job, seconds)
+        self.refresh()
+
+    def fail(self, number: int, job: Job, root: Path, cluster_log: str | None = None) -> None:
+        """A job has failed."""
+        if any(number in failure.numbers for failure in self.failures):
+            return  # it was submitted together with others, and that has been said
+        job = self.started.pop(number, (job, 0.0))[0]
+        self._add_failure(job, [number], root, cluster_log)
+
+    def fail_together(self, numbers: Sequence[int], root: Path, cluster_log: str | None = None) -> None:
+        """Jobs that were submitted together have failed: those that say so in their logs, or else all of them."""
+        jobs = [self.started.pop(number)[0] for number in numbers if number in self.started]
+        for job in [job for job in jobs if job.log and last_lines(root / job.log)] or jobs:
+            self._add_failure(job, numbers, root, cluster_log)
+
+    def _add_failure(self, job: Job, numbers: Sequence[int], root: Path, cluster_log: str | None) -> None:
+        lines = [line for log in (job.log, cluster_log) if log for line in last_lines(root / log)][:LAST_LINES]
+        failure = Failure(job, lines, cluster_log, frozenset(numbers))
+        self.failures.append(failure)
+        self.say(str(failure))
+        self.refresh()
+
+    def ended(self, job: Job, seconds: float) -> None:
+        """Say that a job has ended well."""
+        left = self.seconds_left()
+        about = f"   about {in_words(left)} left" if left is not None and self.done < self.total else ""
+        self.say(f"[{self.done:>{len(str(self.total))}}/{self.total}] {job} ({seconds:.1f} s){about}")
+
+    def say(self, text: str) -> None:
+        """Print a message."""
+        print(text, flush=True)
+
+    def refresh(self) -> None:
+        """Bring what stays in place up to date."""
+
+    def close(self) -> None:
+        """No more is shown."""
+
+
+class TerminalProgress(Progress):
+    """A bar of jobs, runs, time left, and what is running now, at the bottom of the terminal."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(highlight=False)
+        self._live = Live(get_renderable=self._shown, console=self._console, refresh_per_second=4, transient=True)
+        self._live.start()
+
+    def ended(self, job: Job, seconds: float) -> None:
+        """The bar says it."""
+
+    def say(self, text: str) -> None:
+        """Print a message above the bar."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._live.stop()
+
+    def _shown(self) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        now = time.monotonic()
+        left = self.seconds_left()
+        top = Table.grid(padding=(0, 2))
+        top.add_row(
+            Text(f"runs {self.runs_done}/{self.runs}", style="bold"),
+            ProgressBar(total=max(1, self.total), completed=self.done, width=30),
+            Text(f"jobs {self.done}/{self.total}"),
+            Text(in_words(now - self.begin)),
+            Text("" if left is None else f"about {in_words(left)} left"),
+            Text(f"{len(self.failures)} failed" if self.failures else "", style="red"),
+        )
+        running = sorted(self.started.values(), key=lambda started: started[1])
+        lines = [
+            Text(f"  {job}  {in_words(now - since)}", style="dim", no_wrap=True, overflow="ellipsis")
+            for job, since in running[:SHOWN_JOBS]
+        ]
+        if len(running) > SHOWN_JOBS:
+            lines.append(Text(f"  and {len(running) - SHOWN_JOBS} more", style="dim"))
+        return Group(top, *lines)
+
+
+def progress_for_output(*arguments: Any, **named: Any) -> Progress:
+    """The kind that suits standard output."""
+    return (TerminalProgress if sys.stdout.isatty() else Progress)(*arguments, **named)
+
+
+def last_lines(path: Path, count: int = LAST_LINES) -> list[str]:
+    """The last lines of a text file; none where it cannot be read."""
+    try:
+        return path.read_text(errors="replace").rstrip().splitlines()[-count:]
+    except OSError:
+        return []

@@ -1,0 +1,1 @@
+"""Tables, figures and pages made of results. Knows nothing of models, features or Snakemake."""

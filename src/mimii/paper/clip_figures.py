@@ -1,0 +1,142 @@
+"""What a model sees in chosen clips: their spectrogram, its reconstruction, and the scores of windows over time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mimii.detectors.contract import AnomalyDetector
+from mimii.features.clips import Clips
+from mimii.features.file import read_clips, read_table
+from mimii.paper.drawing import ABNORMAL, NORMAL, PAGE, STYLE
+from mimii.runs.clip_scores import ClipScores, read_clip_scores
+from mimii.runs.records import read_record
+from mimii.runs.scoring import load_detector
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One clip as it is drawn.
+
+    log_mel, reconstruction: (frames, n_mels), dB; no reconstruction of a model that has none.
+    times, scores: (windows,), the middle of each window in seconds, and its score.
+    """
+
+    title: str
+    abnormal: bool
+    log_mel: NDArray[np.float32]
+    reconstruction: NDArray[np.float32] | None
+    times: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    seconds: float
+
+
+def choose_clips(clips: ClipScores) -> dict[str, int]:
+    """The most telling test clips, by what they are; index into `clips`."""
+    normal, abnormal = np.flatnonzero(~clips.abnormal), np.flatnonzero(clips.abnormal)
+    return {
+        "abnormal, highest": int(abnormal[np.argmax(clips.scores[abnormal])]),
+        "abnormal, lowest": int(abnormal[np.argmin(clips.scores[abnormal])]),
+        "normal, highest": int(normal[np.argmax(clips.scores[normal])]),
+        "normal, lowest": int(normal[np.argmin(clips.scores[normal])]),
+    }
+
+
+def reconstruct(detector: AnomalyDetector, clip: Clips) -> NDArray[np.float32] | None:
+    """A network's reconstruction of one clip, (frames, n_mels) in dB: the mean over the windows that hold a frame.
+
+    NaN for frames at the end that no window holds. None for models that do not reconstruct.
+    """
+    network: Any = getattr(detector, "network", None)
+    if network is None:
+        return None
+    import torch
+
+    made: Any = detector
+    length, n_mels = detector.settings["frames"], clip.n_mels
+    starts = torch.from_numpy(detector.windows(clip)[0])
+    rows = starts[:, None] + torch.arange(length)
+    frames = torch.tensor(clip.frames, device=detector.device)
+    standardized = (frames - made.mean) / made.deviation if detector.settings["standardize"] else frames
+    with torch.inference_mode():
+        network.eval()
+        windows = network(standardized[rows.to(frames.device)]).reshape(-1, n_mels).cpu()
+    total = torch.zeros(clip.frames.shape).index_add_(0, rows.flatten(), windows)
+    mean = total / torch.bincount(rows.flatten(), minlength=len(total))[:, None]
+    if detector.settings["standardize"]:
+        mean = mean * made.deviation.cpu() + made.mean.cpu()
+    return mean.numpy()
+
+
+def clips_to_show(
+    features: Path, model_file: Path, training_record: Path, scores: Path, metrics: Mapping[str, Any]
+) -> list[Shown]:
+    """The chosen clips of a run. metrics: the run's row, for its pooling."""
+    record = read_record(training_record)
+    detector = load_detector(model_file, record, device="cpu")
+    table = read_table(features)
+    settings = table.metadata["settings"]
+    clip_scores = read_clip_scores(scores, metrics["pooling"])
+    frame_time = settings["hop_length"] / metrics["sample_rate"]
+    shown = []
+    for title, index in choose_clips(clip_scores).items():
+        clip = read_clips(features, [table.paths.index(clip_scores.paths[index])])
+        starts, _ = detector.windows(clip)
+        length = detector.settings.get("frames") or len(clip.frames)
+        shown.append(
+            Shown(
+                f"{title}: {clip_scores.scores[index]:.3g}\n{Path(clip_scores.paths[index]).stem}",
+                bool(clip_scores.abnormal[index]),
+                clip.frames,
+                reconstruct(detector, clip),
+                (starts + (length - 1) / 2) * frame_time,
+                detector.window_scores(clip),
+                len(clip.frames) * frame_time,
+            )
+        )
+    return shown
+
+
+def clip_figure(clips: Sequence[Shown], metrics: Mapping[str, Any]) -> Figure:
+    """A column for each clip: log-mel, reconstruction where there is one, window scores; all at one scale."""
+    pictures = [clip.log_mel for clip in clips]
+    reconstructed = clips[0].reconstruction is not None
+    low, high = np.quantile(np.concatenate([picture.ravel() for picture in pictures]), [0.005, 0.999])
+    rows = 3 if reconstructed else 2
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(PAGE, 1.15 * rows + 0.75))
+        grid = figure.subplots(rows, len(clips), squeeze=False, sharex="col", sharey="row")
+        for column, clip in zip(grid.T, clips, strict=True):
+            column[0].set_title(clip.title, color=ABNORMAL if clip.abnormal else NORMAL)
+            for axes, picture in zip(column[:-1], (clip.log_mel, clip.reconstruction), strict=False):
+                assert picture is not None
+                image = axes.imshow(
+                    picture.T,
+                    origin="lower",
+                    aspect="auto",
+                    cmap="cividis",
+                    vmin=low,
+                    vmax=high,
+                    extent=(0, clip.seconds, 0, picture.shape[1]),
+                    interpolation="nearest",
+                )
+            axes = column[-1]
+            style: dict[str, Any] = {"color": ABNORMAL if clip.abnormal else NORMAL, "linewidth": 0.7}
+            axes.plot(clip.times, clip.scores, marker="." if len(clip.scores) < 60 else None, **style)
+            if metrics["pooling"] == "mean" and metrics["threshold"] is not None:
+                axes.axhline(metrics["threshold"], color="black", linewidth=0.7, linestyle="--")
+            axes.set_xlim(0, clip.seconds)
+            axes.set_xlabel("Time (s)")
+        grid[0, 0].set_ylabel("Log-mel\n(band)")
+        if reconstructed:
+            grid[1, 0].set_ylabel("Reconstruction\n(band)")
+        grid[-1, 0].set_ylabel("Window\nscore")
+        figure.colorbar(image, ax=list(grid[:-1].ravel()), label="dB", pad=0.01, aspect=30)
+        where = " ".join([metrics["db_level"], metrics["machine_type"], metrics["machine_id"]])
+        figure.suptitle(f"{metrics['model']}, {where}, AUC {metrics['auc']:.2f}", fontsize=7)
+    return figure

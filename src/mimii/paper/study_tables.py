@@ -1,0 +1,90 @@
+"""The table of a study: its variants in the configured order, none of them marked as the best."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mimii.common.files import written_whole
+from mimii.data.sections import snr_order, snr_title
+from mimii.evaluation.inference import ALL, average_metrics, resample_runs, select_runs
+from mimii.evaluation.results import METRICS, average
+from mimii.paper.tables import COSTS, MISSING, Cell, Table, as_html, as_latex, as_markdown
+
+SHOWN_COSTS = ("training_time_sec", "inference_time_per_clip_ms", "num_parameters")
+
+
+def study_table(
+    results: pd.DataFrame, runs_root: str | Path, study: str, variants: Sequence[Sequence[str]], varied: Sequence[str]
+) -> Table:
+    """A row for each variant: what was varied, AUC per SNR and overall, the other metrics overall, and costs.
+
+    results: the study's CSV. variants: (model, variant) in the configured order. varied: settings that the study sets.
+    Raises UserError where variants were not run on the same sections.
+    """
+    frame = select_runs(results, variants)
+    confidence = float(frame["confidence"].iloc[0])
+    resampled = resample_runs(frame, runs_root, samples=int(frame["bootstrap_samples"].iloc[0]))
+    averages = average_metrics(frame, resampled, confidence=confidence)
+    means = {
+        (row["label"], row["metric"], row["db_level"]): row
+        for row in averages[averages["machine_type"] == ALL].to_dict("records")
+    }
+    costs = average(frame, list(SHOWN_COSTS), ["label"]).to_dict("index")
+    snrs = sorted(frame["db_level"].unique(), key=snr_order)
+    several = snrs if len(snrs) > 1 else []
+    wanted = [*(("auc", snr) for snr in several), *((metric, ALL) for metric in METRICS)]
+
+    rows, data = [], []
+    for first in frame.drop_duplicates("label").to_dict("records"):
+        label = first["label"]
+        known = {**json.loads(first["settings"]), **json.loads(first["features"])}
+        numbers: dict[str, Any] = {"model": first["model"], **{name: known.get(name) for name in varied}}
+        cells = [Cell(first["model"]), *(Cell(_written(known, name)) for name in varied)]
+        for metric, snr in wanted:
+            mean, low, high = (float(means[label, metric, snr][name]) for name in ("mean", "low", "high"))
+            cells.append(Cell(f"{mean:.3f}", f"[{low:.3f}, {high:.3f}]"))
+            name = metric if snr == ALL else f"{metric}_{snr}"
+            numbers |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+        for cost in SHOWN_COSTS:
+            amount = float(costs[label][cost])
+            cells.append(Cell(MISSING if amount != amount else COSTS[cost][1].format(amount)))
+            numbers[cost] = amount
+        rows.append(cells)
+        data.append(numbers)
+    header = [
+        Cell("Model"),
+        *map(Cell, varied),
+        *(Cell(METRICS[metric], "" if snr == ALL else snr_title(snr)) for metric, snr in wanted),
+        *(COSTS[cost][0] for cost in SHOWN_COSTS),
+    ]
+    return Table(study, _caption(study, confidence), header, rows, pd.DataFrame(data))
+
+
+def _written(known: Mapping[str, Any], name: str) -> str:
+    if name not in known:
+        return MISSING
+    value = known[name]
+    if value is None:
+        return "null"  # as in the configuration
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _caption(study: str, confidence: float) -> str:
+    return (
+        f"Study {study}: variants in the configured order, none marked as the best. To pick a setting by the AUC on "
+        "the test clips and to report that AUC is no fair baseline: the test clips have then been used for training. "
+        "Averaged over seeds, then machine IDs, then machine types, then SNRs. "
+        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips."
+    )
+
+
+def write_study_table(table: Table, folder: str | Path) -> None:
+    """`<study>.md`, `.tex` and `.html` beside the study's CSV."""
+    for ending, text in (("md", as_markdown(table)), ("tex", as_latex(table)), ("html", as_html(table))):
+        with written_whole(Path(folder) / f"{table.name}.{ending}") as temporary:
+            temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""One run: its path, the files that it leaves, the jobs that write them, scores of other code."""

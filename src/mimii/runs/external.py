@@ -1,0 +1,133 @@
+"""Clip scores of other code: held against the split of this benchmark, then written as a run's scores."""
+
+import csv
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mimii.common.errors import UserError
+from mimii.common.files import written_whole
+from mimii.detectors.pooling import POOLINGS
+from mimii.features.file import ClipTable, read_table
+from mimii.runs.run import EXTERNAL
+
+# What is unknown of a method that ran elsewhere.
+SHARED = ("code", "device", "host", "threads", "peak_gpu_memory_mb", "peak_host_memory_mb")
+TRAINING = (
+    *("seed", "versions", "git_revision", "training_time_sec", "training_loss", "validation_loss"),
+    *("epochs_run", "kept_epoch", "train_clips", "validation_clips", "train_windows"),
+    *("num_parameters", "model_size_mb", "model_sha256"),
+)
+SCORING = (
+    *("test_windows", "scoring_time_sec", "inference_time_ms", "inference_time_per_clip_ms"),
+    "throughput_samples_per_sec",
+)
+
+
+def import_scores(
+    source: Path, features: Path, job: Mapping[str, Any], *, scores_file: Path, training_file: Path, scoring_file: Path
+) -> None:
+    """Write the scores.parquet and the two records of a run from a method's scores of one section.
+
+    source: CSV or parquet with the columns path and score, higher = more anomalous. features: the section's features,
+    which say which clips are tested. job: `name` of the method and `section`.
+    Raises one UserError that lists what is wrong.
+    """
+    table = read_table(features)
+    tested = {table.paths[row]: table.labels[row] for row in table.usable("test")}
+    scores = match_scores(read_scores(source), table, job["section"], source)
+    paths = list(tested)
+    values = [scores[path] for path in paths]
+    columns = {
+        "path": paths,
+        "label": list(tested.values()),
+        "split": ["test"] * len(paths),
+        # How the method made one score of a clip is its own affair, so it has one whatever the pooling.
+        **dict.fromkeys(POOLINGS, values),
+    }
+    with written_whole(scores_file) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+    skipped = [{"path": path, "error": error} for path, error in zip(table.paths, table.errors, strict=True) if error]
+    training = {
+        **dict.fromkeys([*SHARED, *TRAINING]),
+        "model": job["name"],
+        "variant": EXTERNAL,
+        "section": job["section"],
+        "settings": {},
+        "features": {},
+        "skipped_clips": skipped,
+    }
+    scoring = dict.fromkeys([*SHARED, *SCORING])
+    for file, record in ((training_file, training), (scoring_file, scoring)):
+        with written_whole(file) as temporary:
+            temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_scores(source: Path) -> list[tuple[str, float]]:
+    """(path, score) of each row. Raises UserError where the file is not such a table."""
+    columns = ["path", "score"]
+    try:
+        if source.suffix == ".parquet":
+            found = pq.read_table(source, columns=columns).to_pydict()
+            rows: Sequence[tuple[Any, Any]] = list(zip(found["path"], found["score"], strict=True))
+        else:
+            with source.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                if missing := [name for name in columns if name not in (reader.fieldnames or [])]:
+                    raise UserError(
+                        f"{source}: has no column {' or '.join(missing)}; write path,score as its first line"
+                    )
+                rows = [(row["path"], row["score"]) for row in reader]
+    except (OSError, UnicodeDecodeError, pa.ArrowException, csv.Error) as error:
+        raise UserError(f"{source}: cannot be read as a table of path and score ({error})") from error
+    return [(str(path), _number(score)) for path, score in rows]
+
+
+def _number(value: Any) -> float:
+    """NaN where it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def match_scores(rows: Sequence[tuple[str, float]], table: ClipTable, section: str, source: Path) -> dict[str, float]:
+    """Scores by the clip's path in the features: exactly the test clips, each once, all finite, or a UserError.
+
+    A path may be relative to the dataset's root or to the section, or lie below another folder.
+    """
+    depth = {path: path.count("/") + 1 for path in table.paths}
+    depths = sorted(set(depth.values()))
+
+    def known(path: str) -> str:
+        parts = path.replace("\\", "/").removeprefix("./").split("/")
+        tails = ("/".join(parts[-length:]) for length in depths)
+        return next((tail for tail in (*tails, f"{section}/{'/'.join(parts)}") if tail in depth), path)
+
+    scores = [(known(path), score) for path, score in rows]
+    counts = Counter(path for path, _ in scores)
+    tested = {table.paths[row] for row in table.usable("test")}
+    skipped = {path for path, error in zip(table.paths, table.errors, strict=True) if error}
+    training = set(table.paths) - tested - skipped
+    faults = {
+        "test clips have no score": [path for path in tested if path not in counts],
+        "clips have several scores": [path for path, count in counts.items() if count > 1],
+        "scores are of training clips": [path for path in counts if path in training],
+        "scores are of clips that this section does not have": [path for path in counts if path not in depth],
+        "scores are not finite numbers": [path for path, score in scores if not math.isfinite(score)],
+    }
+    lines = [f"  - {len(paths)} {what}, such as {min(paths)}" for what, paths in faults.items() if paths]
+    if lines:
+        raise UserError(
+            f"{source}: does not fit the {len(tested)} test clips of section {section}:\n"
+            + "\n".join(lines)
+            + "\nGive each test clip one score. A test set is the first normal clips by name, as many as there are "
+            "abnormal ones, and all abnormal ones"
+        )
+    return {path: score for path, score in scores if path in tested}

@@ -1,0 +1,107 @@
+"""A trained model as a Python object: `mimii.load_detector(run).score("clip.wav")`. See docs/api.md."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mimii.common.errors import UserError
+from mimii.common.process import hidden
+from mimii.data.audio import read_clip
+from mimii.detectors.pooling import pool
+from mimii.features.clips import Clips
+from mimii.features.extraction import samples_features
+from mimii.features.log_mel import LogMel
+from mimii.runs.scoring import load_detector as load_model
+
+
+class TrainedDetector:
+    """Scores single clips as the workflow scores them: the run's own features, model and pooling.
+
+    run: its folder. model, section, seed, settings, features: what it was trained with. pooling: how window scores
+    become a clip's score. threads: how many the run computed with; a network's scores are the same to the last bit with
+    as many. threshold: scores above it count as anomalous; None where no clips were held out to set it.
+    """
+
+    def __init__(self, run: str | Path, *, device: str = "cpu") -> None:
+        """Load the model of a run. Raises UserError where a file is missing, damaged or not of this run."""
+        self.run = Path(run)
+        training = _read(self.run / "training.json")
+        metrics = _read(self.run / "metrics.json")
+        self.model: str = training["model"]
+        self.section: str = training["section"]
+        self.seed: int = training["seed"]
+        self.threads: int = training["threads"]
+        self.settings: Mapping[str, Any] = training["settings"]
+        self.features: Mapping[str, Any] = training["features"]
+        self.pooling: str = metrics["pooling"]
+        self.threshold: float | None = metrics["threshold"]
+        self._top_k: int = _read(self.run / "scoring.json")["scoring"]["top_k"]
+        files = [file for file in (self.run / "model.pth", self.run / "model.skops") if file.is_file()]
+        if not files:
+            raise UserError(f"{self.run}: holds no model; ask snakemake for {self.run}/metrics.json")
+        with hidden("pandas"):
+            self._detector = load_model(files[0], training, device=device)
+        self._log_mel = LogMel(self.features)
+
+    def score(self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None) -> float:
+        """Anomaly score of one clip; higher = more anomalous.
+
+        clip: a wav file; or samples in [-1, 1], (n,) or (n, channels) as soundfile reads them, of which the run's own
+        channel is taken. sample_rate: of samples, in Hz; None: the run's own.
+        Raises UserError where the clip cannot be used, such as another sample rate or too short a clip.
+        """
+        scores = self.window_scores(clip, sample_rate)
+        pooled = pool(scores, np.zeros(len(scores), dtype=np.int64), 1, top_k=self._top_k)
+        return float(pooled[self.pooling][0])
+
+    def window_scores(
+        self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None
+    ) -> NDArray[np.float64]:
+        """Anomaly score of every window of one clip, in time: (windows,). Arguments and errors as for `score`."""
+        name = str(clip) if isinstance(clip, str | Path) else "array"
+        if isinstance(clip, str | Path):
+            samples, rate = read_clip(name, self.features["channel"], name=name)
+        else:
+            samples, rate = self._channel(np.asarray(clip)), sample_rate or self.features["sample_rate"]
+        frames = samples_features(samples, rate, self.features, self._log_mel, name=name)
+        clips = Clips(np.ascontiguousarray(frames), np.array([len(frames)], dtype=np.int64))
+        return self._detector.window_scores(clips)
+
+    def _channel(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        if not np.issubdtype(samples.dtype, np.floating) or samples.ndim not in (1, 2) or not samples.size:
+            raise UserError(
+                f"array of {samples.dtype}, shape {samples.shape}: expected floats in [-1, 1], (n,) or (n, channels)"
+            )
+        if not np.isfinite(samples).all():
+            raise UserError("array: NaN or infinite samples")
+        if samples.ndim == 2:
+            channel = self.features["channel"]
+            if channel != "mean" and channel >= samples.shape[1]:
+                raise UserError(f"array of {samples.shape[1]} channels: the run needs channel {channel}, from 0")
+            samples = samples.mean(axis=1) if channel == "mean" else samples[:, channel]
+        return samples.astype(np.float32)
+
+
+def load_detector(run: str | Path, *, device: str = "cpu") -> TrainedDetector:
+    """The trained model of a run, ready to score clips.
+
+    run: folder of a finished run, such as results/runs/vae/default/seed=42/6dB/fan/id_00.
+    device: cpu, cuda, cuda:1 or auto. Raises UserError where the run is not finished or its files are damaged.
+    """
+    return TrainedDetector(run, device=device)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; give the folder of a finished run, or ask snakemake for this file") from None
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and run snakemake again") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: damaged; delete it and run snakemake again")
+    return found

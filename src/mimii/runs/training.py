@@ -1,0 +1,127 @@
+"""One training job: features in, a fitted detector, its losses and its record out."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mimii.common.errors import UserError
+from mimii.common.files import written_whole
+from mimii.common.process import limit_threads
+from mimii.common.provenance import git_revision, host, peak_host_memory_mb, versions
+from mimii.data.split import fit_count
+from mimii.detectors.contract import detector_class
+from mimii.detectors.device import pick_device
+from mimii.features.clips import Clips
+from mimii.features.file import ClipTable, read_clips, read_table
+
+LOSSES = pa.schema(
+    [
+        pa.field("epoch", pa.int32(), nullable=False),
+        pa.field("training_loss", pa.float64(), nullable=False),
+        pa.field("validation_loss", pa.float64()),
+    ]
+)
+
+
+def refuse_short_clips(features: Path, table: ClipTable, window: int | None) -> None:
+    """Raise UserError where a clip that was not skipped has fewer frames than a window."""
+    short = [
+        path
+        for path, frames, error in zip(table.paths, table.frames, table.errors, strict=True)
+        if error is None and window is not None and frames < window
+    ]
+    if short:
+        raise UserError(
+            f"{features}: {len(short)} clip(s) are shorter than a window of {window} frames, the first: {short[0]}; "
+            "lower the model's `frames`, or remove these recordings"
+        )
+
+
+def train_model(
+    features: Path,
+    job: Mapping[str, Any],
+    *,
+    others: Sequence[Path] = (),
+    model_file: Path,
+    losses_file: Path,
+    record_file: Path,
+    device: str,
+    threads: int,
+) -> None:
+    """Fit a detector on the first part of a section's training clips; the rest of them is its validation part.
+
+    features: a section's parquet. job: model, variant, seed, section, settings, features, code; `others`, the sections
+    that are trained on together with it. others: their parquets, in that order.
+    Raises UserError where the features are not the job's, the section has too little to fit on, or training comes to
+    nothing.
+    """
+    make = detector_class(job["model"])
+    device = pick_device(device) if make.suffix == ".pth" else "cpu"
+    limit_threads(threads)
+
+    table = read_table(features)
+    table.check(features, job["section"], job["features"])
+    tables = {features: table}
+    for path, section in zip(others, job.get("others", ()), strict=True):
+        tables[path] = read_table(path)
+        tables[path].check(path, section, job["features"])
+    parts = []
+    # In one order for all sections that are trained on together, so that they come to the same model.
+    for path in sorted(tables):
+        usable = tables[path].usable("train")
+        cut = fit_count(tables[path].count("train"), job["settings"]["val_split"])
+        fitted = [row for row in usable if row < cut]
+        if not fitted:
+            raise UserError(f"{path}: no training clip is left to fit on")
+        refuse_short_clips(path, tables[path], job["settings"]["frames"])
+        parts.append((read_clips(path, fitted), read_clips(path, [row for row in usable if row >= cut])))
+    training, validation = (Clips.joined(clips) for clips in zip(*parts, strict=True))
+
+    detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
+    started = time.perf_counter()
+    fit = detector.fit(training, validation)
+    training_time = time.perf_counter() - started
+
+    with written_whole(losses_file) as temporary:
+        pq.write_table(pa.Table.from_pylist(fit.losses, schema=LOSSES), temporary)
+    with written_whole(model_file) as temporary:
+        detector.save(temporary)
+        content = temporary.read_bytes()
+    kept = next((losses for losses in fit.losses if losses["epoch"] == fit.kept_epoch), {})
+    record = {
+        **job,
+        "train_clips": len(training),
+        "validation_clips": len(validation),
+        "test_normal_clips": table.count("test", "normal"),
+        "test_abnormal_clips": table.count("test", "abnormal"),
+        "skipped_clips": [
+            {"path": path, "error": error}
+            for some in tables.values()
+            for path, error in zip(some.paths, some.errors, strict=True)
+            if error
+        ],
+        "train_windows": fit.training_windows,
+        "epochs_run": fit.epochs_run,
+        "kept_epoch": fit.kept_epoch,
+        "training_time_sec": training_time,
+        "training_loss": kept.get("training_loss"),
+        "validation_loss": kept.get("validation_loss"),
+        "peak_gpu_memory_mb": fit.peak_gpu_memory_mb,
+        "peak_host_memory_mb": peak_host_memory_mb(),
+        "model_size_mb": len(content) / 1e6,
+        "model_sha256": hashlib.sha256(content).hexdigest(),
+        "num_parameters": detector.parameter_count(),
+        "device": device,
+        "threads": threads,
+        "host": host(),
+        "versions": versions("numpy", "pyarrow", "torch" if make.suffix == ".pth" else "scikit-learn"),
+        "git_revision": git_revision(),
+    }
+    with written_whole(record_file) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,648 @@
+"""One contract for every detector: a model that is found by name is covered without a change here."""
+
+import ast
+import inspect
+import pickle
+import subprocess
+import sys
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mimii.common.declarations import resolve
+from mimii.common.errors import UserError
+from mimii.detectors import estimator, network
+from mimii.detectors.contract import detector_class
+from mimii.detectors.declaration import MODELS, model_declaration, model_names, model_rules
+from mimii.detectors.device import pick_device
+from mimii.features.clips import Clips
+
+N_MELS = 16
+QUICK = {"epochs": 2, "batch_size": 32, "trees": 20, "max_vectors": 400}
+NAMES = model_names()
+NETWORKS = [name for name in NAMES if model_declaration(name).base == "network"]
+CLASSICAL = [name for name in NAMES if model_declaration(name).base == "estimator"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def settings_of(name, **overrides):
+    """A model's defaults, made quick; overrides that it does not declare are left out."""
+    declared = model_declaration(name).settings
+    wanted = {**QUICK, **overrides}
+    return resolve(declared, {key: value for key, value in wanted.items() if key in declared})
+
+
+def sound(kind, lengths, seed, n_mels=N_MELS):
+    """Log-mel-like clips in dB: a mean spectrum and three shapes, both the kind's own, that come and go, and noise."""
+    own, rng = np.random.default_rng([7, kind]), np.random.default_rng(seed)
+    spectrum, shapes = own.uniform(-60, -10, n_mels), 4 * own.normal(size=(3, n_mels))
+    clips = []
+    for length in lengths:
+        activity = np.cumsum(rng.normal(size=(length + 4, 3)), axis=0)
+        activity = activity[4:] - activity[:-4]
+        clips.append(spectrum + activity @ shapes + rng.normal(size=(length, n_mels)))
+    frames = np.concatenate(clips) if clips else np.zeros((0, n_mels))
+    return Clips(np.ascontiguousarray(frames, np.float32), np.array(lengths, np.int64))
+
+
+NO_CLIPS = Clips(np.zeros((0, N_MELS), np.float32), np.zeros(0, np.int64))
+
+
+def fit(name, *, seed=1, training=None, validation=None, n_mels=N_MELS, **overrides):
+    detector = detector_class(name)(settings_of(name, **overrides), n_mels, seed=seed)
+    if training is None:
+        training = sound(0, [48] * 20, seed=1, n_mels=n_mels)
+    if validation is None:
+        validation = sound(0, [48] * 2, seed=2, n_mels=n_mels)
+    return detector, detector.fit(training, validation)
+
+
+def clip_scores(detector, clips):
+    clip = detector.windows(clips)[1]
+    return np.bincount(clip, detector.window_scores(clips)) / np.bincount(clip)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def trained(request):
+    """Each model, trained long enough to tell one kind of sound from another."""
+    return fit(request.param, epochs=20, batch_size=16, hop_frames=2)[0]
+
+
+# What a detector must be able to tell
+
+
+def test_another_kind_of_sound_scores_higher(trained):
+    normal, other = clip_scores(trained, sound(0, [48] * 8, seed=3)), clip_scores(trained, sound(1, [48] * 8, seed=3))
+    assert other.min() > normal.max()
+
+
+def test_noise_on_a_clip_raises_its_score(trained):
+    clips = sound(0, [48] * 8, seed=4)
+    noise = 8 * np.random.default_rng(5).normal(size=clips.frames.shape).astype(np.float32)
+    assert np.all(clip_scores(trained, Clips(clips.frames + noise, clips.lengths)) > clip_scores(trained, clips))
+
+
+# What scores may depend on
+
+
+def test_scores_depend_on_the_clip_alone(trained):
+    lengths = [48, 40, 96, 48, 33, 2000]
+    clips = sound(0, lengths, seed=8)
+    edges = np.concatenate([[0], np.cumsum(lengths)])
+    order = [4, 2, 5, 0, 3, 1]
+    reordered = Clips(
+        np.concatenate([clips.frames[edges[n] : edges[n + 1]] for n in order]), clips.lengths[np.array(order)]
+    )
+    clip, scores = trained.windows(clips)[1], trained.window_scores(clips)
+    clip_again, scores_again = trained.windows(reordered)[1], trained.window_scores(reordered)
+    for place, n in enumerate(order):
+        alone = trained.window_scores(clips.select(n, n + 1))
+        np.testing.assert_array_equal(alone, scores[clip == n])
+        np.testing.assert_array_equal(alone, scores_again[clip_again == place])
+
+
+def test_scoring_changes_no_clip_and_needs_none(trained):
+    clips = sound(0, [48, 40], seed=9)
+    clips.frames.flags.writeable = False
+    scores = trained.window_scores(clips)
+    np.testing.assert_array_equal(clips.frames, sound(0, [48, 40], seed=9).frames)
+    assert scores.dtype == np.float64
+    assert scores.shape == trained.windows(clips)[0].shape
+    assert trained.window_scores(NO_CLIPS).shape == (0,)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_scores_other_seed_other_scores(name):
+    clips = sound(0, [48] * 3, seed=10)
+    first, again, other = (fit(name, seed=seed, max_vectors=50)[0].window_scores(clips) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    drawn = name in NETWORKS or "max_vectors" in model_declaration(name).settings
+    assert np.array_equal(first, other) != drawn
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_learnt_from_validation_clips(name):
+    clips = sound(0, [48] * 2, seed=11)
+    scores = [
+        fit(name, validation=validation)[0].window_scores(clips)
+        for validation in (sound(0, [48] * 3, seed=2), sound(1, [48] * 5, seed=2), NO_CLIPS)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_how_much_is_computed_at_once_changes_no_score(name, monkeypatch):
+    """A section has hundreds of blocks of vectors, a long clip several passes; the clips of these tests have one."""
+    clips = sound(0, [48, 300, 40], seed=13)
+    whole, losses = fit(name)
+    expected = whole.window_scores(clips)
+    for module in (network, estimator, sys.modules[type(whole).__module__]):
+        monkeypatch.setattr(module, "PASS_VALUES", 2**11, raising=False)
+        monkeypatch.setattr(module, "BLOCK", 100, raising=False)
+    np.testing.assert_allclose(whole.window_scores(clips), expected, rtol=1e-4, atol=1e-6)
+    parts, losses_of_parts = fit(name)
+    np.testing.assert_allclose(parts.window_scores(clips), expected, rtol=1e-4, atol=1e-6)
+    for key in ("training_loss", "validation_loss"):
+        values, values_of_parts = ([row[key] for row in result.losses] for result in (losses, losses_of_parts))
+        np.testing.assert_allclose(values_of_parts, values, rtol=1e-5)
+
+
+# Files
+
+
+def test_saved_and_loaded_it_scores_the_same(trained, tmp_path):
+    file = tmp_path / f"model{trained.suffix}"
+    trained.save(file)
+    loaded = type(trained).load(file)
+    clips = sound(0, [48, 40], seed=12)
+    np.testing.assert_array_equal(loaded.window_scores(clips), trained.window_scores(clips))
+    assert (loaded.settings, loaded.n_mels, loaded.seed) == (trained.settings, trained.n_mels, trained.seed)
+    assert loaded.parameter_count() == trained.parameter_count() > 0
+
+
+def test_a_damaged_file_is_refused(trained, tmp_path):
+    file = tmp_path / f"model{trained.suffix}"
+    trained.save(file)
+    content = file.read_bytes()
+    for broken in (b"", b"nothing", content[: len(content) // 2]):
+        file.write_bytes(broken)
+        with pytest.raises(UserError, match="train again"):
+            type(trained).load(file)
+
+
+def test_another_models_file_is_refused(trained, tmp_path, monkeypatch):
+    file = tmp_path / f"model{trained.suffix}"
+    with monkeypatch.context() as patch:
+        patch.setattr(type(trained), "name", classmethod(lambda cls: "another"))
+        trained.save(file)
+    with pytest.raises(UserError, match="another"):
+        type(trained).load(file)
+
+
+class Operations(TorchDispatchMode):
+    """Counts what torch computes."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = Counter()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count[operation.name()] += 1
+        return operation(*args, **(kwargs or {}))
+
+
+class Malice:
+    """Would write a file if it were unpickled."""
+
+    def __init__(self, target):
+        self.target = str(target)
+
+    def __reduce__(self):
+        return Path.touch, (Path(self.target),)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_file_runs_code_when_loaded(name, tmp_path):
+    detector, file, target = detector_class(name), tmp_path / "model", tmp_path / "ran"
+    content = {"model": name, "settings": settings_of(name), "n_mels": N_MELS, "seed": 1, "learnt": Malice(target)}
+    file.write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(UserError):
+        detector.load(file)
+    (torch.save if name in NETWORKS else skops.io.dump)(content, file)
+    with pytest.raises(UserError):
+        detector.load(file)
+    assert not target.exists()
+
+
+# Settings and sizes
+
+
+def refused(name, settings, n_mels):
+    try:
+        detector_class(name)(settings, n_mels, seed=1)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("n_mels", [8, 13, 64])
+def test_every_size_works_or_is_refused_before_training(name, n_mels):
+    declared = model_declaration(name).settings
+    small = {key: 1 for key in ("latent", "components") if key in declared}
+    for frames in (1, 2, 5, 33):
+        overrides = {"frames": frames, "hop_frames": 7, "epochs": 1, "max_vectors": 60}
+        for bottleneck in ({}, small):
+            settings = settings_of(name, **overrides, **bottleneck)
+            refusal = refused(name, settings, n_mels)
+            if refusal:
+                assert name in refusal
+                # With the smallest bottleneck, only windows too short for the model's kind are refused.
+                assert bottleneck != small or frames < declared["frames"]["minimum"]
+                continue
+            detector = detector_class(name)(settings, n_mels, seed=1)
+            lengths = [33, 40, 61]
+            detector.fit(sound(0, lengths, seed=1, n_mels=n_mels), sound(0, [], seed=2, n_mels=n_mels))
+            clips = sound(0, lengths, seed=3, n_mels=n_mels)
+            scores = detector.window_scores(clips)
+            assert scores.shape == detector.windows(clips)[0].shape
+            assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=20)
+@given(frames=st.integers(1, 70), n_mels=st.integers(8, 140))
+def test_a_reconstruction_has_the_size_of_its_window_or_the_size_is_refused(name, frames, n_mels):
+    declared = settings_of(name, latent=2, frames=frames)
+    if refused(name, declared, n_mels):
+        assert frames < model_declaration(name).settings["frames"]["minimum"]
+        return
+    detector = detector_class(name)(declared, n_mels, seed=1)
+    with torch.no_grad():
+        assert detector.network.eval()(torch.zeros(2, frames, n_mels)).numel() == 2 * frames * n_mels
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clip_shorter_than_a_window_is_refused(name):
+    with pytest.raises(UserError, match="shorter"):
+        fit(name, frames=64, training=sound(0, [48] * 4, seed=1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_features_that_are_not_numbers_are_refused(name, broken):
+    training = sound(0, [48] * 20, seed=1)
+    training.frames[100, 3] = broken
+    with pytest.raises(UserError, match="NaN or infinite"):
+        fit(name, training=training)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_band_that_never_changes_harms_nothing(name):
+    training, clips = sound(0, [48] * 20, seed=1), sound(0, [48] * 2, seed=3)
+    training.frames[:, 2] = clips.frames[:, 2] = -156.0
+    assert np.isfinite(fit(name, training=training)[0].window_scores(clips)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_takes_arrays_that_cannot_be_written(name):
+    training = sound(0, [48] * 20, seed=1)
+    expected, _ = fit(name)
+    training.frames.flags.writeable = False
+    detector, result = fit(name, training=training)
+    clips = sound(0, [48], seed=3)
+    np.testing.assert_array_equal(detector.window_scores(clips), expected.window_scores(clips))
+    limit = detector.settings.get("max_vectors") or np.inf
+    assert result.training_windows == min(limit, len(detector.windows(training)[0]))
+
+
+# How models are found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_documented_and_ignores_none_of_its_settings(name):
+    cls = detector_class(name)
+    module = sys.modules[cls.__module__]
+    assert cls.name() == name
+    assert all(f"{part}:" in module.__doc__.replace("Loss and score", "Score") for part in ("Idea", "Shapes", "Score"))
+    assert "Paper:" in module.__doc__ or "Papers:" in module.__doc__
+    sources = [inspect.getsource(sys.modules[base.__module__]) for base in cls.__mro__[:-2]]
+    words = {node.value for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    # Which clips a detector is given is settled before it sees any.
+    assert set(model_declaration(name).settings) - {"val_split", "train_per"} <= words
+
+
+def test_the_folder_holds_nothing_but_models():
+    assert {path.stem for path in MODELS.glob("*.py")} - {"__init__"} == {path.stem for path in MODELS.glob("*.yaml")}
+
+
+def test_an_unknown_model_is_named_with_what_was_meant():
+    with pytest.raises(UserError, match="simple_ae"):
+        detector_class("simple_a")
+    with pytest.raises(UserError, match="known: "):
+        detector_class("../../x")
+
+
+@pytest.mark.parametrize(("names", "unwanted"), [(CLASSICAL, "torch"), (NETWORKS, "sklearn")])
+def test_a_job_imports_only_what_its_model_needs(names, unwanted):
+    code = f"""import sys; from mimii.detectors.contract import detector_class
+assert not {{"numpy.random.mtrand", "torch", "sklearn", "yaml"}} & set(sys.modules) - {{"numpy.random.mtrand"}}
+for name in {names}: detector_class(name)
+assert {unwanted!r} not in sys.modules"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_device_is_taken_as_asked():
+    assert pick_device("cpu") == "cpu"
+    assert pick_device("auto") in ("cpu", "cuda")
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="0 GPUs seen"):
+            pick_device("cuda")
+
+
+# Networks
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_all_that_a_network_knows_of_its_input_passes_the_bottleneck(name):
+    """The rank of the output's derivative by the input: a skip around the bottleneck would raise it."""
+    detector = detector_class(name)(settings_of(name, latent=5, frames=8), N_MELS, seed=1)
+    network = detector.network.double().eval()
+    ranks = []
+    for window in torch.from_numpy(np.random.default_rng(1).normal(size=(4, 1, 8, N_MELS))):
+        jacobian = torch.autograd.functional.jacobian(network, window).reshape(8 * N_MELS, 8 * N_MELS)
+        ranks.append(int(torch.linalg.matrix_rank(jacobian)))
+    assert 1 <= max(ranks) <= detector.settings[model_rules(name).bottleneck] == 5
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_loss_that_explodes_or_is_no_number_stops_the_training(name, monkeypatch):
+    for factor in (1e4, float("nan")):
+        detector = detector_class(name)(settings_of(name, epochs=5), N_MELS, seed=1)
+        loss = detector.loss
+        monkeypatch.setattr(detector, "loss", lambda w, epoch, loss=loss, f=factor: loss(w, epoch) * f ** (epoch > 2))
+        with pytest.raises(UserError, match=r"epoch 3 .*learning_rate"):
+            detector.fit(sound(0, [48] * 5, seed=1), NO_CLIPS)
+
+
+@pytest.mark.parametrize("validation", [sound(0, [48] * 2, seed=2), NO_CLIPS], ids=["validation", "no validation"])
+def test_weights_that_the_last_step_breaks_stop_the_training(validation, monkeypatch):
+    """The loss of a step is that before it, so the last step's outcome is in no training loss."""
+    detector = detector_class("simple_ae")(settings_of("simple_ae"), N_MELS, seed=1)
+    train_epoch = detector._train_epoch
+
+    def breaking(batches, steps, optimizer, epoch):
+        losses = train_epoch(batches, steps, optimizer, epoch)
+        optimizer.weights.fill_(float("nan") if epoch == 2 else 0)
+        return losses
+
+    monkeypatch.setattr(detector, "_train_epoch", breaking)
+    with pytest.raises(UserError, match="diverged"):
+        detector.fit(sound(0, [48] * 5, seed=1), validation)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_training_step_waits_for_nothing(name):
+    """Reading a value back would wait for the device at every step: how often must not grow with the steps."""
+    counts = []
+    for clips in (20, 40):
+        detector = detector_class(name)(settings_of(name, hop_frames=1), N_MELS, seed=1)
+        with Operations() as operations:
+            detector.fit(sound(0, [48] * clips, seed=1), NO_CLIPS)
+        counts.append(operations.count)
+    few, many = counts
+    assert many["aten::_fused_adam_"] > 1.5 * few["aten::_fused_adam_"] > 0
+    for reading in ("aten::_local_scalar_dense", "aten::_to_copy", "aten::nonzero"):
+        assert many[reading] == few[reading]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_losses_of_every_epoch_are_kept(name):
+    _, result = fit(name, epochs=3)
+    assert [row["epoch"] for row in result.losses] == [1, 2, 3]
+    assert all(row["training_loss"] > 0 and row["validation_loss"] > 0 for row in result.losses)
+    assert result.losses[2]["training_loss"] < result.losses[0]["training_loss"]
+    assert (result.epochs_run, result.kept_epoch, result.peak_gpu_memory_mb) == (3, 3, None)
+    assert fit(name, epochs=1, validation=NO_CLIPS)[1].losses[0]["validation_loss"] is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_trainings_write_equal_files(name, tmp_path, monkeypatch):
+    kept = []  # so that what comes later lies at other addresses
+    for year, file in ((2001, "a"), (2002, "b")):
+        monkeypatch.setattr(time, "localtime", lambda *_, year=year: time.struct_time((year, 2, 3, 4, 5, 6, 0, 34, 0)))
+        kept.append(fit(name, epochs=1)[0])
+        kept[-1].save(tmp_path / file)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_early_stopping_and_the_best_epoch(monkeypatch):
+    losses = [3.0, 2.0, 2.5, 2.1, 2.2, 2.3]
+    cls = detector_class("simple_ae")
+    clips = sound(0, [48], seed=3)
+    plain = {epochs: fit("simple_ae", epochs=epochs)[0].window_scores(clips) for epochs in (2, 4, 6)}
+    monkeypatch.setattr(cls, "_validation_loss", lambda self, windows, epoch: losses[epoch - 1])
+    for patience, best, epochs, kept in [(2, True, 4, 2), (2, False, 4, 4), (None, True, 6, 2), (None, False, 6, 6)]:
+        detector, result = fit("simple_ae", epochs=6, early_stopping_patience=patience, best_epoch=best)
+        assert (result.epochs_run, result.kept_epoch) == (epochs, kept)
+        np.testing.assert_array_equal(detector.window_scores(clips), plain[kept])
+
+
+@pytest.mark.parametrize("setting", [{"early_stopping_patience": 2}, {"best_epoch": True}])
+def test_choosing_an_epoch_needs_validation_clips(setting):
+    with pytest.raises(UserError, match="val_split"):
+        fit("simple_ae", validation=NO_CLIPS, **setting)
+
+
+def test_a_single_left_over_window_does_not_stop_batch_normalisation():
+    training = sound(0, [37], seed=1)  # 33 windows of 5 frames, batches of 32
+    assert fit("deep_ae", training=training)[1].training_windows == 33
+    with pytest.raises(UserError, match="at least 2"):
+        fit("deep_ae", training=sound(0, [5], seed=1))
+
+
+def test_the_official_baseline_is_within_reach():
+    official = {"batch_size": 512, "standardize": False, "initialization": "keras", "adam_epsilon": 1e-7}
+    detector = detector_class("simple_ae")(settings_of("simple_ae", **official), 64, seed=1)
+    layers = [layer for layer in detector.network if isinstance(layer, torch.nn.Linear)]
+    assert [layer.in_features for layer in layers] + [320] == [320, 64, 64, 8, 64, 64, 320]
+    assert isinstance(detector.network[-1], torch.nn.Linear)
+    for layer in layers:
+        limit = (6 / (layer.in_features + layer.out_features)) ** 0.5
+        assert not layer.bias.any()
+        assert 0.9 * limit < layer.weight.abs().max() <= limit
+    raw = sound(0, [48] * 4, seed=1, n_mels=64)
+    kept = raw.frames.copy()
+    detector.fit(raw, sound(0, [], seed=1, n_mels=64))
+    np.testing.assert_array_equal(raw.frames, kept)
+
+
+def test_the_deep_autoencoder_is_the_dcase_baseline():
+    """On its input of 5 frames of 128 bands; normalisation has a weight and a shift for each hidden value."""
+    detector = detector_class("deep_ae")(settings_of("deep_ae"), 128, seed=1)
+    widths = [640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]
+    dense = sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+    assert detector.parameter_count() == dense + 2 * sum(widths[1:-1])
+    kinds = [type(layer).__name__ for layer in detector.network]
+    assert kinds == ["Flatten", *["Linear", "BatchNorm1d", "ReLU"] * 9, "Linear"]
+
+
+def test_keras_initialises_an_lstm_with_a_forget_bias_of_one():
+    detector = detector_class("lstm_ae")(settings_of("lstm_ae", initialization="keras"), N_MELS, seed=1)
+    lstm = detector.network.encoder
+    bias = (lstm.bias_ih_l0 + lstm.bias_hh_l0).unflatten(0, (4, -1))
+    torch.testing.assert_close(bias.mean(1), torch.tensor([0.0, 1.0, 0.0, 0.0]))
+    recurrent = lstm.weight_hh_l0
+    torch.testing.assert_close(recurrent.T @ recurrent, torch.eye(recurrent.shape[1]), atol=1e-5, rtol=0)
+
+
+def test_training_minimises_what_a_plain_loop_would():
+    """Against stacked windows, PyTorch's own optimiser class and the same order of batches."""
+    training = sound(0, [48] * 5, seed=1)
+    starts, _ = training.windows(5, 1)
+    detector = detector_class("simple_ae")(settings_of("simple_ae", standardize=False), N_MELS, seed=1)
+    plain = detector_class("simple_ae")(settings_of("simple_ae", standardize=False), N_MELS, seed=1).network
+    stacked = torch.stack([torch.from_numpy(training.frames[start : start + 5].copy()) for start in starts])
+    detector.fit(training, NO_CLIPS)
+    optimizer, generator = torch.optim.Adam(plain.parameters()), torch.Generator().manual_seed(1)
+    for _ in range(2):
+        for batch in stacked[torch.randperm(len(stacked), generator=generator)].split(32):
+            optimizer.zero_grad()
+            (plain(batch) - batch.flatten(1)).square().mean().backward()
+            optimizer.step()
+    for mine, theirs in zip(detector.network.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-4)
+
+
+def test_denoising_without_standardisation_is_refused():
+    with pytest.raises(UserError, match="standardize"):
+        fit("denoising_ae", standardize=False)
+
+
+def test_noise_is_on_the_input_alone_and_in_training_alone():
+    detector = detector_class("denoising_ae")(settings_of("denoising_ae", latent=4, noise=0.5), N_MELS, seed=1)
+    windows = torch.randn(7, 5, N_MELS)
+    with torch.no_grad():
+        torch.manual_seed(3)
+        noisy = windows + 0.5 * torch.randn_like(windows)
+        for training, given_windows in ((True, noisy), (False, windows)):
+            detector.network.train(training)
+            torch.manual_seed(3)
+            expected = (detector.network(given_windows) - windows.flatten(1)).square().mean()
+            torch.testing.assert_close(detector.loss(windows, 1), expected)
+        torch.testing.assert_close(detector.errors(windows).mean(), expected)
+
+
+@pytest.mark.parametrize("warmup", [0, 4])
+def test_the_weight_of_the_divergence_rises_to_beta_in_training(warmup):
+    detector = detector_class("vae")(settings_of("vae", beta=0.5, warmup_epochs=warmup), N_MELS, seed=1)
+    windows = torch.randn(7, 5, N_MELS)
+
+    def loss(epoch):
+        torch.manual_seed(3)
+        return float(detector.loss(windows, epoch)) * windows[0].numel()
+
+    with torch.no_grad():
+        mean, log_variance = detector.network.encode(windows)
+        posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+        prior = torch.distributions.Normal(0.0, 1.0)
+        divergence = float(torch.distributions.kl_divergence(posterior, prior).sum(1).mean())
+        detector.network.train()
+        losses = np.array([loss(epoch) for epoch in range(1, 8)])
+        weights = 0.5 * np.minimum(1, np.arange(1, 8) / (warmup + 1))
+        np.testing.assert_allclose(losses - losses[0], (weights - weights[0]) * divergence, atol=1e-3)
+        torch.manual_seed(3)
+        drawn = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        error = (detector.network.decoder(drawn) - windows.flatten(1)).square().sum(1).mean()
+        assert losses[0] == pytest.approx(0.5 * float(error) + weights[0] * divergence, rel=1e-4)
+
+
+def test_the_variational_bound_weighs_both_terms_per_window():
+    detector = detector_class("vae")(settings_of("vae"), N_MELS, seed=1)
+    windows = torch.randn(7, 5, N_MELS)
+    detector.network.eval()
+    with torch.no_grad():
+        mean, log_variance = detector.network.encode(windows)
+        prior = torch.distributions.Normal(0.0, 1.0)
+        posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+        divergence = torch.distributions.kl_divergence(posterior, prior).sum(1).mean()
+        error = (detector.network(windows) - windows.flatten(1)).square().sum(1).mean()
+        torch.testing.assert_close(detector.loss(windows, 1) * windows[0].numel(), 0.5 * error + divergence)
+
+
+# Classical
+
+
+def test_vectors_are_drawn_evenly_over_clips_of_any_length():
+    detector = detector_class("one_class_svm")(settings_of("one_class_svm"), N_MELS, seed=1)
+    lengths = [48, 300, 9, 48]
+    frames = np.repeat(np.arange(4, dtype=np.float32), lengths)[:, None].repeat(N_MELS, axis=1)
+    clips = Clips(np.ascontiguousarray(frames), np.array(lengths))
+    drawn = np.bincount(detector.drawn_vectors(clips, 80)[:, 0].astype(int))
+    assert drawn.sum() == 80
+    assert drawn[2] == 5  # all that it has
+    assert set(drawn[[0, 1, 3]]) == {25}
+    assert len(detector.drawn_vectors(clips, None)) == len(clips.windows(5, 1)[0])
+
+
+def test_the_svms_score_is_scikit_learns():
+    from sklearn.svm import OneClassSVM
+
+    training, clips = sound(0, [48] * 20, seed=1), sound(0, [48] * 2, seed=3)
+    detector, _ = fit("one_class_svm", gamma=0.01, components=8, nu=0.1)
+
+    def project(vectors):
+        centred = detector.scaled(vectors) - detector.learnt["centre"]
+        return (centred @ detector.learnt["components"].T).astype(np.float64)
+
+    machine = OneClassSVM(gamma=0.01, nu=0.1).fit(project(detector.drawn_vectors(training, 400)))
+    expected = -machine.decision_function(project(detector.vectors(clips, clips.windows(5, 1)[0])))
+    np.testing.assert_allclose(detector.window_scores(clips), expected, atol=2e-3)  # the solver's own tolerance is 1e-3
+
+
+def test_the_components_are_scikit_learns():
+    from sklearn.decomposition import PCA
+
+    training, clips = sound(0, [48] * 20, seed=1), sound(0, [48] * 2, seed=3)
+    detector, _ = fit("pca", standardize=False, components=4)
+    pca = PCA(4).fit(detector.vectors(training, training.windows(5, 1)[0]))
+    vectors = detector.vectors(clips, clips.windows(5, 1)[0])
+    expected = np.square(vectors - pca.inverse_transform(pca.transform(vectors))).mean(1)
+    np.testing.assert_allclose(detector.window_scores(clips), expected, rtol=1e-3)
+
+
+def test_the_distance_is_scikit_learns():
+    from sklearn.covariance import LedoitWolf
+
+    def statistics(clips):
+        parts = [clips.select(n, n + 1).frames.astype(np.float64) for n in range(len(clips))]
+        return np.array([np.concatenate([part.mean(0), part.std(0)]) for part in parts])
+
+    training, clips = sound(0, [48] * 60, seed=1), sound(0, [48, 40], seed=3)
+    learnt, scored = statistics(training), statistics(clips)
+    mean, deviation = learnt.mean(0), learnt.std(0)
+    covariance = LedoitWolf().fit((learnt - mean) / deviation)
+    expected = np.sqrt(covariance.mahalanobis((scored - mean) / deviation))
+    detector, _ = fit("mahalanobis", training=training)
+    np.testing.assert_allclose(detector.window_scores(clips), expected, rtol=1e-3)
+
+
+def test_mahalanobis_scores_a_clip_as_one_unless_told_otherwise():
+    clips = sound(0, [48, 40], seed=3)
+    assert fit("mahalanobis")[0].window_scores(clips).shape == (2,)
+    assert fit("mahalanobis", frames=10)[0].window_scores(clips).shape == (8,)
+    assert fit("mahalanobis", frames=10, hop_frames=2)[0].window_scores(clips).shape == (36,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["simple_ae", "conv_ae"])
+def test_training_needs_the_features_once_and_little_more_memory(name, project_root):
+    """On a section of MIMII's size; stacked windows would be five times the features."""
+    command = [sys.executable, project_root / "benchmarks" / "training.py", "--models", name, "--run", "memory"]
+    peak, features = map(float, subprocess.check_output(command, text=True).split())
+    assert 40 < features < peak < features + 300
+
+
+def test_components_are_as_exact_far_from_zero():
+    """Decibels that are not standardised may lie far from zero: in float32 their squares would drown what varies."""
+    clips = sound(0, [48] * 40, seed=1)
+    far = Clips(clips.frames + np.float32(4096), clips.lengths)  # exact: digits below 2**-11 are cut off in both
+    near = Clips(far.frames - np.float32(4096), clips.lengths)
+    chosen = {"standardize": False, "components": 4, "max_vectors": 1000}  # enough for the covariance to be used
+    detectors = [fit("one_class_svm", training=some, **chosen)[0] for some in (near, far)]
+    components = [np.abs(detector.learnt["components"]) for detector in detectors]
+    np.testing.assert_allclose(*components, rtol=1e-3, atol=1e-5)

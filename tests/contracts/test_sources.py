@@ -1,0 +1,283 @@
+"""DCASE 2020 task 2, a user's own recordings, and whether a dataset is whole."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+from mirror import clip_bytes, packed, small_archive
+
+from mimii.common.errors import UserError
+from mimii.data import published as official
+from mimii.data.completeness import check_dataset
+from mimii.data.lookup import open_source, source_names
+from mimii.data.sections import Section
+from mimii.planning.config import read_config, schema
+
+REAL_CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "real_clips" / "dcase2020"
+
+
+def config(root, source, **changes):
+    read = read_config({"dataset": {"root": str(root), "source": source, **changes}, "models": {"vae": {}}})
+    return read["dataset"]
+
+
+def touch(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def names(source):
+    return [section.path for section in source.sections()]
+
+
+def test_the_configuration_takes_every_source_that_has_a_file_and_no_other():
+    assert schema()["properties"]["dataset"]["properties"]["source"]["enum"] == source_names()
+    assert {"dcase2020", "folder", "labelled", "made_up", "zenodo"} <= set(source_names())
+    with pytest.raises(UserError, match=r"dataset.source: unknown value 'zenod'; did you mean 'zenodo'"):
+        config(".", "zenod")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"zenodo": {"adress": "http://a/{archive}"}}, r"dataset.zenodo: unknown key 'adress'; did you mean 'address'"),
+        ({"zenodo": {"address": "http://a/b"}}, r"dataset.zenodo.address"),
+        ({"zenodo": {"address": "file:///a/{archive}"}}, r"dataset.zenodo.address"),
+        ({"zenodo": {"keep_archives": "maybe"}}, r"dataset.zenodo.keep_archives"),
+        ({"labelled": {"normal": []}}, r"dataset.labelled.normal"),
+        ({"labelled": {"normal": ["a/b"]}}, r"dataset.labelled.normal"),
+    ],
+)
+def test_wrong_settings_of_a_source_are_refused(changes, says):
+    with pytest.raises(UserError, match=says):
+        config(".", "zenodo", **changes)
+
+
+def test_settings_from_the_command_line_are_text():
+    assert config(".", "zenodo", zenodo={"keep_archives": "false"})["zenodo"]["keep_archives"] is False
+
+
+# DCASE 2020 task 2
+
+
+@pytest.fixture
+def dcase(tmp_path):
+    for machine, id in (("fan", "id_00"), ("fan", "id_02"), ("ToyCar", "id_01")):
+        touch(tmp_path, *(f"{machine}/train/normal_{id}_{number:08d}.wav" for number in range(12)))
+        touch(tmp_path, *(f"{machine}/test/normal_{id}_{number:08d}.wav" for number in range(3)))
+        touch(tmp_path, *(f"{machine}/test/anomaly_{id}_{number:08d}.wav" for number in range(2)))
+    return tmp_path
+
+
+def test_dcase_sections_are_the_ids_in_its_names(dcase):
+    source = open_source(config(dcase, "dcase2020"))
+    assert names(source) == ["dcase2020/ToyCar/id_01", "dcase2020/fan/id_00", "dcase2020/fan/id_02"]
+    assert names(open_source(config(dcase, "dcase2020", machines=["fan"], ids=["id_02"]))) == ["dcase2020/fan/id_02"]
+    touch(dcase, "README.md", "docs/notes.txt")
+    assert len(names(source)) == 3
+
+
+def test_dcase_keeps_its_own_split(dcase):
+    source = open_source(config(dcase, "dcase2020"))
+    section = source.sections()[1]
+    source.check(section)
+    clips = source.clips(section)
+    assert [(clip.split, clip.label) for clip in clips] == (
+        [("train", "normal")] * 12 + [("test", "normal")] * 3 + [("test", "abnormal")] * 2
+    )
+    assert [clip.path for clip in clips[::15]] == [
+        "fan/train/normal_id_00_00000000.wav",
+        "fan/test/anomaly_id_00_00000000.wav",
+    ]
+    assert all(f"_{section.id}_" in clip.path for clip in clips)
+
+
+def test_dcase_fingerprint_follows_the_split(dcase):
+    def fingerprints():
+        source = open_source(config(dcase, "dcase2020"))
+        return [source.fingerprint(section) for section in source.sections()]
+
+    before = fingerprints()
+    (dcase / "fan/train/normal_id_02_00000011.wav").rename(dcase / "fan/test/normal_id_02_00000011.wav")
+    assert [old == new for old, new in zip(before, fingerprints(), strict=True)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("fan/train/anomaly_id_00_00000000.wav", "an anomaly among the training recordings"),
+        ("fan/test/id_05_00000000.wav", "says neither label nor machine ID"),
+        ("fan/train/section_00_source_train_normal_0000.wav", "says neither label nor machine ID"),
+    ],
+)
+def test_dcase_refuses_names_of_another_kind(dcase, name, says):
+    touch(dcase, name)
+    with pytest.raises(UserError, match=says):
+        open_source(config(dcase, "dcase2020")).sections()
+
+
+def test_dcase_refuses_sections_without_a_test(dcase):
+    shutil.rmtree(dcase / "ToyCar/test")
+    source = open_source(config(dcase, "dcase2020"))
+    with pytest.raises(UserError, match=r"section dcase2020/ToyCar/id_01 .* 12 training, 0 normal test and 0 abnormal"):
+        source.check(source.sections()[0])
+    for root in (dcase / "nowhere", dcase / "fan"):
+        with pytest.raises(UserError, match=r"dataset.root"):
+            open_source(config(root, "dcase2020")).sections()
+
+
+def test_dcase_reads_real_recordings_in_its_own_layout(tmp_path):
+    if not REAL_CLIPS.is_dir():
+        pytest.skip(f"no real recordings in {REAL_CLIPS}")
+    normal = sorted(REAL_CLIPS.glob("pump/id_00/normal/*.wav"))
+    for folder in ("train", "test"):
+        (tmp_path / "pump" / folder).mkdir(parents=True)
+    for number, path in enumerate(normal):
+        (tmp_path / f"pump/{'test' if number < 5 else 'train'}/normal_id_00_{number:08d}.wav").symlink_to(path)
+    for path in REAL_CLIPS.glob("pump/id_00/abnormal/*.wav"):
+        (tmp_path / f"pump/test/anomaly_id_00_{path.name}").symlink_to(path)
+    said = []
+    assert check_dataset(open_source(config(tmp_path, "dcase2020")), said.append) == 0
+    assert said[0] == f"dcase2020/pump/id_00: {len(normal)} normal, 1 abnormal: fine"
+
+
+# Your own recordings
+
+
+def test_own_recordings_of_any_names_and_depth(tmp_path):
+    touch(tmp_path, "plant 1/hall/press/unit 7/normal/2024/may/a b.wav", "plant 1/hall/press/unit 7/abnormal/x.WAV")
+    touch(tmp_path, "press/Normal/1.wav", "press/ABNORMAL/2.wav", "press/notes/3.wav")
+    touch(tmp_path, "press/unit 8/normal/1.wav", "fan/unit/abnormal/1.wav")
+    source = open_source(config(tmp_path, "labelled"))
+    assert names(source) == ["all/fan/unit", "all/press/all", "all/press/unit_8", "plant_1_hall/press/unit_7"]
+    clips = source.clips(Section("plant_1_hall", "press", "unit_7"))
+    assert [(clip.path, clip.label) for clip in clips] == [
+        ("plant 1/hall/press/unit 7/normal/2024/may/a b.wav", "normal"),
+        ("plant 1/hall/press/unit 7/abnormal/x.WAV", "abnormal"),
+    ]
+    assert all(Path(source.open(clip)).is_file() for clip in clips)
+    assert len(source.clips(Section("all", "press", "all"))) == 2
+
+
+def test_own_recordings_right_below_the_root(tmp_path):
+    touch(tmp_path, *(f"ok/{number}.wav" for number in range(15)), "broken/1.wav", "bad/1.wav")
+    own = {"normal": ["ok"], "abnormal": ["broken", "bad"]}
+    source = open_source(config(tmp_path, "labelled", labelled=own))
+    assert names(source) == ["all/all/all"]
+    source.check(source.sections()[0])
+    assert [clip.split for clip in source.clips(source.sections()[0])].count("test") == 4
+
+
+def test_own_recordings_are_refused_where_names_are_not_enough(tmp_path):
+    for root in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(UserError, match=r"dataset.root"):
+            open_source(config(root, "labelled")).sections()
+    touch(tmp_path, "a b/normal/1.wav", "a_b/normal/1.wav")
+    with pytest.raises(UserError, match=r"a b' and .*a_b' would both be section all/a_b/all: rename one"):
+        open_source(config(tmp_path, "labelled")).sections()
+    shutil.rmtree(tmp_path / "a b")
+    touch(tmp_path, "a_b/normal/more/abnormal/1.wav")
+    source = open_source(config(tmp_path, "labelled"))
+    with pytest.raises(UserError, match=r"abnormal': lies in a folder of recordings itself"):
+        source.clips(source.sections()[0])
+    (tmp_path / "a_b/loop").symlink_to(tmp_path)
+    with pytest.raises(UserError, match="leads back to a folder"):
+        source.sections()
+
+
+# Completeness
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """MIMII, if it were two small sections of fans at one SNR."""
+    counts = {"fan": {"id_00": {"normal": 6, "abnormal": 2}, "id_02": {"normal": 6, "abnormal": 2}}}
+    archives = {"6_dB_fan.zip": {"bytes": 1, "md5": ""}}
+    monkeypatch.setattr(official, "_data", lambda: {"archives": archives, "clips": counts})
+    return small_archive(normal=6, abnormal=2)
+
+
+def checked(root, source="folder", **changes):
+    said = []
+    faults = check_dataset(open_source(config(root, source, **changes)), said.append)
+    assert said[-1].endswith(f"{faults or 'no'} fault(s)")
+    return said[:-1], faults
+
+
+def unpacked(root, members):
+    for name, content in members.items():
+        (root / "6dB" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "6dB" / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("layout", ["zipped", "original"])
+def test_a_whole_dataset_is_fine(tmp_path, published, layout):
+    if layout == "zipped":
+        (tmp_path / "6_dB_fan.zip").write_bytes(packed(published))
+    else:
+        unpacked(tmp_path, published)
+    assert checked(tmp_path) == (
+        ["6dB/fan/id_00: 6 normal, 2 abnormal: fine", "6dB/fan/id_02: 6 normal, 2 abnormal: fine"],
+        0,
+    )
+
+
+@pytest.mark.parametrize("layout", ["zipped", "original"])
+def test_what_is_missing_extra_duplicated_or_broken_is_named(tmp_path, published, layout):
+    folder = "fan/id_00/normal"
+    del published[f"{folder}/00000001.wav"]
+    published[f"{folder}/00000000 (1).wav"] = published[f"{folder}/00000000.wav"]
+    published[f"{folder}/00000002.wav"] = published[f"{folder}/00000002.wav"][:-50]
+    published[f"{folder}/00000003.wav"] = b"no recording"
+    rate = Path(tmp_path, "other.wav")
+    soundfile.write(rate, [0.1] * 500, 8000)
+    published[f"{folder}/00000004.wav"] = rate.read_bytes()
+    rate.unlink()
+    for name in [name for name in published if "id_02" in name]:
+        del published[name]
+    if layout == "zipped":
+        (tmp_path / "6_dB_fan.zip").write_bytes(packed(published))
+    else:
+        unpacked(tmp_path, published)
+    said, faults = checked(tmp_path)
+    assert faults == 7
+    assert said[0] == "6dB/fan/id_00: 6 normal, 2 abnormal: faults"
+    assert said[1] == "  missing: 1 of 6 normal (00000001.wav)"
+    assert said[2] == "  extra: 1 normal, not among the 6 published (00000000 (1).wav)"
+    assert said[3].startswith("  broken: ")
+    assert "00000002.wav: truncated" in said[3]
+    assert "00000003.wav: not a readable wav file" in said[4]
+    assert said[5] == "  mixed sample rates: 5 of 16000 Hz, 1 of 8000 Hz"
+    assert said[6] == (
+        "duplicated: 6dB/fan/id_00/normal/00000000 (1).wav, 6dB/fan/id_00/normal/00000000.wav are one and the same "
+        "recording"
+    )
+    assert said[7] == "missing: 6dB/fan: id_02"
+    assert checked(tmp_path, ids=["id_00"])[1] == 6
+
+
+def test_recordings_that_only_begin_alike_are_no_duplicates(tmp_path):
+    content = clip_bytes(0)
+    touch(tmp_path, "normal/1.wav", "normal/2.wav", "abnormal/1.wav")
+    (tmp_path / "normal/1.wav").write_bytes(content)
+    (tmp_path / "normal/2.wav").write_bytes(content[:-2] + b"xy")
+    (tmp_path / "abnormal/1.wav").write_bytes(content)
+    said, faults = checked(tmp_path, "labelled")
+    assert faults == 1
+    assert said[-1] == "duplicated: abnormal/1.wav, normal/1.wav are one and the same recording"
+
+
+def test_sections_that_cannot_be_listed_do_not_stop_the_check(tmp_path, published):
+    unpacked(tmp_path, published)
+    (tmp_path / "6dB/fan/id_00/normal").rename(tmp_path / "6dB/fan/id_00/Normal")
+    said, _ = checked(tmp_path)
+    assert "cannot be listed: folder" in said[1]
+    assert said[-1] == "6dB/fan/id_02: 6 normal, 2 abnormal: fine"
+
+
+def test_an_archive_that_is_not_there_is_said(tmp_path, published):
+    said, faults = checked(tmp_path, "zenodo")
+    assert faults == 2 * 3
+    assert "6_dB_fan.zip' cannot be read" in said[1]

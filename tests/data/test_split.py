@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mimii.common.errors import UserError
+from mimii.data.split import check_counts, fit_count, split_normal
+
+names = st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=60)
+
+
+@given(names, st.integers(0, 80), st.randoms(use_true_random=False))
+def test_every_normal_clip_is_in_one_part_whatever_the_order(names, abnormal, random):
+    train, test = split_normal(names, abnormal)
+    assert sorted(train + test) == sorted(names)
+    assert len(test) == min(abnormal, len(names))
+    assert all(first < later for first in test for later in train)
+    random.shuffle(names)
+    assert split_normal(names, abnormal) == (train, test)
+
+
+def test_split_is_the_protocols():
+    names = [f"{number:08d}.wav" for number in range(1011)]  # fan id_00: 1,011 normal, 407 abnormal
+    train, test = split_normal(names[::-1], 407)
+    assert (len(train), len(test)) == (604, 407)
+    assert test == names[:407]
+
+
+@given(st.integers(0, 5000), st.floats(0, 0.99))
+def test_fit_count_leaves_the_validation_share(n, val_split):
+    assert 0 <= fit_count(n, val_split) <= n
+    assert fit_count(n, 0) == n
+
+
+def test_fit_count_rounds_down():
+    assert [fit_count(604, 0.1), fit_count(74, 0.1), fit_count(10, 0.1)] == [543, 66, 9]
+
+
+@pytest.mark.parametrize("tenths", range(10))
+def test_fit_count_is_exact_where_the_share_is(tenths):
+    """So ten clips, which every section has, leave one to fit on whatever val_split may be."""
+    for clips in range(10, 1000, 10):
+        assert fit_count(clips, tenths / 10) == clips * (10 - tenths) // 10
+
+
+@pytest.mark.parametrize("counts", [(9, 1, 1), (10, 0, 0), (0, 0, 0), (10, 0, 1)])
+def test_too_few_clips_are_refused_with_counts(counts):
+    train, normal, abnormal = counts
+    with pytest.raises(
+        UserError, match=rf"section S: {train} training, {normal} normal test and {abnormal} abnormal"
+    ) as e:
+        check_counts("S", *counts, "Do this")
+    assert str(e.value).endswith("Do this")
+
+
+def test_just_enough_clips_pass():
+    check_counts("S", 10, 1, 1, "")

@@ -1,0 +1,186 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mimii.common.errors import UserError
+from mimii.evaluation import inference as statistics
+from mimii.evaluation import metrics
+from mimii.runs.clip_scores import read_clip_scores
+
+SNRS, MACHINES, IDS = ("6dB", "min6dB"), ("fan", "pump"), ("id_00", "id_02")
+
+
+@pytest.fixture
+def benchmark(run_folder, tmp_path):
+    """Rows of a small benchmark whose models have the given quality; the scores lie below tmp_path."""
+
+    def make(qualities, seeds=(1, 2), clips=40):
+        rows = [
+            run_folder(tmp_path, model=model, section=f"{snr}/{machine}/{id}", seed=seed, quality=quality, clips=clips)
+            for model, quality in qualities.items()
+            for snr in SNRS
+            for machine in MACHINES
+            for id in IDS
+            for seed in seeds
+        ]
+        return statistics.select_runs(pd.DataFrame(rows), [[model, "default"] for model in qualities])
+
+    return make
+
+
+def test_means_and_intervals(benchmark, tmp_path):
+    frame = benchmark({"vae": 2.0, "deep_ae": 0.5})
+    resampled = statistics.resample_runs(frame, tmp_path, samples=200)
+    table = statistics.average_metrics(frame, resampled)
+    # 2 models, 3 metrics, (2 SNRs + all) x (2 machine types + all)
+    assert len(table) == 2 * 3 * 9
+    table = table.set_index(["label", "metric", "db_level", "machine_type"]).sort_index()
+    assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
+    vae = frame[frame["model"] == "vae"]
+    assert table.loc[("vae", "auc", "all", "all"), "mean"] == pytest.approx(vae["auc"].mean())  # balanced
+    fans = vae[vae["machine_type"] == "fan"].groupby("machine_id")["auc"].mean()
+    assert table.loc[("vae", "auc", "all", "fan"), "machine_deviation"] == pytest.approx(fans.std(ddof=1))
+    per_seed = vae.groupby("seed")["auc"].mean()
+    assert table.loc[("vae", "auc", "all", "all"), "seed_deviation"] == pytest.approx(per_seed.std(ddof=1))
+    everywhere = table.loc[("vae", "auc")]
+    assert everywhere["is_best"].all()
+    assert everywhere["is_significantly_best"].all()
+
+
+def test_one_sections_resamples_are_its_bootstrap(benchmark, tmp_path):
+    frame = benchmark({"vae": 1.0}, seeds=(1,))
+    resampled = statistics.resample_runs(frame, tmp_path, samples=150)["auc"]
+    clips = read_clip_scores(tmp_path / "vae/default/seed=1/6dB/fan/id_00/scores.parquet", "mean")
+    seed = [metrics.BOOTSTRAP_SEED, *b"fan/id_00"]
+    expected = metrics.bootstrap(clips.abnormal, clips.scores, samples=150, seed=seed).auc
+    row = resampled[(resampled["db_level"] == "6dB") & (resampled["machine_id"] == "id_00")].iloc[0]
+    np.testing.assert_array_equal(row[list(range(150))].to_numpy(dtype=float), expected)
+
+
+def test_equal_models_do_not_differ_and_none_is_best(benchmark, tmp_path):
+    # The same length of name and the same seed give the same made-up scores.
+    frame = benchmark({"aaa": 1.0, "bbb": 1.0})
+    resampled = statistics.resample_runs(frame, tmp_path, samples=200)
+    comparison = statistics.compare_models(frame, resampled)
+    assert (comparison[["difference", "low", "high"]] == 0).all(axis=None)
+    assert (comparison["p_value"] == 1).all()
+    assert not statistics.average_metrics(frame, resampled)["is_significantly_best"].any()
+
+
+def test_pairing_by_clip_narrows_the_interval_of_a_difference(benchmark, tmp_path):
+    frame = benchmark({"aaa": 1.0, "bbb": 1.1}, seeds=(1,))  # the same scores but for a small shift
+    resampled = statistics.resample_runs(frame, tmp_path, samples=300)
+    averages = statistics.average_metrics(frame, resampled)
+    whole = averages[
+        (averages["metric"] == "auc") & (averages["db_level"] == "all") & (averages["machine_type"] == "all")
+    ]
+    comparison = statistics.compare_models(frame, resampled)
+    difference = comparison[(comparison["metric"] == "auc") & (comparison["db_level"] == "all")].iloc[0]
+    assert difference["high"] - difference["low"] < 0.3 * (whole["high"] - whole["low"]).min()
+    assert difference["p_value"] < 0.001
+    assert difference["difference"] < 0
+
+
+def test_p_value_is_that_of_a_z_test():
+    resampled = np.random.default_rng(0).normal(0.02, 0.01, size=100_000)
+    assert statistics.paired_p_value(0.0196, resampled) == pytest.approx(0.05, rel=0.05)
+    assert statistics.paired_p_value(-0.0196, -resampled) == statistics.paired_p_value(0.0196, resampled)
+    assert statistics.paired_p_value(0.5, np.full(10, 0.5)) == 0
+
+
+def test_p_values_are_uniform_where_nothing_differs():
+    """Two noisy detectors of equal quality on one machine: 5 % of the comparisons are below .05."""
+    rng = np.random.default_rng(1)
+    abnormal = np.arange(200) >= 100
+    below = 0
+    for trial in range(300):
+        first, second = (rng.normal(size=200) + abnormal for _ in range(2))
+        counts = metrics.resample_counts(abnormal, 200, np.random.default_rng(trial))
+        values = [metrics.weighted_metrics(abnormal, scores, counts).auc for scores in (first, second)]
+        difference = metrics.auc(abnormal, first) - metrics.auc(abnormal, second)
+        below += statistics.paired_p_value(difference, values[0] - values[1]) < 0.05
+    assert stats.binomtest(below, 300, 0.05).pvalue > 0.001
+
+
+def test_runs_on_different_sections_or_clips_are_not_compared(benchmark, run_folder, tmp_path):
+    frame = benchmark({"vae": 1.0, "deep_ae": 1.0}, seeds=(1,))
+    with pytest.raises(UserError, match=r"not run on the same sections.*min6dB/pump/id_02"):
+        statistics.select_runs(frame.iloc[:-1], [["vae", "default"], ["deep_ae", "default"]])
+    with pytest.raises(UserError, match="no run of conv_ae"):
+        statistics.select_runs(frame, [["conv_ae", "default"]])
+    run_folder(tmp_path, model="vae", section="6dB/fan/id_00", seed=1, clips=39)
+    with pytest.raises(UserError, match=r"vae/.*6dB/fan/id_00 .* different clips"):
+        statistics.resample_runs(frame, tmp_path, samples=10)
+
+
+def test_snrs_are_averaged_before_machines_become_blocks(benchmark):
+    frame = benchmark({"vae": 1.0, "deep_ae": 0.5})
+    table = statistics.machine_table(frame, "auc")
+    assert table.shape == (4, 2)
+    one = frame[(frame["model"] == "vae") & (frame["machine_type"] == "pump") & (frame["machine_id"] == "id_02")]
+    assert table.loc[("pump", "id_02"), "vae"] == pytest.approx(one["auc"].mean())
+
+
+# Four variants of C4.5 on 14 data sets: table 6 of Demšar, JMLR 7 (2006), whose ranks tell the two .975 apart.
+DEMSAR = pd.DataFrame(
+    {
+        "C4.5": [0.763, 0.599, 0.954, 0.628, 0.882, 0.936, 0.661, 0.583, 0.775, 1.000, 0.940, 0.619, 0.972, 0.957],
+        "C4.5+m": [0.768, 0.591, 0.971, 0.661, 0.888, 0.931, 0.668, 0.583, 0.838, 1.000, 0.962, 0.666, 0.981, 0.978],
+        "C4.5+cf": [0.771, 0.590, 0.968, 0.654, 0.886, 0.916, 0.609, 0.563, 0.866, 1.000, 0.965, 0.614, 0.9751, 0.946],
+        "C4.5+m+cf": [0.798, 0.569, 0.967, 0.657, 0.898, 0.931, 0.685, 0.625, 0.875, 1.000, 0.962, 0.669, 0.975, 0.970],
+    }
+)
+
+
+def test_ranks_and_critical_difference_of_demsars_example():
+    found = statistics.rank_tests(DEMSAR)
+    assert found["average_ranks"] == pytest.approx(
+        {"C4.5": 3.143, "C4.5+m": 2.000, "C4.5+cf": 2.893, "C4.5+m+cf": 1.964}, abs=6e-4
+    )
+    assert next(iter(found["average_ranks"])) == "C4.5+m+cf"
+    assert found["critical_difference"] == pytest.approx(1.25, abs=0.005)
+    assert found["p_values"]["nemenyi"]["C4.5"]["C4.5+m+cf"] > 0.05
+
+
+def test_friedman_on_known_numbers():
+    """Without ties: 12 N / (k (k + 1)) * (sum of squared mean ranks - k (k + 1)^2 / 4)."""
+    table = pd.DataFrame([[3, 2, 1], [3, 2, 1], [3, 1, 2], [3, 2, 1], [2, 3, 1]], columns=list("abc"), dtype=float)
+    found = statistics.rank_tests(table)
+    ranks = np.array([6, 10, 14]) / 5
+    expected = 12 * 5 / 12 * (np.sum(ranks**2) - 3 * 16 / 4)
+    assert found["friedman"]["statistic"] == pytest.approx(expected)
+    assert found["friedman"]["p_value"] == pytest.approx(stats.chi2.sf(expected, 2))
+
+
+def test_wilcoxon_is_corrected_by_holm():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(loc=[0.0, 0.6, 1.5], size=(16, 3)), columns=list("abc"))
+    found = statistics.rank_tests(table)["p_values"]["wilcoxon_holm"]
+    raw = sorted((stats.wilcoxon(table[x], table[y]).pvalue, x, y) for x, y in ("ab", "ac", "bc"))
+    largest = 0.0
+    for factor, (p, x, y) in zip((3, 2, 1), raw, strict=True):
+        largest = max(largest, min(1, factor * p))
+        assert found[x][y] == found[y][x] == pytest.approx(largest)
+
+
+def test_critical_difference_is_that_of_the_published_table():
+    """q(.05) of table 5 in Demšar: 2.343 for 3, 2.569 for 4, 3.164 for 10 models."""
+    for models, q in ((2, 1.960), (3, 2.343), (4, 2.569), (10, 3.164)):
+        expected = q * np.sqrt(models * (models + 1) / (6 * 16))
+        assert statistics.critical_difference(models, 16) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(("machines", "models"), [(1, 3), (4, 1), (3, 2)])
+def test_too_little_for_a_test_is_said_not_guessed(machines, models):
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(machines, models)), columns=list("abc")[:models])
+    found = statistics.rank_tests(table)
+    assert found["friedman"] is None
+    assert (found["critical_difference"] is None) == (machines < 2 or models < 2)
+
+
+def test_everything_at_once(benchmark, tmp_path):
+    found = statistics.compute_statistics(benchmark({"vae": 2.0, "deep_ae": 1.0, "conv": 0.2}, seeds=(1,)), tmp_path)
+    assert set(found.ranks) == {"auc", "pr_auc", "pauc"}
+    assert set(found.comparisons["db_level"]) == {"all", *SNRS}
+    assert (found.comparisons["p_holm"] >= found.comparisons["p_value"]).all()

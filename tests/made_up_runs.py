@@ -1,0 +1,128 @@
+"""Made-up runs, for the tests of metrics, results, tables and figures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mimii.evaluation.metrics import compute_metrics
+
+METRICS_SETTINGS = {
+    "pooling": "mean",
+    "bootstrap_samples": 100,
+    "confidence": 0.95,
+    "max_fpr": 0.1,
+    "threshold_quantile": 0.9,
+}
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
+def write_run(folder: Path, *, quality: float = 1.0, clips: int = 30, **overrides) -> tuple[Path, Path, Path]:
+    """scores.parquet, training.json and scoring.json of a run; `quality` is the distance of the two classes."""
+    training = {
+        "model": "vae",
+        "variant": "default",
+        "seed": 42,
+        "section": "6dB/fan/id_00",
+        "settings": {
+            "frames": 5,
+            "hop_frames": 1,
+            "val_split": 0.1,
+            "epochs": 50,
+            "batch_size": 256,
+            "learning_rate": 0.001,
+        },
+        "features": {
+            "n_mels": 64,
+            "n_fft": 1024,
+            "hop_length": 512,
+            "power": 2.0,
+            "channel": 0,
+            "f_min": 0.0,
+            "f_max": None,
+            "padding": "reflect",
+            "sample_rate": 16000,
+        },
+        "code": "training-code",
+        "train_clips": 90,
+        "validation_clips": 10,
+        "test_normal_clips": clips,
+        "test_abnormal_clips": clips,
+        "skipped_clips": [],
+        "train_windows": 27810,
+        "epochs_run": 50,
+        "kept_epoch": 50,
+        "training_time_sec": 12.5,
+        "training_loss": 0.1,
+        "validation_loss": 0.2,
+        "peak_gpu_memory_mb": None,
+        "peak_host_memory_mb": 400.0,
+        "model_size_mb": 0.4,
+        "model_sha256": "0" * 64,
+        "num_parameters": 42440,
+        "device": "cpu",
+        "threads": 1,
+        "host": "node1",
+        "versions": {"python": "3.11.0"},
+        "git_revision": None,
+        **overrides,
+    }
+    scoring = {
+        "code": "scoring-code",
+        "scoring": {"top_k": 10},
+        "test_windows": 18540,
+        "inference_time_ms": 0.001,
+        "inference_time_per_clip_ms": 0.309,
+        "throughput_samples_per_sec": 1e6,
+        "peak_gpu_memory_mb": None,
+        "peak_host_memory_mb": 500.0,
+        "scoring_time_sec": 0.5,
+        "device": "cpu",
+        "threads": 1,
+        "host": "node1",
+    }
+    rng = np.random.default_rng([len(training["model"]), training["seed"], *training["section"].encode()])
+    validation = training["validation_clips"]
+    labels = ["normal"] * (validation + clips) + ["abnormal"] * clips
+    means = 5 + rng.normal(size=len(labels)) + quality * np.array([label == "abnormal" for label in labels])
+    table = {
+        "path": [f"{training['section']}/{label}/{number:08d}.wav" for number, label in enumerate(labels)],
+        "label": labels,
+        "split": ["validation"] * validation + ["test"] * (2 * clips),
+        "mean": means,
+        "max": means + rng.gamma(2, size=len(labels)),
+        "top_k": means + rng.gamma(1, size=len(labels)),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = folder / "scores.parquet", folder / "training.json", folder / "scoring.json"
+    pq.write_table(pa.table(table), paths[0])
+    paths[1].write_text(json.dumps(training))
+    paths[2].write_text(json.dumps(scoring))
+    return paths
+
+
+@pytest.fixture
+def run_files(tmp_path):
+    """Writes a run's three files with overrides of its training record."""
+    return lambda **overrides: write_run(tmp_path / "run", **overrides)
+
+
+@pytest.fixture(scope="session")
+def run_folder():
+    """Writes a run with its metrics below a root, at its path, and returns its row."""
+
+    def make(root: Path, model="vae", section="6dB/fan/id_00", seed=42, variant="default", **overrides) -> dict:
+        folder = root / f"{model}/{variant}/seed={seed}/{section}"
+        paths = write_run(folder, model=model, section=section, seed=seed, variant=variant, **overrides)
+        row = compute_metrics(*paths, METRICS_SETTINGS, code="metrics-code")
+        (folder / "metrics.json").write_text(json.dumps(row))
+        return row
+
+    return make

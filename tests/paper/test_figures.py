@@ -1,0 +1,101 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from mimii.evaluation.inference import compute_statistics, select_runs
+from mimii.evaluation.metrics import auc, roc_points
+from mimii.paper import drawing, figures
+from mimii.paper.entries import figure_entries
+
+NETWORK, CLASSICAL = "vae", "one_class_svm"
+
+
+@pytest.fixture(scope="module")
+def made(run_folder, tmp_path_factory):
+    """(rows, figures by name) of two models on two machines at two SNRs."""
+    root = tmp_path_factory.mktemp("runs")
+    rows = []
+    for model, quality, overrides in (
+        (CLASSICAL, 0.5, {"epochs_run": None, "training_loss": None, "validation_loss": None, "num_parameters": None}),
+        (NETWORK, 2.0, {}),
+    ):
+        for snr in ("min6dB", "6dB"):
+            for machine in ("fan", "pump"):
+                rows.append(
+                    run_folder(root, model=model, section=f"{snr}/{machine}/id_00", quality=quality, **overrides)
+                )
+                losses = {"epoch": [1, 2, 3], "training_loss": [3.0, 2.0, 1.0], "validation_loss": [None, 2.5, 1.5]}
+                pq.write_table(pa.table(losses), root / rows[-1]["run_path"] / "losses.parquet")
+    frame = select_runs(pd.DataFrame(rows), [[CLASSICAL, "default"], [NETWORK, "default"]])
+    found = compute_statistics(frame, root)
+    return frame, figures.all_figures(frame, root, found)
+
+
+def texts(figure):
+    return {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
+
+
+def test_every_figure_is_written_with_every_ending_and_the_same_again(made, tmp_path):
+    _, drawn = made
+    assert set(drawn) == {entry.name for entry in figure_entries([CLASSICAL, NETWORK], ["6dB", "min6dB"])}
+    for name, draw in drawn.items():
+        drawing.save(draw(), tmp_path / "figures" / name)
+        with Image.open(tmp_path / "figures" / f"{name}.png") as image:
+            assert len(image.getcolors(1 << 24)) > 10, name  # something is drawn
+        assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    for ending in ("svg", "pdf", "png"):
+        drawing.save(drawn["auc_heatmap"](), tmp_path / "again", endings=[ending])
+        assert (tmp_path / f"again.{ending}").read_bytes() == (tmp_path / f"figures/auc_heatmap.{ending}").read_bytes()
+
+
+def test_heatmap_shows_each_sections_auc(made):
+    frame, drawn = made
+    figure = drawn["auc_heatmap"]()
+    shown = texts(figure)
+    assert {f"{value:.2f}".removeprefix("0") for value in frame["auc"]} <= shown
+    assert {"6 dB", "−6 dB", "fan", "pump", NETWORK, CLASSICAL} <= shown
+
+
+def test_figures_name_what_they_show(made):
+    _, drawn = made
+    assert {"6 dB", "−6 dB", "SNR", "AUC", NETWORK, CLASSICAL} <= texts(drawn["auc_over_snr"]())
+    assert {"False-positive rate", "True-positive rate", "fan", NETWORK} <= texts(drawn["roc/6dB"]())
+    assert {"normal", "abnormal", "threshold", "Anomaly score (vae, 6 dB)"} <= texts(drawn["scores/vae/6dB"]())
+    training = texts(drawn["training_curves"]())
+    assert {"Epoch", "Loss", NETWORK} <= training
+    assert CLASSICAL not in training
+
+
+def test_what_cannot_be_drawn_says_why(made):
+    frame, _ = made
+    classical = frame[frame["model"] == CLASSICAL]
+    assert any("No model" in text for text in texts(figures.training_curves(classical, "nowhere")))
+    ranks = {"models": 1, "machines": 2, "p_values": {}}
+    assert any("two models" in text for text in texts(figures.critical_difference_diagram(ranks)))
+
+
+def test_models_are_told_apart_without_colour():
+    styles = figures.model_styles([f"model_{number}" for number in range(28)])
+    assert len({(style["color"], style["marker"]) for style in styles.values()}) == 28
+    assert len({(style["color"], str(style["linestyle"])) for style in styles.values()}) == 28
+    first_ten = list(styles.values())[:10]
+    assert len({style["marker"] for style in first_ten}) == 10
+
+
+def test_pareto_front():
+    points = {"cheap": (1, 0.6), "beaten": (2, 0.5), "good": (3, 0.8), "equal": (4, 0.8), "best": (9, 0.9)}
+    assert figures.pareto_front(points) == ["cheap", "good", "best"]
+    assert figures.pareto_front({}) == []
+
+
+def test_averaged_roc_curve_has_the_mean_area():
+    rng = np.random.default_rng(0)
+    abnormal = np.arange(400) >= 200
+    grid = np.linspace(0, 1, 2001)
+    for shift in (0.2, 1.0, 3.0):
+        scores = rng.normal(size=400) + shift * abnormal
+        curve = figures._tpr_at(grid, *roc_points(abnormal, scores))
+        assert np.trapezoid(curve, grid) == pytest.approx(auc(abnormal, scores), abs=3e-3)

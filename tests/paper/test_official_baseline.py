@@ -1,0 +1,133 @@
+"""The golden check, on made-up results."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from mimii.data import published as official
+from mimii.paper.official_baseline import check, check_table, is_asked_for, reference, reference_auc
+from mimii.paper.tables import as_html, as_markdown
+from mimii.planning.config import read_config, study_variants
+from mimii.planning.plan import Plan
+
+
+def rows(shift=lambda number: 0.0, **changes):
+    """Rows of the study on all of MIMII: the reference run's AUCs, moved by `shift` of the section's number."""
+    found = []
+    for number, (section, auc) in enumerate(reference_auc().items()):
+        counts = official.clip_counts(section)
+        found.append(
+            {
+                "model": "simple_ae",
+                "db_level": section.snr,
+                "machine_type": section.machine,
+                "machine_id": section.id,
+                "seed": 42,
+                "auc": auc + shift(number),
+                "pooling": "mean",
+                "train_files": counts["normal"] - counts["abnormal"] - 60,
+                "validation_files": 60,
+                "normal_test_clips": counts["abnormal"],
+                "abnormal_test_clips": counts["abnormal"],
+                "settings": json.dumps(reference()["settings"]),
+                "features": json.dumps(reference()["features"]),
+                **changes,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def test_the_reference_is_mimii_and_has_the_published_means():
+    auc = reference_auc()
+    assert set(auc) == set(official.sections())
+    means = {snr: sum(auc[section] for section in auc if section.snr == snr) / 16 for snr in ("6dB", "0dB", "min6dB")}
+    assert means == pytest.approx({"6dB": 0.814, "0dB": 0.731, "min6dB": 0.661}, abs=6e-4)
+    assert sum(auc.values()) / 48 == pytest.approx(0.735, abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict", "not_met"),
+    [
+        (lambda number: 0.0, "pass", []),
+        (lambda number: 0.019 * (-1) ** number, "pass", []),
+        (lambda number: 0.029 * (-1) ** number, "pass", []),
+        (lambda number: 0.031 * (-1) ** number, "fail", ["mean absolute difference 0.031"]),
+        (lambda number: 0.021, "fail", ["overall mean differs by +0.021"]),
+        (lambda number: -0.021, "fail", ["overall mean differs by -0.021"]),
+        (lambda number: 0.1 * (-1) ** number * (number < 5), "pass", []),
+        (lambda number: 0.1 * (-1) ** number * (number < 6), "fail", ["42 of 48 sections within 0.07"]),
+        (lambda number: -0.2, "fail", ["mean absolute", "0 of 48", "overall mean"]),
+    ],
+)
+def test_the_criterion(shift, verdict, not_met):
+    result = check(rows(shift))
+    assert result.verdict == verdict
+    unmet = [reason for reason in result.reasons if reason.startswith("NOT MET")]
+    assert len(unmet) == len(not_met)
+    assert all(part in reason for part, reason in zip(not_met, unmet, strict=True))
+
+
+def test_seeds_are_averaged_first():
+    frame = pd.concat([rows(lambda number: 0.1), rows(lambda number: -0.1, seed=43)])
+    assert check(frame).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"abnormal_test_clips": 20}, "6dB/fan/id_00 has other clips than MIMII"),
+        ({"settings": json.dumps({**reference()["settings"], "epochs": 5})}, "epochs is 5, not 50"),
+        ({"features": json.dumps({**reference()["features"], "n_mels": 128})}, "n_mels is 128, not 64"),
+        ({"pooling": "max"}, "pooling is 'max'"),
+        ({"machine_type": "bearing"}, "are missing"),
+    ],
+)
+def test_other_data_and_other_settings_are_not_compared(change, says):
+    result = check(rows(**change))
+    assert result.verdict == "not comparable"
+    assert any(says in reason for reason in result.reasons)
+    assert "NOT COMPARABLE" in as_markdown(check_table(result))
+
+
+def test_the_page_lists_outliers_first():
+    result = check(rows(lambda number: {3: -0.09, 7: 0.2}.get(number, 0.0)))
+    table = check_table(result)
+    sections = [section.path for section in reference_auc()]
+    assert [row[0].text for row in table.rows[:2]] == [sections[7], sections[3]]
+    assert [row[3].text for row in table.rows[:2]] == ["+0.200", "−0.090"]
+    assert sum(row[0].bold for row in table.rows) == 2
+    assert len(table.rows) == 48
+    assert "PASS" in as_html(table)
+
+
+def preset():
+    """The study as it stands, commented out, in config/config.yaml."""
+    text = Path(__file__).resolve().parents[2].joinpath("config/config.yaml").read_text()
+    lines = re.search(r"^#  official_baseline:.*(?:\n#    .*)+", text, re.MULTILINE)[0]
+    return yaml.safe_load(re.sub(r"^#  ", "", lines, flags=re.MULTILINE))
+
+
+def test_the_preset_in_the_configuration_is_the_official_one():
+    dataset = {"source": "made_up", "root": "nowhere"}
+    config = read_config({"dataset": dataset, "models": {"simple_ae": {}}, "studies": preset()})
+    (variant,) = study_variants(config, reference()["study"])
+    assert variant.model == reference()["model"]
+    assert {name: variant.settings[name] for name in reference()["settings"]} == reference()["settings"]
+    assert {name: variant.features[name] for name in reference()["features"]} == reference()["features"]
+
+
+def test_the_check_is_asked_for_where_the_names_are_mimii_s():
+    made_up = {
+        "snrs": ["6dB", "0dB", "min6dB"],
+        "machines": ["fan", "pump", "slider", "valve"],
+        "ids": ["id_00", "id_02", "id_04", "id_06"],
+    }
+    config = {"dataset": {"source": "made_up", "root": "nowhere", "made_up": made_up}, "models": {"vae": {}}}
+    assert is_asked_for(preset(), Plan(config).sections)
+    assert not is_asked_for([], Plan(config).sections)
+    made_up["ids"] = ["id_00"]
+    assert not is_asked_for(preset(), Plan(config).sections)

@@ -1,0 +1,110 @@
+"""A configuration is read whole, or refused with all that is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mimii.common.errors import UserError
+from mimii.planning.config import all_variants, base_variants, read_config, study_variants
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LEAST = {"dataset": {"root": "dataset"}, "models": {"simple_ae": {}}}
+
+
+def test_the_shipped_configurations_are_valid():
+    for name in ("config.yaml", "demo.yaml"):
+        read_config(yaml.safe_load((REPOSITORY / "config" / name).read_text()))
+
+
+def test_the_shipped_configuration_shows_every_default():
+    shipped = read_config(yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text()))
+    least = read_config({"dataset": {"root": "dataset"}, "models": shipped["models"]})
+    least["studies"] = shipped["studies"]
+    assert shipped == least
+
+
+def test_defaults_are_named_default():
+    assert [variant.name for variant in base_variants(read_config(LEAST))] == ["default"]
+
+
+def test_a_common_setting_holds_for_the_models_that_declare_it_alone():
+    config = read_config(
+        {
+            **LEAST,
+            "models": {"vae": {"epochs": 7}, "simple_ae": None, "isolation_forest": {}},
+            "settings": {"epochs": "3"},
+        }
+    )
+    named = {variant.model: variant.name for variant in base_variants(config)}
+    assert named == {"vae": "epochs=7", "simple_ae": "epochs=3", "isolation_forest": "default"}
+
+
+def test_studies_are_grids_and_lists_in_the_configured_order():
+    config = read_config(
+        {
+            **LEAST,
+            "features": {"n_mels": 32},
+            "studies": {
+                "rates": {"model": "vae", "vary": {"learning_rate": [0.01, 1e-3, "1e-4"], "n_mels": [64, 32]}},
+                "listed": {
+                    "model": ["simple_ae", "deep_ae"],
+                    "set": {"epochs": 5},
+                    "variants": [{"batch_size": 64}, {}],
+                },
+            },
+        }
+    )
+    assert [variant.name for variant in study_variants(config, "rates")] == [
+        "learning_rate=0.01",
+        "learning_rate=0.01,n_mels=32",
+        "default",
+        "n_mels=32",
+        "learning_rate=0.0001",
+        "learning_rate=0.0001,n_mels=32",
+    ]
+    assert [(variant.model, variant.name) for variant in study_variants(config, "listed")] == [
+        ("simple_ae", "batch_size=64,epochs=5,n_mels=32"),
+        ("deep_ae", "batch_size=64,epochs=5,n_mels=32"),
+        ("simple_ae", "epochs=5,n_mels=32"),
+        ("deep_ae", "epochs=5,n_mels=32"),
+    ]
+    assert len(all_variants(config)) == 1 + 6 + 4
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"model": {}}, "unknown key 'model'; did you mean 'models'"),
+        ({"models": {}}, "models"),
+        ({"models": {"vea": {}}}, "unknown model 'vea'; did you mean 'vae'"),
+        ({"models": {"vae": {"bta": 1}}}, "did you mean 'beta'"),
+        ({"models": {"vae": {"epochs": 0}}}, "models.vae.epochs: 0 is less than the minimum of 1"),
+        ({"settings": {"epoch": 3}}, "did you mean 'epochs'"),
+        ({"settings": {"epochs": "many"}}, "settings.epochs: 'many' is not of type 'integer'"),
+        ({"features": {"n_mel": 3}}, "did you mean 'n_mels'"),
+        ({"features": {"hop_length": 2048, "n_fft": 1024}}, "hop_length"),
+        ({"dataset": {"root": "x", "source": "foldr"}}, "did you mean 'folder'"),
+        ({"dataset": {"root": "x", "snrs": "6dB"}}, "dataset.snrs: expected `all` or a list"),
+        ({"dataset": {}}, "'root' is a required property"),
+        ({"seeds": [1, 1]}, "seeds"),
+        ({"seeds": [-1]}, "seeds"),
+        ({"metrics": {"pooling": "median"}}, "metrics.pooling"),
+        ({"compute": {"device": "gpu"}}, "compute.device"),
+        ({"studies": {"a": {"vary": {}}}}, "studies.a: 'model' is a required property"),
+        ({"studies": {"a": {"model": "vae", "vary": {"beta": []}}}}, "studies.a.vary.beta"),
+        ({"studies": {"a": {"model": "vae", "vary": {"trees": [1]}}}}, "studies.a"),
+        ({"studies": {"a": {"model": "vae", "vary": {"beta": [1]}, "variants": [{}]}}}, "exclude each other"),
+        ({"studies": {"a/b": {"model": "vae"}}}, "studies"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_key(change, says):
+    with pytest.raises(UserError) as error:
+        read_config({**LEAST, **change})
+    assert says in str(error.value)
+
+
+def test_all_errors_are_listed_at_once():
+    with pytest.raises(UserError) as error:
+        read_config({**LEAST, "models": {"vae": {"beta": -1, "epochs": 0}, "nothing": {}}, "features": {"n_mels": 1}})
+    assert "4 error(s)" in str(error.value)

@@ -1,0 +1,159 @@
+"""A trained model scores single clips as the workflow scored them, or says why it cannot."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from workspace import write_recordings
+
+import mimii
+from mimii.common.errors import BadClipError, UserError
+from mimii.data.lookup import open_source
+from mimii.data.sections import Section
+from mimii.evaluation.metrics import compute_metrics
+from mimii.features.extraction import extract_features
+from mimii.planning.config import base_variants, read_config
+from mimii.runs.scoring import score_clips
+from mimii.runs.training import train_model
+
+SECTION = "6dB/fan/id_00"
+
+
+@pytest.fixture(scope="module", params=["pca", "simple_ae"])
+def trained(request, tmp_path_factory):
+    """Folder of the recordings and folder of a finished run, whose pooling is not the default."""
+    root = tmp_path_factory.mktemp("api")
+    write_recordings(root / "clips" / SECTION, samples=12000)
+    config = read_config(
+        {
+            "dataset": {"root": str(root / "clips")},
+            "models": {request.param: {"epochs": 2} if request.param == "simple_ae" else {}},
+            "features": {"n_mels": 32},
+            "scoring": {"top_k": 3},
+            "metrics": {"pooling": "top_k", "bootstrap_samples": 100},
+        }
+    )
+    (variant,) = base_variants(config)
+    features, run = root / "features.parquet", root / "run"
+    run.mkdir()
+    extract_features(open_source(config["dataset"]), Section.parse(SECTION), variant.features, features)
+    job = {
+        "model": variant.model,
+        "variant": variant.name,
+        "seed": 1,
+        "section": SECTION,
+        "settings": variant.settings,
+        "features": variant.features,
+        "code": "",
+    }
+    model_file = run / ("model.pth" if request.param == "simple_ae" else "model.skops")
+    compute = {"device": "cpu", "threads": 1}
+    train_model(
+        features,
+        job,
+        model_file=model_file,
+        losses_file=run / "losses.parquet",
+        record_file=run / "training.json",
+        **compute,
+    )
+    score_clips(
+        features,
+        model_file,
+        run / "training.json",
+        {"scoring": config["scoring"], "code": ""},
+        scores_file=run / "scores.parquet",
+        record_file=run / "scoring.json",
+        **compute,
+    )
+    row = compute_metrics(run / "scores.parquet", run / "training.json", run / "scoring.json", config["metrics"])
+    (run / "metrics.json").write_text(json.dumps(row))
+    return root / "clips", run
+
+
+@pytest.fixture
+def detector(trained):
+    return mimii.load_detector(trained[1])
+
+
+def test_scores_are_those_of_the_workflow_bit_for_bit(trained, detector):
+    clips, run = trained
+    for row in pq.read_table(run / "scores.parquet").to_pylist():
+        assert detector.score(clips / row["path"]) == row["top_k"]
+
+
+def test_an_array_scores_as_its_file(trained, detector):
+    path = trained[0] / SECTION / "abnormal" / "00000000.wav"
+    samples, rate = soundfile.read(path)
+    score = detector.score(path)
+    assert detector.score(samples, rate) == detector.score(samples) == score
+    other = np.zeros_like(samples)
+    assert detector.score(np.column_stack([samples, other]), rate) == score
+
+
+def test_window_scores_are_in_time_and_pooled_into_the_clip_s(trained, detector):
+    path = trained[0] / SECTION / "normal" / "00000000.wav"
+    scores = detector.window_scores(path)
+    assert scores.shape == (20,)  # 24 frames, 5 in a window
+    assert np.sort(scores)[-3:].mean() == pytest.approx(detector.score(path))
+
+
+def test_what_it_was_trained_with_is_known(detector):
+    assert (detector.section, detector.seed, detector.features["n_mels"]) == (SECTION, 1, 32)
+    assert detector.threshold is not None
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "says"),
+    [
+        (np.zeros(12000, dtype=np.int16), None, "expected floats"),
+        (np.zeros((2, 2, 2)), None, "expected floats"),
+        (np.zeros(0), None, "expected floats"),
+        (np.full(12000, np.nan), None, "NaN"),
+        (np.zeros(12000), 44100, "44100 Hz"),
+        (np.zeros(100), None, "too short"),
+        (np.zeros(1000), None, "shorter than a window"),
+    ],
+)
+def test_an_array_that_cannot_be_scored_is_refused(detector, samples, rate, says):
+    with pytest.raises(UserError, match=says):
+        detector.score(samples, rate)
+
+
+def test_a_file_that_cannot_be_read_is_refused(detector, tmp_path):
+    (tmp_path / "text.wav").write_text("no sound")
+    for name in ("text.wav", "missing.wav"):
+        with pytest.raises(BadClipError, match=name):
+            detector.score(tmp_path / name)
+
+
+def test_a_run_that_is_not_finished_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"training\.json: missing"):
+        mimii.load_detector(tmp_path)
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = "import sys, mimii; print([name for name in ('numpy', 'torch', 'sklearn', 'pandas') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+    with pytest.raises(AttributeError):
+        mimii.nothing  # noqa: B018
+
+
+def test_the_shell_prints_a_line_for_each_clip_and_goes_on_past_a_bad_one(trained, detector, tmp_path):
+    clips, run = trained
+    good = clips / SECTION / "normal" / "00000001.wav"
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(good.read_bytes()[:500])
+    command = [sys.executable, "-m", "mimii", "score", str(run), str(bad), str(good)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "truncated" in done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = done.stdout.splitlines()
+    score, verdict, path = line.split("\t")
+    assert float(score) == detector.score(good)
+    assert verdict == ("anomalous" if detector.score(good) > detector.threshold else "normal")
+    assert path == str(good)

@@ -1,0 +1,166 @@
+"""No leak: what is learnt depends on the fitted clips alone. Nothing is written of a training that failed."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from mimii.common.declarations import resolve
+from mimii.common.errors import UserError
+from mimii.detectors.contract import detector_class
+from mimii.detectors.declaration import model_declaration, model_names
+from mimii.features.file import FeatureWriter, read_clips
+from mimii.features.settings import feature_declarations
+from mimii.runs import scoring, training
+
+N_MELS, FRAMES, TRAIN, TEST = 16, 40, 12, 3
+FITTED, VALIDATION, TESTED = range(9), range(9, TRAIN), range(TRAIN, TRAIN + 2 * TEST)
+SECTION = "6dB/fan/id_00"
+
+
+def write_features(path, changed=()):
+    """Rows in the benchmark's order: training, normal test, abnormal test. changed: rows with other sound."""
+    kinds = [("normal", "train")] * TRAIN + [("normal", "test")] * TEST + [("abnormal", "test")] * TEST
+    settings = resolve(feature_declarations(), {"n_mels": N_MELS})
+    with FeatureWriter(path, {"section": SECTION, "settings": settings}) as writer:
+        for row, (label, split) in enumerate(kinds):
+            rng = np.random.default_rng([row, row in changed])
+            log_mel = rng.normal(-40 + 30 * (row in changed), 5, (FRAMES, N_MELS)).astype(np.float32)
+            writer.add(f"{SECTION}/{label}/{row:08d}.wav", label, split, log_mel, None)
+    return path
+
+
+@pytest.fixture(params=model_names())
+def run(request, tmp_path):
+    """Trains a model on features with some rows changed: its detector, losses and record."""
+    declared = model_declaration(request.param).settings
+    quick = {"epochs": 2, "trees": 10, "latent": 4, "components": 4, "val_split": 0.2}
+    settings = resolve(declared, {key: value for key, value in quick.items() if key in declared})
+
+    def train(*changed):
+        folder = tmp_path / f"changed_{'_'.join(map(str, changed))}"
+        folder.mkdir()
+        features = write_features(folder / "features.parquet", changed)
+        job = {"model": request.param, "variant": "x", "seed": 1, "section": SECTION, "settings": settings}
+        job |= {"features": resolve(feature_declarations(), {"n_mels": N_MELS}), "code": "x"}
+        files = {"model_file": folder / "model", "losses_file": folder / "losses", "record_file": folder / "record"}
+        training.train_model(features, job, **files, device="cpu", threads=1)
+        return folder
+
+    return train
+
+
+def scores_of(folder):
+    """Window scores of the same clips, whatever the model was trained on."""
+    record = json.loads((folder / "record").read_text())
+    detector = scoring.load_detector(folder / "model", record, device="cpu")
+    return detector.window_scores(read_clips(write_features(folder / "same.parquet"), list(TESTED)))
+
+
+def score(folder, features):
+    """Score the features' test clips with a trained model, into scores.parquet and scoring."""
+    files = {"scores_file": folder / "scores.parquet", "record_file": folder / "scoring"}
+    job = {"scoring": {"top_k": 3}, "code": "x"}
+    scoring.score_clips(features, folder / "model", folder / "record", job, **files, device="cpu", threads=1)
+
+
+def test_a_model_is_learnt_from_the_fitted_clips_alone(run):
+    scores = scores_of(run())
+    np.testing.assert_array_equal(scores_of(run(*TESTED)), scores)
+    np.testing.assert_array_equal(scores_of(run(*VALIDATION)), scores)
+    assert not np.array_equal(scores_of(run(FITTED[0])), scores)
+
+
+def test_losses_of_the_test_clips_are_never_looked_at(run):
+    losses, other = (pq.read_table(run(*changed) / "losses").to_pylist() for changed in ((), TESTED))
+    assert losses == other
+
+
+def test_clips_are_fitted_held_out_or_tested_and_each_once(run, monkeypatch):
+    read = []
+    for module in (training, scoring):
+        monkeypatch.setattr(module, "read_clips", lambda path, rows: read.append(list(rows)) or read_clips(path, rows))
+    folder = run()
+    score(folder, folder / "features.parquet")
+    assert read == [list(FITTED), list(VALIDATION), [*TESTED, *VALIDATION]]
+    table = pq.read_table(folder / "scores.parquet").to_pydict()
+    held_out = [path for path, split in zip(table["path"], table["split"], strict=True) if split == "validation"]
+    assert held_out == [f"{SECTION}/normal/{row:08d}.wav" for row in VALIDATION]
+
+
+def test_labels_exchanged_between_half_of_the_test_clips_give_an_auc_of_one_half(run):
+    """Abnormal clips sound otherwise, and every model hears it; a score that knew the label would not lose it."""
+    folder = run()
+    labels = np.arange(40) % 2
+    exchanged = np.where(np.arange(40) % 4 < 2, labels, 1 - labels)
+    aucs = []
+    for name, told in (("right", labels), ("exchanged", exchanged)):
+        features = write_test_clips(folder / f"{name}.parquet", heard=labels, told=told)
+        score(folder, features)
+        table = pq.read_table(folder / "scores.parquet", filters=[("split", "==", "test")]).to_pydict()
+        abnormal = [label == "abnormal" for label in table["label"]]
+        aucs.append([roc_auc_score(abnormal, table[pooling]) for pooling in ("mean", "max", "top_k")])
+    assert min(aucs[0]) == 1
+    assert max(abs(auc - 0.5) for auc in aucs[1]) < 0.15
+
+
+def write_test_clips(path, heard, told):
+    """Test clips that sound abnormal where `heard` is 1 and are called so where `told` is."""
+    settings = resolve(feature_declarations(), {"n_mels": N_MELS})
+    with FeatureWriter(path, {"section": SECTION, "settings": settings}) as writer:
+        for called in (0, 1):
+            for row in np.flatnonzero(told == called):
+                rng = np.random.default_rng([1000, row])
+                log_mel = rng.normal(-40 + 30 * heard[row], 5, (FRAMES, N_MELS)).astype(np.float32)
+                label = ("normal", "abnormal")[called]
+                writer.add(f"{SECTION}/{label}/{row:08d}.wav", label, "test", log_mel, None)
+    return path
+
+
+@pytest.mark.parametrize("run", ["simple_ae", "vae", "conv_ae"], indirect=True)
+def test_a_training_that_diverges_leaves_no_file(run, tmp_path, monkeypatch, request):
+    cls = detector_class(request.node.callspec.params["run"])
+    loss = cls.loss
+    monkeypatch.setattr(cls, "loss", lambda self, windows, epoch: loss(self, windows, epoch) * float("nan"))
+    with pytest.raises(UserError, match="diverged"):
+        run()
+    assert [path.name for path in (tmp_path / "changed_").iterdir()] == ["features.parquet"]
+
+
+@pytest.mark.parametrize("run", ["pca"], indirect=True)
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_scores_that_are_not_finite_leave_no_file(run, value, monkeypatch):
+    folder = run()
+    cls = detector_class("pca")
+    vector_scores = cls.vector_scores
+
+    def broken(self, vectors):
+        scores = vector_scores(self, vectors)
+        scores[-1] = value
+        return scores
+
+    monkeypatch.setattr(cls, "vector_scores", broken)
+    with pytest.raises(UserError, match="not a finite number"):
+        score(folder, folder / "features.parquet")
+    assert not any((folder / name).exists() for name in ("scores.parquet", "scoring"))
+
+
+@pytest.mark.parametrize("run", ["simple_ae"], indirect=True)
+@pytest.mark.parametrize("kept", [1, 2])
+def test_the_recorded_losses_are_those_of_the_kept_epoch(run, kept, monkeypatch):
+    cls = detector_class("simple_ae")
+    fit = cls.fit
+
+    def fit_and_keep(self, *clips):
+        return replace(fit(self, *clips), kept_epoch=kept)
+
+    monkeypatch.setattr(cls, "fit", fit_and_keep)
+    folder = run()
+    losses, record = pq.read_table(folder / "losses").to_pylist(), json.loads((folder / "record").read_text())
+    assert {name: record[name] for name in ("training_loss", "validation_loss")} == {
+        name: losses[kept - 1][name] for name in ("training_loss", "validation_loss")
+    }
+    assert losses[0] != losses[1]
