@@ -7,7 +7,7 @@ from pathlib import Path
 from mimii.common.errors import exit_on_user_error
 from mimii.common.files import written_whole
 from mimii.common.process import hidden
-from mimii.evaluation.metrics import compute_metrics
+from mimii.evaluation.row import compute_metrics
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mimii.evaluation.metrics import compute_metrics
+from mimii.evaluation.row import compute_metrics
 
 METRICS_SETTINGS = {
     "pooling": "mean",

@@ -5,7 +5,7 @@ from scipy import stats
 
 from mimii.common.errors import UserError
 from mimii.evaluation import inference as statistics
-from mimii.evaluation import metrics
+from mimii.evaluation import intervals, metrics
 from mimii.runs.clip_scores import read_clip_scores
 
 SNRS, MACHINES, IDS = ("6dB", "min6dB"), ("fan", "pump"), ("id_00", "id_02")
@@ -52,8 +52,8 @@ def test_one_sections_resamples_are_its_bootstrap(benchmark, tmp_path):
     frame = benchmark({"vae": 1.0}, seeds=(1,))
     resampled = statistics.resample_runs(frame, tmp_path, samples=150)["auc"]
     clips = read_clip_scores(tmp_path / "vae/default/seed=1/6dB/fan/id_00/scores.parquet", "mean")
-    seed = [metrics.BOOTSTRAP_SEED, *b"fan/id_00"]
-    expected = metrics.bootstrap(clips.abnormal, clips.scores, samples=150, seed=seed).auc
+    seed = [intervals.BOOTSTRAP_SEED, *b"fan/id_00"]
+    expected = intervals.bootstrap(clips.abnormal, clips.scores, samples=150, seed=seed).auc
     row = resampled[(resampled["db_level"] == "6dB") & (resampled["machine_id"] == "id_00")].iloc[0]
     np.testing.assert_array_equal(row[list(range(150))].to_numpy(dtype=float), expected)
 
@@ -96,7 +96,7 @@ def test_p_values_are_uniform_where_nothing_differs():
     below = 0
     for trial in range(300):
         first, second = (rng.normal(size=200) + abnormal for _ in range(2))
-        counts = metrics.resample_counts(abnormal, 200, np.random.default_rng(trial))
+        counts = intervals.resample_counts(abnormal, 200, np.random.default_rng(trial))
         values = [metrics.weighted_metrics(abnormal, scores, counts).auc for scores in (first, second)]
         difference = metrics.auc(abnormal, first) - metrics.auc(abnormal, second)
         below += statistics.paired_p_value(difference, values[0] - values[1]) < 0.05

@@ -12,8 +12,10 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from mimii.common.errors import UserError
-from mimii.evaluation import metrics
+from mimii.detectors.pooling import POOLINGS
+from mimii.evaluation import intervals, metrics, thresholds
 from mimii.evaluation.columns import check_rows
+from mimii.evaluation.row import compute_metrics
 
 SETTINGS = {"pooling": "mean", "bootstrap_samples": 200, "confidence": 0.95, "max_fpr": 0.1, "threshold_quantile": 0.9}
 
@@ -46,7 +48,7 @@ def test_equal_to_scikit_learn(data, max_fpr):
 @given(labelled_scores(), st.integers(0, 2**32 - 1))
 def test_weights_mean_repeated_clips(data, seed):
     abnormal, scores = data
-    counts = metrics.resample_counts(abnormal, 3, np.random.default_rng(seed))
+    counts = intervals.resample_counts(abnormal, 3, np.random.default_rng(seed))
     weighted = metrics.weighted_metrics(abnormal, scores, counts, max_fpr=0.2)
     for number, count in enumerate(counts):
         labels, repeated = np.repeat(abnormal, count), np.repeat(scores, count)
@@ -58,7 +60,7 @@ def test_weights_mean_repeated_clips(data, seed):
 @given(labelled_scores(), st.integers(1, 20))
 def test_resamples_keep_the_class_counts(data, samples):
     abnormal, _ = data
-    counts = metrics.resample_counts(abnormal, samples, np.random.default_rng(0))
+    counts = intervals.resample_counts(abnormal, samples, np.random.default_rng(0))
     assert (counts[:, abnormal].sum(axis=1) == abnormal.sum()).all()
     assert (counts[:, ~abnormal].sum(axis=1) == (~abnormal).sum()).all()
 
@@ -75,9 +77,9 @@ def test_a_perfect_and_a_useless_detector():
 def test_bootstrap_repeats_itself_and_its_length_does_not_change_its_beginning():
     rng = np.random.default_rng(3)
     abnormal, scores = np.arange(100) >= 50, rng.normal(size=100)
-    first, second = (metrics.bootstrap(abnormal, scores, samples=300) for _ in range(2))
+    first, second = (intervals.bootstrap(abnormal, scores, samples=300) for _ in range(2))
     np.testing.assert_array_equal(first.auc, second.auc)
-    longer = metrics.bootstrap(abnormal, scores, samples=500)
+    longer = intervals.bootstrap(abnormal, scores, samples=500)
     np.testing.assert_array_equal(first.auc, longer.auc[:300])
 
 
@@ -87,7 +89,7 @@ def test_interval_is_as_wide_as_theory_says():
     abnormal = np.arange(814) >= 407
     scores = rng.normal(size=814) + 0.74 * abnormal  # AUC of .70
     value = metrics.auc(abnormal, scores)
-    low, high = metrics.percentile_interval(metrics.bootstrap(abnormal, scores, samples=2000).auc)
+    low, high = intervals.percentile_interval(intervals.bootstrap(abnormal, scores, samples=2000).auc)
     q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
     error = np.sqrt((value * (1 - value) + 406 * (q1 - value**2) + 406 * (q2 - value**2)) / 407**2)
     assert low < value < high
@@ -97,11 +99,11 @@ def test_interval_is_as_wide_as_theory_says():
 @given(st.floats(0.3, 200), st.floats(1e-3, 1e3), st.floats(0, 100), st.integers(5, 200), st.integers(0, 2**32 - 1))
 def test_gamma_fit_is_the_maximum_of_the_likelihood(shape, scale, offset, count, seed):
     values = (np.random.default_rng(seed).gamma(shape, size=count) + offset) * scale + 1e-9
-    found_shape, found_scale = metrics.fit_gamma(values)
+    found_shape, found_scale = thresholds.fit_gamma(values)
     expected_shape, _, expected_scale = stats.gamma.fit(values, floc=0)
     assert found_shape == pytest.approx(expected_shape, rel=1e-5)
     assert found_scale == pytest.approx(expected_scale, rel=1e-5)
-    threshold = metrics.threshold_from_normal(values, 0.9)
+    threshold = thresholds.threshold_from_normal(values, 0.9)
     assert threshold.method == "gamma"
     assert threshold.value == pytest.approx(stats.gamma.ppf(0.9, expected_shape, scale=expected_scale), rel=1e-5)
 
@@ -110,17 +112,17 @@ def test_gamma_fit_is_the_maximum_of_the_likelihood(shape, scale, offset, count,
     "scores", [np.array([-1.0, 0.5, 2.0]), np.array([0.0, 1.0]), np.full(5, 3.0), np.array([7.0])], ids=str
 )
 def test_threshold_is_the_empirical_quantile_where_a_gamma_does_not_fit(scores):
-    threshold = metrics.threshold_from_normal(scores, 0.9)
-    assert threshold == metrics.Threshold(float(np.quantile(scores, 0.9)), "empirical")
+    threshold = thresholds.threshold_from_normal(scores, 0.9)
+    assert threshold == thresholds.Threshold(float(np.quantile(scores, 0.9)), "empirical")
 
 
 def test_no_threshold_without_held_out_clips():
-    assert metrics.threshold_from_normal(np.array([])) is None
+    assert thresholds.threshold_from_normal(np.array([])) is None
 
 
 def test_row_has_every_column_and_the_right_values(run_files):
     paths = run_files()
-    row = metrics.compute_metrics(*paths, SETTINGS, code="metrics-code")
+    row = compute_metrics(*paths, SETTINGS, code="metrics-code")
     check_rows([row])
     table = pq.read_table(paths[0]).to_pandas()
     test = table[table["split"] == "test"]
@@ -138,19 +140,19 @@ def test_row_has_every_column_and_the_right_values(run_files):
 
 def test_pooling_chooses_the_column_of_scores(run_files):
     paths = run_files()
-    rows = [metrics.compute_metrics(*paths, {**SETTINGS, "pooling": pooling}) for pooling in metrics.POOLINGS]
+    rows = [compute_metrics(*paths, {**SETTINGS, "pooling": pooling}) for pooling in POOLINGS]
     assert len({row["auc"] for row in rows}) == 3
     assert [row["pooling"] for row in rows] == ["mean", "max", "top_k"]
 
 
 def test_test_labels_do_not_move_the_threshold(run_files):
     paths = run_files()
-    before = metrics.compute_metrics(*paths, SETTINGS)
+    before = compute_metrics(*paths, SETTINGS)
     table = pq.read_table(paths[0]).to_pandas()
     test = table["split"] == "test"
     table.loc[test, "label"] = table.loc[test, "label"].to_numpy()[::-1]
     pq.write_table(pa.Table.from_pandas(table), paths[0])
-    after = metrics.compute_metrics(*paths, SETTINGS)
+    after = compute_metrics(*paths, SETTINGS)
     assert after["auc"] != before["auc"]
     assert after["threshold"] == before["threshold"]
 
@@ -165,7 +167,7 @@ def test_classical_model_without_validation_clips(run_files):
         kept_epoch=None,
         num_parameters=None,
     )
-    row = metrics.compute_metrics(*paths, SETTINGS, code="metrics-code")
+    row = compute_metrics(*paths, SETTINGS, code="metrics-code")
     check_rows([row])
     for name in ("epochs", "batch_size", "learning_rate", "threshold", "threshold_method", "tpr", "fpr"):
         assert row[name] is None
@@ -173,7 +175,7 @@ def test_classical_model_without_validation_clips(run_files):
 
 def test_model_that_reads_whole_clips_has_no_window(run_files):
     paths = run_files(settings={"frames": None, "hop_frames": None, "val_split": 0.1})
-    row = metrics.compute_metrics(*paths, SETTINGS, code="metrics-code")
+    row = compute_metrics(*paths, SETTINGS, code="metrics-code")
     check_rows([row])
     assert row["frames"] is None
     assert row["hop_frames"] is None
@@ -187,13 +189,13 @@ def test_score_that_is_no_number_names_the_run_and_the_clip(run_files, value):
     table.loc[3, "mean"] = value
     pq.write_table(pa.Table.from_pandas(table.astype({"mean": "float64"})), paths[0])
     with pytest.raises(UserError, match=r"vae/default/seed=42/6dB/fan/id_00.*1 of .* clips.*wav"):
-        metrics.compute_metrics(*paths, SETTINGS)
+        compute_metrics(*paths, SETTINGS)
 
 
 def test_diverged_loss_is_refused(run_files):
     paths = run_files(training_loss=float("nan"))
     with pytest.raises(UserError, match="NaN"):
-        metrics.compute_metrics(*paths, SETTINGS)
+        compute_metrics(*paths, SETTINGS)
 
 
 def test_one_class_only_is_refused(run_files):
@@ -201,7 +203,7 @@ def test_one_class_only_is_refused(run_files):
     table = pq.read_table(paths[0]).to_pandas()
     pq.write_table(pa.Table.from_pandas(table[table["label"] == "normal"]), paths[0])
     with pytest.raises(UserError, match="no abnormal test clip"):
-        metrics.compute_metrics(*paths, SETTINGS)
+        compute_metrics(*paths, SETTINGS)
 
 
 def test_command_writes_the_row_or_says_what_is_wrong(run_files, tmp_path, project_root):
@@ -220,7 +222,7 @@ def test_command_writes_the_row_or_says_what_is_wrong(run_files, tmp_path, proje
     paths = run_files()
     subprocess.run(command(*paths), check=True)
     row = json.loads((tmp_path / "metrics.json").read_text())
-    assert row == metrics.compute_metrics(*paths, SETTINGS, code="present")
+    assert row == compute_metrics(*paths, SETTINGS, code="present")
 
     broken = subprocess.run(
         command(*run_files(training_loss=float("nan"))), capture_output=True, text=True, check=False

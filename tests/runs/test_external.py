@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mimii.common.errors import UserError
 from mimii.evaluation.columns import check_rows
-from mimii.evaluation.metrics import compute_metrics
 from mimii.evaluation.results import direction_hints, merge_results, read_results, summary
+from mimii.evaluation.row import compute_metrics
 from mimii.features.file import ClipTable
 from mimii.planning.config import read_config
 from mimii.planning.plan import Plan, listed_runs

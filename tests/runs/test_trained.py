@@ -14,7 +14,7 @@ import mimii
 from mimii.common.errors import BadClipError, UserError
 from mimii.data.lookup import open_source
 from mimii.data.sections import Section
-from mimii.evaluation.metrics import compute_metrics
+from mimii.evaluation.row import compute_metrics
 from mimii.features.extraction import extract_features
 from mimii.planning.config import base_variants, read_config
 from mimii.runs.scoring import score_clips

@@ -23,8 +23,8 @@ import yaml
 
 from mimii.common.errors import UserError
 from mimii.data.sections import Section
-from mimii.evaluation.metrics import compute_metrics
 from mimii.evaluation.results import merge_results, read_results
+from mimii.evaluation.row import compute_metrics
 from mimii.features.extraction import extract_features
 from mimii.planning.config_file import read_yaml
 from mimii.planning.plan import Plan, listed_runs, recorded_columns

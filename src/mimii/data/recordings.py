@@ -15,11 +15,15 @@ class Clip:
     """One recording of a section.
 
     path: its name in features and scores, with '/'; the same for every layout that a dataset may have on disk.
+    domain: "source" or "target", where the dataset says so. attributes: what else it says of a recording, such as
+    `vel_21`; "" where it says nothing.
     """
 
     path: str
     label: Literal["normal", "abnormal"]
     split: Literal["train", "test"]
+    domain: Literal["source", "target"] | None = None
+    attributes: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -28,7 +32,7 @@ class Recording:
 
     path: as in `Clip`. file: where it is, a path, or the name of a member where `archive` is the path of a zip file.
     size: bytes. stamp: what changes with the content: time of the last change in ns, or a member's CRC-32.
-    split: where the dataset fixes it itself; None for the benchmark's own.
+    split: where the dataset fixes it itself; None for the benchmark's own. domain, attributes: as in `Clip`.
     """
 
     path: str
@@ -38,6 +42,8 @@ class Recording:
     stamp: int
     split: Literal["train", "test"] | None = None
     archive: str | None = None
+    domain: Literal["source", "target"] | None = None
+    attributes: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from statsmodels.stats.multitest import multipletests
 
 from mimii.common.errors import UserError
 from mimii.evaluation.inference import paired_p_value
-from mimii.evaluation.metrics import BOOTSTRAP_SEED, resample_counts, weighted_metrics
+from mimii.evaluation.intervals import BOOTSTRAP_SEED, resample_counts
+from mimii.evaluation.metrics import weighted_metrics
 from mimii.evaluation.results import METRICS, average, read_results
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 

@@ -26,14 +26,8 @@ from statsmodels.stats.multitest import multipletests
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.data.sections import snr_order
-from mimii.evaluation.metrics import (
-    BLOCK,
-    BOOTSTRAP_SEED,
-    RankMetrics,
-    percentile_interval,
-    resample_counts,
-    weighted_metrics,
-)
+from mimii.evaluation.intervals import BLOCK, BOOTSTRAP_SEED, percentile_interval, resample_counts
+from mimii.evaluation.metrics import RankMetrics, weighted_metrics
 from mimii.evaluation.results import METRICS, average, run_labels
 from mimii.runs.clip_scores import read_clip_scores
 
