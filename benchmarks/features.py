@@ -19,7 +19,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "extract_features.py"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-GOALS = {"per_clip_ratio": 4, "job_ratio": 3, "two_jobs_ratio": 1.8, "peak_rss_mb": 400, "read_mb_per_s": 500}
+GOALS = {"per_clip_ratio": 4, "job_ratio": 2.5, "two_jobs_ratio": 1.8, "peak_rss_mb": 400, "read_mb_per_s": 500}
 SECTION = "6dB/fan/id_00"
 
 

@@ -23,7 +23,7 @@ from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.features.extraction import extract_features
 from mimii.features.file import FeatureWriter, read_clips, read_table
-from mimii.features.log_mel import LogMel, mel_filterbank
+from mimii.features.log_mel import LogMel
 from mimii.features.settings import check_feature_settings, feature_declarations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,13 +155,11 @@ def test_pure_tone_and_silence():
     st.one_of(st.none(), st.floats(100, 4000)),
 )
 @pytest.mark.filterwarnings("ignore:Empty filters")
-def test_filterbank_is_librosas_and_empty_bands_are_refused(n_mels, n_fft, sample_rate, f_min, f_max):
+def test_empty_bands_are_refused(n_mels, n_fft, sample_rate, f_min, f_max):
     values = with_defaults(n_mels=n_mels, n_fft=n_fft, hop_length=16, sample_rate=sample_rate, f_min=f_min, f_max=f_max)
     assume(f_min < (f_max or sample_rate / 2) - 1)
     expected = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=f_min, fmax=f_max)
     found = check_feature_settings(values)
-    computed = mel_filterbank(values)
-    np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-7 * expected.max())
     # A weight may be nothing but rounding where a frequency meets a band's edge.
     if expected.max(axis=1).min() > 1e-6 * expected.max():
         assert found == []
@@ -225,7 +223,7 @@ def test_section_is_stored_as_it_was_split(source, tmp_path):
     assert table.skipped() == 0
     assert table.metadata["settings"] == values
     assert table.metadata["code"] == "abc"
-    assert set(table.metadata["versions"]) >= {"python", "numpy", "scipy", "soundfile"}
+    assert set(table.metadata["versions"]) >= {"python", "librosa", "numpy", "scipy", "soundfile"}
     clips = read_clips(tmp_path / "f.parquet", range(17))
     assert clips.lengths.tolist() == [8] * 17
     for row in (0, 10, 11, 16):
@@ -406,7 +404,7 @@ def test_missing_and_foreign_files_are_refused(tmp_path):
         read_table(tmp_path / "f.parquet")
 
 
-def test_writing_and_reading_work_without_pandas_and_import_nothing_heavy(source, tmp_path):
+def test_writing_and_reading_work_without_pandas_torch_and_scikit_learn(source, tmp_path):
     code = (
         "import sys, json; from pathlib import Path; from mimii.data.lookup import open_source\n"
         "from mimii.common.process import hidden\n"
@@ -416,7 +414,7 @@ def test_writing_and_reading_work_without_pandas_and_import_nothing_heavy(source
         "with hidden('pandas'):\n"
         "    extract_features(open_source(root), Section('6dB', 'fan', 'id_00'), values, output)\n"
         "    read_clips(output, [3, 1])\n"
-        "print([name for name in ('pandas', 'librosa', 'numba', 'torch', 'sklearn') if name in sys.modules])"
+        "print([name for name in ('pandas', 'matplotlib', 'torch', 'sklearn') if name in sys.modules])"
     )
     arguments = [json.dumps(config(tmp_path / "data")), json.dumps(with_defaults()), str(tmp_path / "f.parquet")]
     assert subprocess.check_output([sys.executable, "-c", code, *arguments], text=True).strip() == "[]"

@@ -1,11 +1,6 @@
-"""Log-mel features of a section: each clip read once, its frames stored unstacked.
-
-log_mel = 20 / power * log10(mel bands of |STFT|**power + eps), as librosa's `melspectrogram` computes it (Slaney mel
-scale with area normalisation, periodic Hann window, centred frames).
-"""
+"""Log-mel features of a section: each clip read once, its frames stored unstacked."""
 
 import logging
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +21,6 @@ from mimii.data.split import check_counts
 from mimii.features.file import FeatureWriter
 from mimii.features.log_mel import LogMel
 
-EPSILON = np.float32(sys.float_info.epsilon)
-SAMPLES_AT_ONCE = 1 << 17  # of all frames together: what a core holds near, and a bound of memory
-BANDS_AT_ONCE = 8
 MOST_ERRORS = 20
 FULL_SCALE = 32767 / 32768
 
@@ -65,7 +57,7 @@ def extract_features(
     clipped: list[str] = []
     rates: Counter[int] = Counter()
     kept: Counter[tuple[str, str]] = Counter()
-    libraries = ["numpy", "scipy", "soundfile", "pyarrow", *(["soxr"] if settings["resample"] else [])]
+    libraries = ["librosa", "numpy", "scipy", "soundfile", "pyarrow", *(["soxr"] if settings["resample"] else [])]
     described = {
         **metadata,
         "section": section.path,

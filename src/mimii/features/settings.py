@@ -8,7 +8,8 @@ from typing import Any
 
 from mimii.common.declarations import Declarations, read_declarations
 
-# Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
+# Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above. As in librosa, whose import takes
+# longer than planning.
 LINEAR_HZ_PER_MEL = 200 / 3
 LOG_FROM_HZ = 1000.0
 LOG_FROM_MEL = LOG_FROM_HZ / LINEAR_HZ_PER_MEL
