@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mimii.common.declarations import resolve
+from mimii.data.recordings import Clip
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.features.file import FeatureWriter
 from mimii.planning import resources as requests
@@ -42,7 +43,7 @@ def write_features(path, clips):
         ):
             for number in range(count):
                 log_mel = generator.normal(-30, 8, (FRAMES, settings["n_mels"])).astype(np.float32)
-                writer.add(f"{label}/{split}/{number}", label, split, log_mel, None)
+                writer.add(Clip(f"{label}/{split}/{number}", label, split), log_mel)
 
 
 def measure(model, features, folder):

@@ -8,6 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mimii.data import audio
 from mimii.data.audio import BadClipError, read_clip, resample
 
 REAL_CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "real_clips"
@@ -161,6 +162,13 @@ def test_resampling_keeps_a_tone():
     seconds = np.arange(48000) / 48000
     tone = np.sin(2 * np.pi * 440 * seconds).astype(np.float32)
     expected = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
-    resampled = resample(tone, 48000, 16000)
+    resampled = resample(tone, 48000, 16000, name="tone")
     assert (resampled.shape, resampled.dtype) == ((16000,), np.float32)
     np.testing.assert_allclose(resampled[500:-500], expected[500:-500], atol=1e-3)
+
+
+def test_the_length_limit_counts_after_resampling(monkeypatch):
+    monkeypatch.setattr(audio, "LONGEST_SAMPLES", 100_000)
+    assert len(resample(np.zeros(6, np.float32), 1, 16000, name="slow.wav")) == 96_000
+    with pytest.raises(BadClipError, match=r"slow.wav: 7 samples at 1 Hz would be 112000 samples at 16000 Hz"):
+        resample(np.zeros(7, np.float32), 1, 16000, name="slow.wav")

@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import librosa
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from mimii.common.declarations import problems, resolve
 from mimii.common.errors import UserError
 from mimii.data.lookup import open_source
-from mimii.data.recordings import ordered_clips
+from mimii.data.recordings import Clip, ordered_clips
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.features.extraction import extract_features
@@ -236,7 +237,7 @@ def test_section_is_stored_as_it_was_split(source, tmp_path):
 def test_any_parquet_reader_finds_the_documented_columns(source, tmp_path):
     extract_features(source, SECTION, with_defaults(), tmp_path / "f.parquet")
     table = pq.read_table(tmp_path / "f.parquet")
-    assert table.column_names == ["path", "label", "split", "frames", "log_mel", "error"]
+    assert table.column_names == [*("path", "label", "split", "domain", "attributes", "frames", "log_mel", "error")]
     row = table.to_pylist()[0]
     assert len(row["log_mel"]) == row["frames"] * 64
     assert row["error"] is None
@@ -267,11 +268,17 @@ def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, data):
             for row, log_mel in enumerate(written):
                 split = "train" if row < train else "test"
                 bad = row in skipped
-                writer.add(f"{row}.wav", "normal", split, None if bad else log_mel, "broken" if bad else None)
+                clip = Clip(f"{row}.wav", "normal", split)
+                writer.add(clip, None if bad else log_mel, "broken" if bad else None)
     table = read_table(path)
     assert table.usable("train") == [row for row in range(train) if row not in skipped]
     assert table.count("train") == train
     assert table.skipped() == len(skipped)
+    val_split = data.draw(st.sampled_from([0, 0.1, 0.25, 0.5]))
+    fitted, held_out = table.fitted(val_split), table.held_out(val_split)
+    assert fitted + held_out == table.usable("train")
+    assert all(row < int(train * (1 - val_split)) for row in fitted)
+    assert all(row >= int(train * (1 - val_split)) for row in held_out)
     usable = table.usable("train") + table.usable("test")
     rows = data.draw(st.permutations(usable))[: data.draw(st.integers(0, len(usable)))]
     clips = read_clips(path, rows)
@@ -292,6 +299,22 @@ def test_clips_of_other_lengths_and_formats_work_side_by_side(source, tmp_path):
     table = read_table(tmp_path / "f.parquet")
     assert sorted(set(table.frames)) == [2, 8, 18]
     assert sum(table.frames) == len(read_clips(tmp_path / "f.parquet", range(17)).frames)
+
+
+def test_domain_and_attributes_of_a_recording_reach_the_features(source, tmp_path, monkeypatch):
+    listed = type(source).list_section
+
+    def described(self, section):
+        for number, recording in enumerate(listed(self, section)):
+            yield replace(recording, domain="target", attributes=f"vel_{number}") if number % 2 else recording
+
+    monkeypatch.setattr(type(source), "list_section", described)
+    extract_features(source, SECTION, with_defaults(), tmp_path / "f.parquet")
+    table = read_table(tmp_path / "f.parquet")
+    clips = source.clips(SECTION)
+    assert {(None, ""), ("target", "vel_1")} < {(clip.domain, clip.attributes) for clip in clips}
+    assert table.domains == [clip.domain for clip in clips]
+    assert table.attributes == [clip.attributes for clip in clips]
 
 
 # Clips that cannot be used

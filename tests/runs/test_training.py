@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from mimii.common.declarations import resolve
 from mimii.common.errors import UserError
+from mimii.data.recordings import Clip
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.features.file import FeatureWriter, read_clips
@@ -29,7 +30,7 @@ def write_features(path, changed=()):
         for row, (label, split) in enumerate(kinds):
             rng = np.random.default_rng([row, row in changed])
             log_mel = rng.normal(-40 + 30 * (row in changed), 5, (FRAMES, N_MELS)).astype(np.float32)
-            writer.add(f"{SECTION}/{label}/{row:08d}.wav", label, split, log_mel, None)
+            writer.add(Clip(f"{SECTION}/{label}/{row:08d}.wav", label, split), log_mel)
     return path
 
 
@@ -116,7 +117,7 @@ def write_test_clips(path, heard, told):
                 rng = np.random.default_rng([1000, row])
                 log_mel = rng.normal(-40 + 30 * heard[row], 5, (FRAMES, N_MELS)).astype(np.float32)
                 label = ("normal", "abnormal")[called]
-                writer.add(f"{SECTION}/{label}/{row:08d}.wav", label, "test", log_mel, None)
+                writer.add(Clip(f"{SECTION}/{label}/{row:08d}.wav", label, "test"), log_mel)
     return path
 
 

@@ -134,9 +134,18 @@ def _check_whole(source: str | BinaryIO, name: str) -> None:
     source.seek(0)
 
 
-def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
-    """Band-limited resampling (soxr, high quality: librosa's default)."""
+def resample(samples: NDArray[np.float32], rate: int, new_rate: int, *, name: str) -> NDArray[np.float32]:
+    """Band-limited resampling (soxr, high quality: librosa's default). name: for messages.
+
+    Raises BadClipError where the clip would be too long for memory.
+    """
     import soxr
 
-    resampled: Any = soxr.resample(samples, rate, wanted, quality="HQ")
+    length = len(samples) * new_rate // rate
+    if length > LONGEST_SAMPLES:
+        raise BadClipError(
+            f"{name}: {len(samples)} samples at {rate} Hz would be {length} samples at {new_rate} Hz; a clip has "
+            f"at most {LONGEST_SAMPLES}: correct the sample rate that the file states, or cut it"
+        )
+    resampled: Any = soxr.resample(samples, rate, new_rate, quality="HQ")
     return np.ascontiguousarray(resampled, dtype=np.float32)

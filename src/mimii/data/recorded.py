@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from mimii.data.archive import open_archive
@@ -38,8 +39,10 @@ class RecordedSource(DatasetSource):
         return []
 
     def fingerprint(self, section: Section) -> str:
-        """Hash over path, size and stamp of the section's recordings, and their split where the dataset fixes it."""
-        return digest((r.path, r.size, r.stamp, r.split) for r in self.recordings(section))
+        """Hash over the section's recordings: path, size and stamp, and what the dataset says of each."""
+        return digest(
+            (r.path, r.size, r.stamp, r.label, r.split, r.domain, r.attributes) for r in self.recordings(section)
+        )
 
     def check(self, section: Section) -> None:
         """Raise UserError where the section has too few clips."""
@@ -54,14 +57,19 @@ class RecordedSource(DatasetSource):
 
     def clips(self, section: Section) -> list[Clip]:
         """The section's clips, from names alone."""
-        listed = self.recordings(section)
-        if not any(recording.split for recording in listed):
-            return ordered_clips(*([r.path for r in listed if r.label == label] for label in LABELS))
-        fixed = [Clip(r.path, r.label, r.split) for r in listed if r.split is not None]
-        if len(fixed) != len(listed):
-            raise ValueError(f"{self.name}: either all recordings of {section} have a split, or none")
-        order = [("train", "normal"), ("test", "normal"), ("test", "abnormal")]
-        return sorted(fixed, key=lambda clip: order.index((clip.split, clip.label)))
+        recordings = {recording.path: recording for recording in self.recordings(section)}
+        if not any(recording.split for recording in recordings.values()):
+            clips = ordered_clips(*([r.path for r in recordings.values() if r.label == label] for label in LABELS))
+        else:
+            clips = [Clip(r.path, r.label, r.split) for r in recordings.values() if r.split is not None]
+            if len(clips) != len(recordings):
+                raise ValueError(f"{self.name}: either all recordings of {section} have a split, or none")
+            order = [("train", "normal"), ("test", "normal"), ("test", "abnormal")]
+            clips.sort(key=lambda clip: order.index((clip.split, clip.label)))
+        return [
+            replace(clip, domain=recordings[clip.path].domain, attributes=recordings[clip.path].attributes)
+            for clip in clips
+        ]
 
     def open(self, clip: Clip) -> str | BinaryIO:
         """The clip's path, or its content where it lies in an archive."""

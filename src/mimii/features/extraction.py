@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,58 @@ class ClipFeatures:
     clipped: bool
 
 
+@dataclass
+class Tally:
+    """What a section's clips turned out to be.
+
+    usable: how many clips of each (split, label) have features. rates: Hz. clipped: paths. bad: a sentence each.
+    """
+
+    usable: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rates: Counter[int] = field(default_factory=Counter)
+    clipped: list[str] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+
+    def add(self, clip: Clip, features: ClipFeatures) -> None:
+        """Count a clip that has features."""
+        self.usable[clip.split, clip.label] += 1
+        self.rates[features.rate] += 1
+        self.clipped += [clip.path] if features.clipped else []
+
+    def refuse_bad(self, section: Section) -> None:
+        """Raise UserError where clips cannot be used."""
+        if self.bad:
+            lines = "\n".join(f"  - {line}" for line in self.bad)
+            raise UserError(
+                f"section {section}: {len(self.bad)}{' or more' if len(self.bad) == MOST_ERRORS else ''} clip(s) "
+                f"cannot be used (dataset.on_bad_clip: skip leaves such clips out):\n{lines}"
+            )
+
+    def check(self, section: Section) -> None:
+        """Raise UserError on mixed sample rates, and where too few clips are left."""
+        if len(self.rates) > 1:
+            counts = ", ".join(f"{count} clip(s) of {rate} Hz" for rate, count in self.rates.most_common())
+            raise UserError(
+                f"section {section}: mixed sample rates ({counts}), which a detector would hear; convert them to one"
+            )
+        check_counts(
+            section,
+            self.usable["train", "normal"],
+            self.usable["test", "normal"],
+            self.usable["test", "abnormal"],
+            f"{len(self.bad)} clip(s) could not be used{f', the first: {self.bad[0]}' if self.bad else ''}",
+        )
+
+    def warn(self, section: Section) -> None:
+        """Log what is left out, and what may spoil the results."""
+        for line in self.bad:
+            log.warning("skipped %s", line)
+        if self.clipped:
+            log.warning(
+                "section %s: %d clip(s) reach full scale, the first: %s", section, len(self.clipped), self.clipped[0]
+            )
+
+
 def extract_features(
     source: DatasetSource,
     section: Section,
@@ -53,10 +105,6 @@ def extract_features(
     few are left.
     """
     log_mel = LogMel(settings)
-    bad: list[str] = []
-    clipped: list[str] = []
-    rates: Counter[int] = Counter()
-    kept: Counter[tuple[str, str]] = Counter()
     libraries = ["librosa", "numpy", "scipy", "soundfile", "pyarrow", *(["soxr"] if settings["resample"] else [])]
     described = {
         **metadata,
@@ -65,42 +113,23 @@ def extract_features(
         "on_bad_clip": on_bad_clip,
         "versions": versions(*libraries),
     }
+    tally = Tally()
     with written_whole(output) as temporary, FeatureWriter(temporary, described) as writer:
         for clip in source.clips(section):
             try:
                 features = clip_features(source, clip, settings, log_mel)
             except BadClipError as error:
-                bad.append(str(error))
-                writer.add(clip.path, clip.label, clip.split, None, str(error))
-                if on_bad_clip == "stop" and len(bad) == MOST_ERRORS:
+                tally.bad.append(str(error))
+                writer.add(clip, None, str(error))
+                if on_bad_clip == "stop" and len(tally.bad) == MOST_ERRORS:
                     break
             else:
-                kept[clip.split, clip.label] += 1
-                rates[features.rate] += 1
-                clipped += [clip.path] if features.clipped else []
-                writer.add(clip.path, clip.label, clip.split, features.log_mel, None)
-        if bad and on_bad_clip == "stop":
-            listed = "\n".join(f"  - {line}" for line in bad)
-            raise UserError(
-                f"section {section}: {len(bad)}{' or more' if len(bad) == MOST_ERRORS else ''} clip(s) cannot be used "
-                f"(dataset.on_bad_clip: skip leaves such clips out):\n{listed}"
-            )
-        if len(rates) > 1:
-            counts = ", ".join(f"{count} clip(s) of {rate} Hz" for rate, count in rates.most_common())
-            raise UserError(
-                f"section {section}: mixed sample rates ({counts}), which a detector would hear; convert them to one"
-            )
-        check_counts(
-            section,
-            kept["train", "normal"],
-            kept["test", "normal"],
-            kept["test", "abnormal"],
-            f"{len(bad)} clip(s) could not be used{f', the first: {bad[0]}' if bad else ''}",
-        )
-    for line in bad:
-        log.warning("skipped %s", line)
-    if clipped:
-        log.warning("section %s: %d clip(s) reach full scale, the first: %s", section, len(clipped), clipped[0])
+                tally.add(clip, features)
+                writer.add(clip, features.log_mel)
+        if on_bad_clip == "stop":
+            tally.refuse_bad(section)
+        tally.check(section)
+    tally.warn(section)
 
 
 def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any], log_mel: LogMel) -> ClipFeatures:
@@ -120,14 +149,14 @@ def samples_features(
     samples: NDArray[np.float32], rate: int, settings: Mapping[str, Any], log_mel: LogMel, *, name: str
 ) -> NDArray[np.float32]:
     """Log-mel of (n,) samples at `rate` Hz: (frames, n_mels) dB. name: for messages. Raises BadClipError."""
-    wanted = settings["sample_rate"]
-    if rate != wanted:
+    sample_rate = settings["sample_rate"]
+    if rate != sample_rate:
         if not settings["resample"]:
             raise BadClipError(
-                f"{name}: {rate} Hz, but features.sample_rate is {wanted} Hz; "
+                f"{name}: {rate} Hz, but features.sample_rate is {sample_rate} Hz; "
                 f"set features.resample: true, or features.sample_rate: {rate}"
             )
-        samples = resample(samples, rate, wanted)
+        samples = resample(samples, rate, sample_rate, name=name)
     try:
         return log_mel(samples)
     except ValueError as error:

@@ -1,6 +1,6 @@
 """A section's features on disk: one parquet file, a row per clip.
 
-Rows are in the order of `dataset.ordered_clips`: training clips by name, normal test clips, abnormal test clips, and a
+Rows are in the order of a source's `clips`: training clips by name, normal test clips, abnormal test clips, and a
 group of rows never holds clips of both splits, so that one split is read without touching the other.
 """
 
@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
+from mimii.data.recordings import Clip
+from mimii.data.split import fit_count
 from mimii.features.clips import Clips
 
 SCHEMA = pa.schema(
@@ -25,11 +27,14 @@ SCHEMA = pa.schema(
         pa.field("path", pa.string(), nullable=False),
         pa.field("label", pa.string(), nullable=False),
         pa.field("split", pa.string(), nullable=False),
+        pa.field("domain", pa.string()),
+        pa.field("attributes", pa.string(), nullable=False),
         pa.field("frames", pa.int32(), nullable=False),
         pa.field("log_mel", pa.list_(pa.field("element", pa.float32(), nullable=False))),
         pa.field("error", pa.string()),
     ]
 )
+OF_CLIPS = ("path", "label", "split", "domain", "attributes")  # as in `Clip`
 METADATA = b"mimii"
 # Rows are written once they hold so many values (2 MB, 25 clips of MIMII): decoding a group takes ten times its size.
 GROUP_VALUES = 500_000
@@ -39,12 +44,15 @@ GROUP_VALUES = 500_000
 class ClipTable:
     """What a features file says of its clips; position in a list = row in the file.
 
-    errors: why a clip was skipped, None where it was not.
+    domains: "source" or "target", None where the dataset has none. attributes: "" where it says nothing.
+    frames: 0 for a clip that was skipped. errors: why it was, None where it was not.
     """
 
     paths: list[str]
     labels: list[str]
     splits: list[str]
+    domains: list[str | None]
+    attributes: list[str]
     frames: list[int]
     errors: list[str | None]
     metadata: dict[str, Any]
@@ -52,6 +60,18 @@ class ClipTable:
     def usable(self, split: str) -> list[int]:
         """Rows of a split ("train" | "test") that were not skipped, in order."""
         return [row for row, name in enumerate(self.splits) if name == split and self.errors[row] is None]
+
+    def fitted(self, val_split: float) -> list[int]:
+        """Rows of the training clips that a model is fitted on, which are the first ones; skipped clips left out.
+
+        The part is counted with the skipped clips, so that a broken clip moves no other one to the other part.
+        """
+        end = fit_count(self.count("train"), val_split)
+        return [row for row in self.usable("train") if row < end]
+
+    def held_out(self, val_split: float) -> list[int]:
+        """Rows of the other training clips, on which a training may be stopped and thresholds are set."""
+        return sorted({*self.usable("train")}.difference(self.fitted(val_split)))
 
     def count(self, split: str, label: str | None = None) -> int:
         """How many clips a split has, skipped ones too; of one label where it is given."""
@@ -61,15 +81,17 @@ class ClipTable:
 
     def check(self, path: str | Path, section: str, settings: Mapping[str, Any]) -> None:
         """Raise UserError where these are not the features of `section` with `settings`."""
-        found = {**self.metadata["settings"], "section": self.metadata["section"]}
-        wanted = {**settings, "section": section}
-        others = sorted(key for key in {*found, *wanted} if found.get(key, "nothing") != wanted.get(key, "nothing"))
-        if others:
-            listed = "; ".join(
-                f"{key} is {found.get(key, 'nothing')!r}, not {wanted.get(key, 'nothing')!r}" for key in others
+        actual = {**self.metadata["settings"], "section": self.metadata["section"]}
+        asked_for = {**settings, "section": section}
+        differing = sorted(
+            key for key in {*actual, *asked_for} if actual.get(key, "nothing") != asked_for.get(key, "nothing")
+        )
+        if differing:
+            differences = "; ".join(
+                f"{key} is {actual.get(key, 'nothing')!r}, not {asked_for.get(key, 'nothing')!r}" for key in differing
             )
             raise UserError(
-                f"{path}: features of something else ({listed}); to make them again, add this to your snakemake "
+                f"{path}: features of something else ({differences}); to make them again, add this to your snakemake "
                 f"command: --forcerun {path}"
             )
 
@@ -91,7 +113,7 @@ class FeatureWriter:
             use_dictionary=False,
             write_statistics=False,
         )
-        self._rows: list[tuple[str, str, str, NDArray[np.float32] | None, str | None]] = []
+        self._rows: list[tuple[Clip, NDArray[np.float32] | None, str | None]] = []
         self._values = 0
 
     def __enter__(self) -> "FeatureWriter":
@@ -104,23 +126,24 @@ class FeatureWriter:
             self._write_group()
         self._writer.close()
 
-    def add(self, path: str, label: str, split: str, log_mel: NDArray[np.float32] | None, error: str | None) -> None:
+    def add(self, clip: Clip, log_mel: NDArray[np.float32] | None, error: str | None = None) -> None:
         """Append a clip: its log_mel of (frames, n_mels), or the error for which it was skipped."""
-        if self._rows and (self._values >= GROUP_VALUES or self._rows[-1][2] != split):
+        if self._rows and (self._values >= GROUP_VALUES or self._rows[-1][0].split != clip.split):
             self._write_group()
-        self._rows.append((path, label, split, log_mel, error))
+        self._rows.append((clip, log_mel, error))
         self._values += 0 if log_mel is None else log_mel.size
 
     def _write_group(self) -> None:
         if not self._rows:
             return
-        paths, labels, splits, log_mels, errors = zip(*self._rows, strict=True)
+        clips, log_mels, errors = zip(*self._rows, strict=True)
         present = [log_mel.ravel() for log_mel in log_mels if log_mel is not None]
         offsets = np.cumsum([0, *(0 if log_mel is None else log_mel.size for log_mel in log_mels)], dtype=np.int32)
         columns = {
-            "path": paths,
-            "label": labels,
-            "split": splits,
+            **{
+                name: [getattr(clip, name) for clip in clips]
+                for name in ("path", "label", "split", "domain", "attributes")
+            },
             "frames": [0 if log_mel is None else len(log_mel) for log_mel in log_mels],
             "log_mel": pa.ListArray.from_arrays(
                 offsets,
@@ -143,6 +166,8 @@ def read_table(path: str | Path) -> ClipTable:
             paths=columns["path"],
             labels=columns["label"],
             splits=columns["split"],
+            domains=columns["domain"],
+            attributes=columns["attributes"],
             frames=columns["frames"],
             errors=columns["error"],
             metadata=json.loads(file.schema_arrow.metadata[METADATA]),
@@ -167,12 +192,12 @@ def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
         first = 0
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
-            wanted = [row for row in range(first, first + count) if row in place]
-            if wanted:
+            rows_here = [row for row in range(first, first + count) if row in place]
+            if rows_here:
                 column = file.read_row_group(group, columns=["log_mel"], use_threads=False).column(0)
                 lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
                 values, offsets = np.from_dlpack(lists.values), np.from_dlpack(lists.offsets)
-                for row in wanted:
+                for row in rows_here:
                     start, end = place[row]
                     frames[start:end].reshape(-1)[:] = values[offsets[row - first] : offsets[row - first + 1]]
             first += count
@@ -185,7 +210,7 @@ def _opened(path: str | Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path) as file:
             if METADATA not in (file.schema_arrow.metadata or {}) or file.schema_arrow.names != SCHEMA.names:
-                raise UserError(f"{path}: not a features file; delete it and run again")
+                raise UserError(f"{path}: not a features file, or one of an older version; delete it and run again")
             yield file
     except FileNotFoundError:
         raise UserError(f"{path}: features are missing; run extract_features, or ask Snakemake for this file") from None

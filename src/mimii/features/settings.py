@@ -52,24 +52,26 @@ def check_feature_settings(settings: Mapping[str, Any]) -> list[str]:
     """Contradictions between settings that are each in range, a sentence each; empty where there are none."""
     nyquist = settings["sample_rate"] / 2
     high = highest_hz(settings)
-    found = []
+    contradictions = []
     if settings["hop_length"] > settings["n_fft"]:
-        found.append(
+        contradictions.append(
             f"features: hop_length {settings['hop_length']} exceeds n_fft {settings['n_fft']}, "
             "so some samples would be in no frame; lower hop_length"
         )
     if high > nyquist:
-        found.append(
+        contradictions.append(
             f"features: f_max {high:g} Hz is above half of sample_rate ({nyquist:g} Hz); lower f_max, or set it to null"
         )
     elif settings["f_min"] >= high:
-        found.append(f"features: f_min {settings['f_min']:g} Hz is not below the upper edge {high:g} Hz; lower f_min")
+        contradictions.append(
+            f"features: f_min {settings['f_min']:g} Hz is not below the upper edge {high:g} Hz; lower f_min"
+        )
     elif empty := empty_bands(settings):
-        found.append(
+        contradictions.append(
             f"features: {len(empty)} of {settings['n_mels']} mel bands (the first is band {empty[0]}) hold no "
             f"frequency of a Fourier transform of n_fft {settings['n_fft']} samples; lower n_mels or raise n_fft"
         )
-    return found
+    return contradictions
 
 
 def empty_bands(settings: Mapping[str, Any]) -> list[int]:

@@ -16,7 +16,6 @@ from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.process import limit_threads
 from mimii.common.provenance import host, peak_host_memory_mb
-from mimii.data.split import fit_count
 from mimii.detectors.contract import AnomalyDetector, detector_class
 from mimii.detectors.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
 from mimii.detectors.pooling import pool
@@ -59,8 +58,7 @@ def score_clips(
 
     table = read_table(features)
     table.check(features, record["section"], record["features"])
-    cut = fit_count(table.count("train"), record["settings"]["val_split"])
-    held_out = [row for row in table.usable("train") if row >= cut]
+    held_out = table.held_out(record["settings"]["val_split"])
     rows = [*table.usable("test"), *held_out]
     clips = read_clips(features, rows)
     _, clip = detector.windows(clips)

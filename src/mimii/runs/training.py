@@ -14,7 +14,6 @@ from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.process import limit_threads
 from mimii.common.provenance import git_revision, host, peak_host_memory_mb, versions
-from mimii.data.split import fit_count
 from mimii.detectors.contract import detector_class
 from mimii.detectors.device import pick_device
 from mimii.features.clips import Clips
@@ -74,13 +73,12 @@ def train_model(
     parts = []
     # In one order for all sections that are trained on together, so that they come to the same model.
     for path in sorted(tables):
-        usable = tables[path].usable("train")
-        cut = fit_count(tables[path].count("train"), job["settings"]["val_split"])
-        fitted = [row for row in usable if row < cut]
+        val_split = job["settings"]["val_split"]
+        fitted, held_out = tables[path].fitted(val_split), tables[path].held_out(val_split)
         if not fitted:
             raise UserError(f"{path}: no training clip is left to fit on")
         refuse_short_clips(path, tables[path], job["settings"]["frames"])
-        parts.append((read_clips(path, fitted), read_clips(path, [row for row in usable if row >= cut])))
+        parts.append((read_clips(path, fitted), read_clips(path, held_out)))
     training, validation = (Clips.joined(clips) for clips in zip(*parts, strict=True))
 
     detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
