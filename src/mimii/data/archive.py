@@ -135,15 +135,15 @@ def open_archive(path: str) -> Archive:
 def list_archive(path: str, snr: str, machine: str) -> dict[str, list[Recording]]:
     """The recordings of each machine ID in the archive at `path`. Raises UserError as `Archive` does."""
     archive = Archive(path)
-    found: dict[str, list[Recording]] = {}
+    by_id: dict[str, list[Recording]] = {}
     try:
         for id, recording in archive.recordings(snr, machine):
-            found.setdefault(id, []).append(recording)
+            by_id.setdefault(id, []).append(recording)
     except DAMAGE as error:
         raise UserError(f"archive {path!r} is damaged ({error}): remove it and download it again") from None
     finally:
         archive.close()
-    return found
+    return by_id
 
 
 def md5_of(path: Path) -> str:
@@ -158,7 +158,7 @@ def record_file(archive: Path) -> Path:
 
 
 def state_of(archive: Path, md5: str) -> dict[str, object]:
-    """By what it is told whether a file is still the one that was verified."""
+    """What changes where a file is not the one any more that was verified."""
     status = archive.stat()
     return {"md5": md5, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "inode": status.st_ino}
 
@@ -174,12 +174,12 @@ def verify(archive: Path, md5: str) -> None:
         record = read_record(archive) or {}
         if state.items() <= record.items():
             return
-        found = md5_of(archive)
+        actual = md5_of(archive)
     except OSError as error:
         raise UserError(f"archive {str(archive)!r} cannot be read ({error.strerror}); start again") from None
-    if found != md5:
+    if actual != md5:
         raise UserError(
-            f"archive {str(archive)!r} is corrupted or was replaced (its MD5 is {found}, the published one {md5}): "
+            f"archive {str(archive)!r} is corrupted or was replaced (its MD5 is {actual}, the published one {md5}): "
             "remove it, so that it is downloaded again"
         )
     try:

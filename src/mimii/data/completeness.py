@@ -9,7 +9,7 @@ from mimii.common.errors import UserError
 from mimii.data.audio import BadClipError, read_header
 from mimii.data.recordings import LABELS, Clip
 from mimii.data.sections import Section
-from mimii.data.selection import FILTERS, passes
+from mimii.data.selection import selects
 from mimii.data.source import DatasetSource
 
 HEAD = 8192  # bytes that two recordings have in common before all of them are compared
@@ -45,16 +45,16 @@ def check_dataset(source: DatasetSource, say: Callable[[str], None] = print) -> 
 
 def _differences(source: DatasetSource, section: Section, clips: Iterable[Clip]) -> Iterator[str]:
     """What is missing and what is extra, by name."""
-    expected = source.expected(section)
-    if expected is None:
+    counts = source.published_counts(section)
+    if counts is None:
         return
     for label in LABELS:
         names = {Path(clip.path).name for clip in clips if clip.label == label}
-        published = {f"{number:08d}.wav" for number in range(expected[label])}
+        published = {f"{number:08d}.wav" for number in range(counts[label])}
         if missing := sorted(published - names):
-            yield f"missing: {len(missing)} of {expected[label]} {label} ({_some(missing)})"
+            yield f"missing: {len(missing)} of {counts[label]} {label} ({_some(missing)})"
         if extra := sorted(names - published):
-            yield f"extra: {len(extra)} {label}, not among the {expected[label]} published ({_some(extra)})"
+            yield f"extra: {len(extra)} {label}, not among the {counts[label]} published ({_some(extra)})"
 
 
 def _broken(
@@ -74,8 +74,8 @@ def _broken(
         formats[header] += 1
         heads[size, hashlib.sha256(head).digest()].append((section, clip))
     if len({rate for rate, _, _ in formats}) > 1:
-        listed = ", ".join(f"{count} of {rate} Hz" for (rate, _, _), count in formats.most_common())
-        yield f"mixed sample rates: {listed}"
+        rates = ", ".join(f"{count} of {rate} Hz" for (rate, _, _), count in formats.most_common())
+        yield f"mixed sample rates: {rates}"
 
 
 def _header(source: DatasetSource, clip: Clip) -> tuple[tuple[int, int, int], int, bytes]:
@@ -112,8 +112,7 @@ def _missing_sections(source: DatasetSource, sections: Iterable[Section]) -> Ite
     """Published sections that pass the filters and are not there, by SNR and machine type."""
     missing: defaultdict[str, list[str]] = defaultdict(list)
     for section in source.published():
-        wanted = all(passes(source.config, key, getattr(section, part)) for key, part in FILTERS.items())
-        if wanted and section not in sections:
+        if selects(source.config, section) and section not in sections:
             missing[f"{section.snr}/{section.machine}"].append(section.id)
     for place, ids in missing.items():
         yield f"missing: {place}: {', '.join(ids)}"

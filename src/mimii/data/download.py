@@ -123,12 +123,12 @@ def download_archive(
 
 def _take(part: Path, target: Path, archive: PublishedArchive, address: str) -> None:
     """Give a download its name, if it is the published archive."""
-    found = md5_of(part)
-    if found != archive.md5:
+    actual = md5_of(part)
+    if actual != archive.md5:
         size = part.stat().st_size
         part.unlink()
         raise UserError(
-            f"{archive.name}: what {address} sent ({size:,} bytes, MD5 {found}) is not the published archive "
+            f"{archive.name}: what {address} sent ({size:,} bytes, MD5 {actual}) is not the published archive "
             f"(MD5 {archive.md5}); it was removed. Start again; if that does not help, set dataset.zenodo.address to "
             "another mirror"
         )

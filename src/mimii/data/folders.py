@@ -16,9 +16,9 @@ def labelled_folders(folder: Path, name: str) -> list[Recording]:
     A label without a folder has none. Raises UserError on names that are not usable.
     """
     names = subfolders(folder)
-    for found in names:
-        if found.casefold() in LABELS and found not in LABELS:
-            raise UserError(f"folder {str(folder / found)!r}: rename it to {found.casefold()!r}")
+    for own in names:
+        if own.casefold() in LABELS and own not in LABELS:
+            raise UserError(f"folder {str(folder / own)!r}: rename it to {own.casefold()!r}")
     return [
         Recording(f"{name}/{label}/{file.name}", label, file.path, size, mtime)
         for label in LABELS

@@ -35,20 +35,20 @@ def snr_and_machine(name: str) -> tuple[str, str] | None:
 @cache
 def _data() -> Mapping[str, Any]:
     file = Path(__file__).with_suffix(".yaml")
-    found: Mapping[str, Any] = read_declarations(file)
-    return found
+    declared: Mapping[str, Any] = read_declarations(file)
+    return declared
 
 
 def archives() -> dict[tuple[str, str], PublishedArchive]:
     """The archives by SNR and machine type."""
-    found = {}
+    by_type = {}
     for name, entry in _data()["archives"].items():
         key = snr_and_machine(name)
         assert key is not None, name
         exact = entry["bytes"] is not None
         size = entry["bytes"] if exact else entry["about"]
-        found[key] = PublishedArchive(name, size, exact, entry["md5"])
-    return found
+        by_type[key] = PublishedArchive(name, size, exact, entry["md5"])
+    return by_type
 
 
 def sections() -> list[Section]:

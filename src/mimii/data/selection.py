@@ -13,14 +13,14 @@ FILTERS = {"snrs": "snr", "machines": "machine", "ids": "id"}
 def select_sections(sections: Iterable[Section], config: Mapping[str, Any], where: str) -> list[Section]:
     """The sections that the filters `snrs`, `machines` and `ids` let pass, sorted.
 
-    where: what the sections were found in, for messages.
+    where: what the sections are in, for messages.
     Raises UserError, with a line for each, where a filter's values select nothing.
     """
-    found = sorted(set(sections))
-    selected = [s for s in found if all(passes(config, key, getattr(s, part)) for key, part in FILTERS.items())]
+    available = sorted(set(sections))
+    selected = [section for section in available if selects(config, section)]
     unknown, unselected = [], []
     for key, part in FILTERS.items():
-        known = sorted({str(getattr(section, part)) for section in found})
+        known = sorted({str(getattr(section, part)) for section in available})
         for value in config[key] if config[key] != "all" else ():
             if value not in known:
                 unknown.append(
@@ -40,7 +40,12 @@ def select_sections(sections: Iterable[Section], config: Mapping[str, Any], wher
     return selected
 
 
-def passes(config: Mapping[str, Any], key: str, name: str) -> bool:
+def selects(config: Mapping[str, Any], section: Section) -> bool:
+    """Whether all three filters let a section pass."""
+    return all(selects_name(config, key, getattr(section, part)) for key, part in FILTERS.items())
+
+
+def selects_name(config: Mapping[str, Any], key: str, name: str) -> bool:
     """Whether the filter `key` ("all" or a list of names) lets `name` pass."""
-    wanted: str | Sequence[str] = config[key]
-    return wanted == "all" or name in wanted
+    names: str | Sequence[str] = config[key]
+    return names == "all" or name in names

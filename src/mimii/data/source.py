@@ -44,7 +44,7 @@ class DatasetSource(ABC):
     def open(self, clip: Clip) -> str | BinaryIO:
         """A path or a binary file with `seek`, as `soundfile.SoundFile` takes it; the caller closes a file."""
 
-    def expected(self, section: Section) -> Mapping[str, int] | None:
+    def published_counts(self, section: Section) -> Mapping[str, int] | None:
         """How many "normal" and "abnormal" clips were published, named 00000000.wav onwards; None if that is not known.
 
         `check_dataset` compares with it.

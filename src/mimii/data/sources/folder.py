@@ -19,7 +19,7 @@ from mimii.data.folders import entries, labelled_folders, refuse_alike, status_o
 from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import LABELS, Recording
 from mimii.data.sections import NAME, Section
-from mimii.data.selection import FILTERS, passes, select_sections
+from mimii.data.selection import FILTERS, select_sections, selects_name
 
 LAYOUT = "<SNR>/<machine type>/<machine ID>/{normal,abnormal}/*.wav, or archives such as 6_dB_fan.zip"
 
@@ -44,20 +44,20 @@ class Source(RecordedSource):
         """Sections that pass the filters. Raises UserError where there are none, or one is there twice."""
         if not Path(self.root).is_dir():
             raise UserError(f"dataset.root: there is no folder {self.root!r}; set it to the folder that holds {LAYOUT}")
-        found: dict[Section, Place] = {}
+        places: dict[Section, Place] = {}
         for place in self._places():
-            wanted = all(passes(self.config, key, name) for key, name in zip(FILTERS, place.names, strict=True))
-            if not wanted and not all(re.fullmatch(NAME, name) for name in place.names):
+            selected = all(selects_name(self.config, key, name) for key, name in zip(FILTERS, place.names, strict=True))
+            if not selected and not all(re.fullmatch(NAME, name) for name in place.names):
                 continue
             section = Section(*place.names)
-            if section in found and wanted:
-                raise twice(section, [found[section], place])
-            found[section] = place
-        if not found:
+            if section in places and selected:
+                raise twice(section, [places[section], place])
+            places[section] = place
+        if not places:
             raise UserError(f"dataset.root: no recordings in {self.root!r}; expected {LAYOUT} in it")
-        selected = select_sections(found, self.config, repr(self.root))
-        refuse_alike(section.path for section in selected)
-        return selected
+        sections = select_sections(places, self.config, repr(self.root))
+        refuse_alike(section.path for section in sections)
+        return sections
 
     def list_section(self, section: Section) -> list[Recording]:
         places = [place for place in self._places(section) if place.names == (section.snr, section.machine, section.id)]
@@ -69,7 +69,7 @@ class Source(RecordedSource):
             return self._in_archive(places[0].path, section.snr, section.machine)[section.id]
         return labelled_folders(Path(places[0].path), section.path)
 
-    def expected(self, section: Section) -> dict[str, int] | None:
+    def published_counts(self, section: Section) -> dict[str, int] | None:
         return official.clip_counts(section)
 
     def published(self) -> list[Section]:
@@ -90,7 +90,7 @@ class Source(RecordedSource):
                 continue
             if entry.name.endswith(".zip") and not is_folder:
                 # What the filters leave out is not opened; it is named in messages as if it held what was published.
-                opened = passes(self.config, "snrs", published[0]) and passes(self.config, "machines", published[1])
+                opened = all(selects_name(self.config, *pair) for pair in zip(FILTERS, published, strict=False))
                 for id in self._in_archive(entry.path, *published) if opened else official.ids(published[1]):
                     yield Place((*published, id), entry.path, True)
             elif is_folder:

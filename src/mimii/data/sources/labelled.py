@@ -48,15 +48,15 @@ class Source(RecordedSource):
     @property
     def _machines(self) -> dict[Section, Path]:
         """The folder of each section."""
-        found: dict[Section, Path] = {}
+        folders: dict[Section, Path] = {}
         for folder in self._folders(Path(self.root)):
             section = section_of(folder.relative_to(self.root).parts)
-            if section in found:
+            if section in folders:
                 raise UserError(
-                    f"folders {str(found[section])!r} and {str(folder)!r} would both be section {section}: rename one"
+                    f"folders {str(folders[section])!r} and {str(folder)!r} would both be section {section}: rename one"
                 )
-            found[section] = folder
-        return found
+            folders[section] = folder
+        return folders
 
     def _folders(self, folder: Path) -> Iterator[Path]:
         """Folders that hold one of recordings."""

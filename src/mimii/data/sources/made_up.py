@@ -55,5 +55,5 @@ class Source(RecordedSource):
     def format(self) -> Format:
         return Format(SAMPLE_RATE, self.settings["channels"], round(self.settings["seconds"] * SAMPLE_RATE))
 
-    def expected(self, section: Section) -> dict[str, int]:
+    def published_counts(self, section: Section) -> dict[str, int]:
         return {label: self.settings[f"{label}_clips"] for label in ("normal", "abnormal")}

@@ -52,14 +52,14 @@ class Source(RecordedSource):
         archive = self.archive(section)
         path = self.archive_path(archive)
         verify(path, archive.md5)
-        found = list_archive(str(path), section.snr, section.machine)
-        if section.id not in found:
+        by_id = list_archive(str(path), section.snr, section.machine)
+        if section.id not in by_id:
             raise UserError(f"archive {str(path)!r} holds no recording of {section.id}")
-        return found[section.id]
+        return by_id[section.id]
 
     def format(self) -> Format:
         """Of Purohit et al., arXiv:1909.09347: 10 s at 16 kHz from eight microphones."""
         return Format(rate=16_000, channels=8, samples=160_000)
 
-    def expected(self, section: Section) -> dict[str, int] | None:
+    def published_counts(self, section: Section) -> dict[str, int] | None:
         return official.clip_counts(section)
