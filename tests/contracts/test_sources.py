@@ -11,7 +11,7 @@ from mimii.common.errors import UserError
 from mimii.data import published as official
 from mimii.data.completeness import check_dataset
 from mimii.data.lookup import open_source, source_names
-from mimii.data.sections import Section
+from mimii.data.sections import AVERAGE, NO_LEVEL, Section
 from mimii.planning.config import read_config, schema
 
 REAL_CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "real_clips" / "dcase2020"
@@ -151,23 +151,39 @@ def test_own_recordings_of_any_names_and_depth(tmp_path):
     touch(tmp_path, "press/Normal/1.wav", "press/ABNORMAL/2.wav", "press/notes/3.wav")
     touch(tmp_path, "press/unit 8/normal/1.wav", "fan/unit/abnormal/1.wav")
     source = open_source(config(tmp_path, "labelled"))
-    assert names(source) == ["all/fan/unit", "all/press/all", "all/press/unit_8", "plant_1_hall/press/unit_7"]
+    assert names(source) == ["+/fan/unit", "+/press/+", "+/press/unit_8", "plant_1_hall/press/unit_7"]
     clips = source.clips(Section("plant_1_hall", "press", "unit_7"))
     assert [(clip.path, clip.label) for clip in clips] == [
         ("plant 1/hall/press/unit 7/normal/2024/may/a b.wav", "normal"),
         ("plant 1/hall/press/unit 7/abnormal/x.WAV", "abnormal"),
     ]
     assert all(Path(source.open(clip)).is_file() for clip in clips)
-    assert len(source.clips(Section("all", "press", "all"))) == 2
+    assert len(source.clips(Section("+", "press", "+"))) == 2
 
 
 def test_own_recordings_right_below_the_root(tmp_path):
     touch(tmp_path, *(f"ok/{number}.wav" for number in range(15)), "broken/1.wav", "bad/1.wav")
     own = {"normal": ["ok"], "abnormal": ["broken", "bad"]}
     source = open_source(config(tmp_path, "labelled", labelled=own))
-    assert names(source) == ["all/all/all"]
+    assert names(source) == ["+/+/+"]
     source.check(source.sections()[0])
     assert [clip.split for clip in source.clips(source.sections()[0])].count("test") == 4
+
+
+def test_a_folder_called_all_is_not_what_stands_for_all(tmp_path):
+    touch(tmp_path, "all/all/all/normal/1.wav", "all/normal/1.wav", "normal/1.wav", "(all)/all/normal/1.wav")
+    own = open_source(config(tmp_path, "labelled"))
+    assert names(own) == ["+/+/+", "+/_all_/all", "+/all/+", "all/all/all"]
+    assert not {NO_LEVEL, AVERAGE} & {"all", "_all_"}
+    assert names(open_source(config(tmp_path, "labelled", snrs=["all"]))) == ["all/all/all"]
+    assert names(open_source(config(tmp_path, "labelled", ids=["+"]))) == ["+/+/+", "+/all/+"]
+    touch(tmp_path / "folder", "all/all/all/normal/1.wav")
+    assert names(open_source(config(tmp_path / "folder", "folder"))) == ["all/all/all"]
+    for root, source in ((tmp_path, "labelled"), (tmp_path / "folder", "folder")):
+        touch(root, "+/press/unit/normal/1.wav")
+        with pytest.raises(UserError, match=r"[+]': '[+]' stands for a level that is not there"):
+            open_source(config(root, source)).sections()
+        shutil.rmtree(root / "+")
 
 
 def test_own_recordings_are_refused_where_names_are_not_enough(tmp_path):
@@ -175,7 +191,7 @@ def test_own_recordings_are_refused_where_names_are_not_enough(tmp_path):
         with pytest.raises(UserError, match=r"dataset.root"):
             open_source(config(root, "labelled")).sections()
     touch(tmp_path, "a b/normal/1.wav", "a_b/normal/1.wav")
-    with pytest.raises(UserError, match=r"a b' and .*a_b' would both be section all/a_b/all: rename one"):
+    with pytest.raises(UserError, match=r"a b' and .*a_b' would both be section [+]/a_b/[+]: rename one"):
         open_source(config(tmp_path, "labelled")).sections()
     shutil.rmtree(tmp_path / "a b")
     touch(tmp_path, "a_b/normal/more/abnormal/1.wav")

@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 
 from mimii.common.errors import UserError
+from mimii.data.sections import AVERAGE
 from mimii.evaluation import inference as statistics
 from mimii.evaluation import intervals, metrics
 from mimii.runs.clip_scores import read_clip_scores
@@ -38,11 +39,11 @@ def test_means_and_intervals(benchmark, tmp_path):
     table = table.set_index(["label", "metric", "db_level", "machine_type"]).sort_index()
     assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
     vae = frame[frame["model"] == "vae"]
-    assert table.loc[("vae", "auc", "all", "all"), "mean"] == pytest.approx(vae["auc"].mean())  # balanced
+    assert table.loc[("vae", "auc", AVERAGE, AVERAGE), "mean"] == pytest.approx(vae["auc"].mean())  # balanced
     fans = vae[vae["machine_type"] == "fan"].groupby("machine_id")["auc"].mean()
-    assert table.loc[("vae", "auc", "all", "fan"), "machine_deviation"] == pytest.approx(fans.std(ddof=1))
+    assert table.loc[("vae", "auc", AVERAGE, "fan"), "machine_deviation"] == pytest.approx(fans.std(ddof=1))
     per_seed = vae.groupby("seed")["auc"].mean()
-    assert table.loc[("vae", "auc", "all", "all"), "seed_deviation"] == pytest.approx(per_seed.std(ddof=1))
+    assert table.loc[("vae", "auc", AVERAGE, AVERAGE), "seed_deviation"] == pytest.approx(per_seed.std(ddof=1))
     everywhere = table.loc[("vae", "auc")]
     assert everywhere["is_best"].all()
     assert everywhere["is_significantly_best"].all()
@@ -73,10 +74,10 @@ def test_pairing_by_clip_narrows_the_interval_of_a_difference(benchmark, tmp_pat
     resampled = statistics.resample_runs(frame, tmp_path, samples=300)
     averages = statistics.average_metrics(frame, resampled)
     whole = averages[
-        (averages["metric"] == "auc") & (averages["db_level"] == "all") & (averages["machine_type"] == "all")
+        (averages["metric"] == "auc") & (averages["db_level"] == AVERAGE) & (averages["machine_type"] == AVERAGE)
     ]
     comparison = statistics.compare_models(frame, resampled)
-    difference = comparison[(comparison["metric"] == "auc") & (comparison["db_level"] == "all")].iloc[0]
+    difference = comparison[(comparison["metric"] == "auc") & (comparison["db_level"] == AVERAGE)].iloc[0]
     assert difference["high"] - difference["low"] < 0.3 * (whole["high"] - whole["low"]).min()
     assert difference["p_value"] < 0.001
     assert difference["difference"] < 0
@@ -182,5 +183,5 @@ def test_too_little_for_a_test_is_said_not_guessed(machines, models):
 def test_everything_at_once(benchmark, tmp_path):
     found = statistics.compute_statistics(benchmark({"vae": 2.0, "deep_ae": 1.0, "conv": 0.2}, seeds=(1,)), tmp_path)
     assert set(found.ranks) == {"auc", "pr_auc", "pauc"}
-    assert set(found.comparisons["db_level"]) == {"all", *SNRS}
+    assert set(found.comparisons["db_level"]) == {AVERAGE, *SNRS}
     assert (found.comparisons["p_holm"] >= found.comparisons["p_value"]).all()

@@ -5,10 +5,11 @@ import re
 import shlex
 import zipfile
 
+import pandas
 import pyarrow.parquet as pq
 import pytest
 from mirror import ABNORMAL, NORMAL, clip_bytes, packed, serving, small_archive, table
-from workspace import REPOSITORY, Workspace
+from workspace import QUICK, REPOSITORY, Workspace, write_recordings
 
 ARCHIVES = {
     "6_dB_fan.zip": packed(small_archive("fan", ("id_00", "id_02"), seed=1)),
@@ -273,3 +274,36 @@ def test_one_model_for_all_ids_of_a_machine_type(tmp_path):
     assert {name for rule, name in workspace.planned() if rule == "train_model"} == {
         f"results/runs/simple_ae/default/seed=42/dcase2020/fan/{id}" for id in ("id_00", "id_02")
     }
+
+
+@pytest.mark.slow
+def test_own_recordings_at_every_depth_are_averaged_right(tmp_path):
+    """Folders of normal and abnormal recordings below none, one, two and three folders, one of them called all."""
+    workspace = Workspace(tmp_path)
+    folders = {
+        "+/+/+": ".",
+        "+/all/+": "all",
+        "+/press/unit_7": "press/unit 7",
+        "plant_1/press/all": "plant 1/press/all",
+    }
+    for folder in folders.values():
+        write_recordings(tmp_path / "data" / folder)
+    workspace.configure(
+        {
+            "dataset": {"source": "labelled", "root": "data"},
+            "models": {"pca": {}, "mahalanobis": {}},
+            "metrics": QUICK,
+            "report": {"tables": True, "figures": ["svg"]},
+        }
+    )
+    workspace.snakemake()
+    rows = pandas.read_csv(tmp_path / "results/results.csv")
+    assert len(rows) == 2 * len(folders)
+    assert {"/".join(row) for row in rows[["db_level", "machine_type", "machine_id"]].to_numpy()} == set(folders)
+    table = pandas.read_csv(tmp_path / "results/tables/overview.csv")
+    assert sorted(table["model"]) == ["mahalanobis", "pca"]
+    for _, row in table.iterrows():
+        # Over IDs, then machine types, then what stands in the place of SNRs.
+        auc = rows[rows["model"] == row["model"]].set_index(["db_level", "machine_type"])["auc"]
+        expected = (auc["+"].mean() + auc["plant_1"].mean()) / 2
+        assert row["auc"] == pytest.approx(expected)

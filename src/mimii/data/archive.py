@@ -17,6 +17,7 @@ from pathlib import Path
 from mimii.common.errors import BadClipError, UserError
 from mimii.common.files import written_whole
 from mimii.data.recordings import LABELS, Recording
+from mimii.data.sections import NO_LEVEL
 
 # fan/id_00/normal/00000000.wav
 MEMBER = re.compile(rf"(?P<machine>[^/]+)/(?P<id>[^/]+)/(?P<label>{'|'.join(LABELS)})/(?P<clip>[^/]+)")
@@ -78,7 +79,7 @@ class Archive:
             if not name.lower().endswith(".wav"):
                 continue
             match = MEMBER.fullmatch(name)
-            if match is None or match["machine"] != machine:
+            if match is None or match["machine"] != machine or match["id"] == NO_LEVEL:
                 raise self._unfit(name, f"is out of place: expected {LAYOUT.replace('<machine type>', machine)}")
             if name in seen:
                 raise self._unfit(name, "is there twice")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mimii.common.errors import UserError
 from mimii.data.recordings import LABELS, Recording
+from mimii.data.sections import NO_LEVEL
 
 
 def labelled_folders(folder: Path, name: str) -> list[Recording]:
@@ -44,6 +45,8 @@ def subfolders(folder: Path) -> list[str]:
     names = []
     for entry in entries(folder):
         if stat.S_ISDIR(status_of(entry).st_mode):
+            if entry.name == NO_LEVEL:
+                raise UserError(f"folder {entry.path!r}: {NO_LEVEL!r} stands for a level that is not there: rename it")
             if entry.is_symlink() and folder.resolve().is_relative_to(Path(entry.path).resolve()):
                 raise UserError(f"symbolic link {entry.path!r} leads back to a folder that it lies in: remove it")
             names.append(entry.name)

@@ -1,16 +1,20 @@
 """A section: one machine at one SNR, the unit that a model is trained and tested on."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mimii.common.errors import UserError
 
 NAME = r"[A-Za-z0-9._-]+"
+# Neither can be a folder's name, so that neither is ever taken for a machine's.
+NO_LEVEL = "+"  # stands in a section's name where a dataset has no such level: no SNR, no machine type, no IDs
+AVERAGE = "(all)"  # stands in the place of an SNR or a machine type in a mean over all of them
 
 
 @dataclass(frozen=True, order=True)
 class Section:
-    """SNR, machine type and machine ID, named as in MIMII: `6dB`, `fan`, `id_00`."""
+    """SNR, machine type and machine ID, named as in MIMII: `6dB`, `fan`, `id_00`; NO_LEVEL where there is none."""
 
     snr: str
     machine: str
@@ -18,7 +22,7 @@ class Section:
 
     def __post_init__(self) -> None:
         for part in (self.snr, self.machine, self.id):
-            if not re.fullmatch(NAME, part) or part in (".", ".."):
+            if part != NO_LEVEL and (not re.fullmatch(NAME, part) or part in (".", "..")):
                 raise UserError(
                     f"section name {part!r}: only letters, digits, '.', '_' and '-' are allowed; rename the folder"
                 )
@@ -49,6 +53,13 @@ def snr_order(name: str) -> tuple[float, str]:
 
 
 def snr_title(snr: str) -> str:
-    """`min6dB` as a text has it: −6 dB."""
+    """`min6dB` as a text has it: −6 dB; nothing where there is no SNR."""
+    if snr == NO_LEVEL:
+        return ""
     order, _ = snr_order(snr)
     return snr if order == float("inf") else f"{0 - order:g} dB".replace("-", "−")
+
+
+def has_snrs(names: Iterable[str]) -> bool:
+    """Whether any of these names, which stand in the place of an SNR, is one."""
+    return any(snr_order(name)[0] < float("inf") for name in names)

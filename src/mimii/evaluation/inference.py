@@ -25,14 +25,13 @@ from statsmodels.stats.multitest import multipletests
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
-from mimii.data.sections import snr_order
+from mimii.data.sections import AVERAGE, snr_order
 from mimii.evaluation.intervals import BLOCK, BOOTSTRAP_SEED, percentile_interval, resample_counts
 from mimii.evaluation.metrics import RankMetrics, weighted_metrics
 from mimii.evaluation.results import METRICS, average, run_labels
 from mimii.runs.clip_scores import read_clip_scores
 
 RUN = ["label", "db_level", "machine_type", "machine_id", "seed"]
-ALL = "all"
 
 
 def select_runs(frame: pd.DataFrame, variants: Sequence[Sequence[str]]) -> pd.DataFrame:
@@ -109,16 +108,16 @@ def centred_interval(value: float, resampled: NDArray[np.float64], confidence: f
 
 
 def scopes(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """(SNR, machine type): all sections, each SNR, each machine type, each of both; "all" where not named."""
+    """(SNR, machine type): all sections, each SNR, each machine type, each of both; AVERAGE where not named."""
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
-    yield from itertools.product([ALL, *snrs], [ALL, *sorted(frame["machine_type"].unique())])
+    yield from itertools.product([AVERAGE, *snrs], [AVERAGE, *sorted(frame["machine_type"].unique())])
 
 
 def in_scope(frame: pd.DataFrame, snr: str, machine_type: str) -> pd.DataFrame:
     """The rows of an SNR and a machine type, or of all of them."""
-    if snr != ALL:
+    if snr != AVERAGE:
         frame = frame[frame["db_level"] == snr]
-    return frame if machine_type == ALL else frame[frame["machine_type"] == machine_type]
+    return frame if machine_type == AVERAGE else frame[frame["machine_type"] == machine_type]
 
 
 def paired_p_value(difference: float, resampled: NDArray[np.float64]) -> float:
@@ -204,12 +203,12 @@ def compare_models(
     """
     found = []
     for snr, machine_type in scopes(frame):
-        if machine_type != ALL:
+        if machine_type != AVERAGE:
             continue
-        means = average(in_scope(frame, snr, ALL), list(METRICS), ["label"])
+        means = average(in_scope(frame, snr, AVERAGE), list(METRICS), ["label"])
         labels = list(means.index)
         for metric in METRICS:
-            values = _averaged_resamples(resampled[metric], snr, ALL, labels)
+            values = _averaged_resamples(resampled[metric], snr, AVERAGE, labels)
             centre = means[metric].to_numpy()
             pairs = list(itertools.combinations(range(len(labels)), 2))
             p_values = [

@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from mimii.data.sections import snr_order, snr_title
-from mimii.evaluation.inference import ALL, Statistics
+from mimii.data.sections import AVERAGE, snr_order, snr_title
+from mimii.evaluation.inference import Statistics
 from mimii.evaluation.metrics import roc_points
 from mimii.evaluation.results import METRICS, average
 from mimii.paper.drawing import ABNORMAL, COLOURS, COLUMN, DASHES, MARKERS, NORMAL, PAGE, STYLE, note
@@ -99,7 +99,7 @@ def metric_over_snr(frame: pd.DataFrame, averages: pd.DataFrame, metric: str = "
     """Mean of a metric at each SNR per model, with bootstrap intervals; models side by side, so that no bar hides."""
     labels, snrs = _labels(frame), _snrs(frame)
     styles = model_styles(labels)
-    chosen = averages[(averages["metric"] == metric) & (averages["machine_type"] == ALL)]
+    chosen = averages[(averages["metric"] == metric) & (averages["machine_type"] == AVERAGE)]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN, 2.6))
         axes = figure.subplots()
@@ -226,7 +226,7 @@ def auc_against_cost(frame: pd.DataFrame, averages: pd.DataFrame) -> Figure:
     labels = _labels(frame)
     styles = model_styles(labels)
     means = averages[
-        (averages["metric"] == "auc") & (averages["db_level"] == ALL) & (averages["machine_type"] == ALL)
+        (averages["metric"] == "auc") & (averages["db_level"] == AVERAGE) & (averages["machine_type"] == AVERAGE)
     ].set_index("label")
     auc: dict[str, float] = means["mean"].to_dict()  # type: ignore[assignment]
     costs = {"inference_time_per_clip_ms": "Inference time per clip (ms)", "num_parameters": "Parameters"}

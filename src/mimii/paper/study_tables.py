@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from mimii.common.files import written_whole
-from mimii.data.sections import snr_order, snr_title
-from mimii.evaluation.inference import ALL, average_metrics, resample_runs, select_runs
+from mimii.data.sections import AVERAGE, snr_order, snr_title
+from mimii.evaluation.inference import average_metrics, resample_runs, select_runs
 from mimii.evaluation.results import METRICS, average
 from mimii.paper.tables import COSTS, MISSING, Cell, Table, as_html, as_latex, as_markdown
 
@@ -30,12 +30,12 @@ def study_table(
     averages = average_metrics(frame, resampled, confidence=confidence)
     means = {
         (row["label"], row["metric"], row["db_level"]): row
-        for row in averages[averages["machine_type"] == ALL].to_dict("records")
+        for row in averages[averages["machine_type"] == AVERAGE].to_dict("records")
     }
     costs = average(frame, list(SHOWN_COSTS), ["label"]).to_dict("index")
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
     several = snrs if len(snrs) > 1 else []
-    wanted = [*(("auc", snr) for snr in several), *((metric, ALL) for metric in METRICS)]
+    wanted = [*(("auc", snr) for snr in several), *((metric, AVERAGE) for metric in METRICS)]
 
     rows, data = [], []
     for first in frame.drop_duplicates("label").to_dict("records"):
@@ -46,7 +46,7 @@ def study_table(
         for metric, snr in wanted:
             mean, low, high = (float(means[label, metric, snr][name]) for name in ("mean", "low", "high"))
             cells.append(Cell(f"{mean:.3f}", f"[{low:.3f}, {high:.3f}]"))
-            name = metric if snr == ALL else f"{metric}_{snr}"
+            name = metric if snr == AVERAGE else f"{metric}_{snr}"
             numbers |= {name: mean, f"{name}_low": low, f"{name}_high": high}
         for cost in SHOWN_COSTS:
             amount = float(costs[label][cost])
@@ -57,7 +57,7 @@ def study_table(
     header = [
         Cell("Model"),
         *map(Cell, varied),
-        *(Cell(METRICS[metric], "" if snr == ALL else snr_title(snr)) for metric, snr in wanted),
+        *(Cell(METRICS[metric], "" if snr == AVERAGE else snr_title(snr)) for metric, snr in wanted),
         *(COSTS[cost][0] for cost in SHOWN_COSTS),
     ]
     return Table(study, _caption(study, confidence), header, rows, pd.DataFrame(data))

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from mimii.common.files import written_whole
-from mimii.data.sections import snr_order, snr_title
-from mimii.evaluation.inference import ALL, Statistics
+from mimii.data.sections import AVERAGE, snr_order, snr_title
+from mimii.evaluation.inference import Statistics
 from mimii.evaluation.results import METRICS, average, direction_hints
 
 MISSING = "–"
@@ -70,8 +70,8 @@ def overview(frame: pd.DataFrame, averages: pd.DataFrame, how: str) -> Table:
     costs = average(frame, list(COSTS), ["label"])
     shown = [cost for cost in COSTS if costs[cost].notna().any()]
     rows, data = [], []
-    for label in _best_first(averages, "auc", ALL):
-        found = {metric: means[label, metric, ALL, ALL] for metric in METRICS}
+    for label in _best_first(averages, "auc", AVERAGE):
+        found = {metric: means[label, metric, AVERAGE, AVERAGE] for metric in METRICS}
         amounts = {cost: float(costs[cost].to_dict()[label]) for cost in shown}
         written = (MISSING if amount != amount else COSTS[cost][1].format(amount) for cost, amount in amounts.items())
         rows.append([Cell(label), *map(_mean_cell, found.values()), *map(Cell, written)])
@@ -89,8 +89,8 @@ def metric_table(averages: pd.DataFrame, metric: str, snrs: Sequence[str], how: 
     """Model by SNR and overall: mean ± deviation over machines, and the interval below."""
     means = _lookup(averages)
     rows, data = [], []
-    for label in _best_first(averages, metric, ALL):
-        found = [means[label, metric, snr, ALL] for snr in [*snrs, ALL]]
+    for label in _best_first(averages, metric, AVERAGE):
+        found = [means[label, metric, snr, AVERAGE] for snr in [*snrs, AVERAGE]]
         rows.append([Cell(label), *(_mean_cell(value, deviation=True) for value in found)])
         data += [{name: value[name] for name in averages.columns if name != "machine_type"} for value in found]
     caption = f"{METRICS[metric]} per SNR: mean ± standard deviation over machines. {how}"
@@ -102,7 +102,7 @@ def machine_type_table(averages: pd.DataFrame, snr: str, how: str) -> Table:
     """Model by machine type at one SNR: AUC, averaged over IDs."""
     means = _lookup(averages)
     there = averages[averages["db_level"] == snr]["machine_type"].unique()
-    machine_types = [*sorted(name for name in there if name != ALL), ALL]
+    machine_types = [*sorted(name for name in there if name != AVERAGE), AVERAGE]
     rows, data = [], []
     for label in _best_first(averages, "auc", snr):
         found = {name: means[label, "auc", snr, name] for name in machine_types}
@@ -112,7 +112,7 @@ def machine_type_table(averages: pd.DataFrame, snr: str, how: str) -> Table:
             numbers |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
         data.append(numbers)
     caption = f"AUC at {snr_title(snr)} per machine type. {how}"
-    header = [Cell("Model"), *(Cell("Mean" if name == ALL else name.capitalize()) for name in machine_types)]
+    header = [Cell("Model"), *(Cell("Mean" if name == AVERAGE else name.capitalize()) for name in machine_types)]
     return Table(f"machine_types_{snr}", caption, header, rows, pd.DataFrame(data))
 
 
@@ -141,8 +141,8 @@ def rank_table(ranks: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def difference_table(averages: pd.DataFrame, comparisons: pd.DataFrame, confidence: float) -> Table:
     """Overall AUC of each model minus that of each other one, paired by clip."""
-    order = _best_first(averages, "auc", ALL)
-    chosen = comparisons[(comparisons["metric"] == "auc") & (comparisons["db_level"] == ALL)]
+    order = _best_first(averages, "auc", AVERAGE)
+    chosen = comparisons[(comparisons["metric"] == "auc") & (comparisons["db_level"] == AVERAGE)]
     found = {}
     for _, pair in chosen.iterrows():
         found[pair["label"], pair["other"]] = pair["difference"], pair["p_holm"]
@@ -181,7 +181,7 @@ def _lookup(averages: pd.DataFrame) -> dict[tuple[str, str, str, str], Mapping[s
 
 def _best_first(averages: pd.DataFrame, metric: str, snr: str) -> list[str]:
     chosen = averages[
-        (averages["metric"] == metric) & (averages["db_level"] == snr) & (averages["machine_type"] == ALL)
+        (averages["metric"] == metric) & (averages["db_level"] == snr) & (averages["machine_type"] == AVERAGE)
     ]
     return list(chosen.sort_values("mean", ascending=False, kind="stable")["label"])
 

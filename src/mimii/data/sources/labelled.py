@@ -1,7 +1,7 @@
 """Your own recordings: wav files in folders of normal and of abnormal ones, anywhere below the root.
 
 The folders above say which machine it is: `<root>/plant 1/press/unit 7/normal/...` is machine type press, ID unit_7,
-and what is above that, plant_1, stands in the place of the SNR. `all` stands for what is not there.
+and what is above that, plant_1, stands in the place of the SNR. `+` stands for what is not there.
 """
 
 import re
@@ -13,10 +13,8 @@ from mimii.common.errors import UserError
 from mimii.data.folders import subfolders, wav_files
 from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import LABELS, Recording
-from mimii.data.sections import Section
+from mimii.data.sections import NO_LEVEL, Section
 from mimii.data.selection import select_sections
-
-MISSING = "all"
 
 
 class Source(RecordedSource):
@@ -91,6 +89,6 @@ class Source(RecordedSource):
 def section_of(parts: tuple[str, ...]) -> Section:
     """The section whose folder has this path below the root, in names that can stand in the path of a result."""
     names = [re.sub(r"[^A-Za-z0-9._-]+", "_", part) for part in parts]
-    outer = "_".join(names[:-2]) or MISSING
-    machine = (names[-2:-1] or names[-1:] or [MISSING])[0]
-    return Section(outer, machine, names[-1] if len(names) > 1 else MISSING)
+    outer = "_".join(names[:-2]) or NO_LEVEL
+    machine = (names[-2:-1] or names[-1:] or [NO_LEVEL])[0]
+    return Section(outer, machine, names[-1] if len(names) > 1 else NO_LEVEL)
