@@ -26,7 +26,8 @@ report: "workflow/report/workflow.rst"
 
 # Snakemake removes results.csv before merge_results runs, which may refuse.
 onstart:
-    told(keep_previous)(RESULTS, RESULTS_CSV)
+    with exit_on_user_error():
+        keep_previous(RESULTS, RESULTS_CSV)
     gc.enable()
 
 

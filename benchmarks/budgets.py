@@ -23,6 +23,7 @@ from typing import Any
 from mimii.common.canonical import to_json
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration, model_names
+from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -73,9 +74,9 @@ def make_features(folder: Path, plan: Plan) -> Path:
     if not features.exists():
         section = Section.parse(SECTION)
         record = folder / "dataset" / section.path / "made_up.json"
-        run("make_demo_dataset", record=record, section=section, job=plan.made_up_job())
+        run("make_demo_dataset", record=record, section=section, job=job_parameters.made_up_job(plan))
         dataset = to_json(plan.config["dataset"])
-        job = plan.features_job("default", SECTION)
+        job = job_parameters.features_job(plan, "default", Section.parse(SECTION))
         run("extract_features", dataset=dataset, job=job, output=features)
     return features
 
@@ -90,7 +91,7 @@ def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, fl
         "train_model",
         **files,
         **compute,
-        job=plan.training_job(name, "default", "42", SECTION),
+        job=job_parameters.training_job(plan, name, "default", "42", Section.parse(SECTION)),
         losses=place / "losses.parquet",
         record=place / "training.json",
     )
@@ -98,7 +99,7 @@ def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, fl
         "score_clips",
         **files,
         **compute,
-        job=plan.scoring_job(name),
+        job=job_parameters.scoring_job(plan, name),
         training=place / "training.json",
         scores=place / "scores.parquet",
         record=place / "scoring.json",
@@ -108,7 +109,7 @@ def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, fl
         scores=place / "scores.parquet",
         training=place / "training.json",
         scoring=place / "scoring.json",
-        job=plan.metrics_job(),
+        job=job_parameters.metrics_job(plan),
         output=place / "metrics.json",
     )
     inside = {key: json.loads((place / f"{key}.json").read_text()) for key in ("training", "scoring")}

@@ -15,8 +15,10 @@ import numpy as np
 
 from mimii.common.declarations import resolve
 from mimii.data.recordings import Clip
+from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.features.file import FeatureWriter
+from mimii.planning import job_parameters
 from mimii.planning import resources as requests
 from mimii.planning.plan import Plan
 
@@ -49,13 +51,13 @@ def write_features(path, clips):
 def measure(model, features, folder):
     """The records of a training and a scoring job."""
     plan = plan_of(model)
-    job = plan.training_job(model, plan.variants[0].name, "42", SECTION)
+    job = job_parameters.training_job(plan, model, plan.variants[0].name, "42", Section.parse(SECTION))
     model_file, training, scoring = folder / plan.model_file(model), folder / "training.json", folder / "scoring.json"
     common = ["--features", features, "--model-file", model_file, "--device", "cpu"]
     written = ["--losses", folder / "losses.parquet", "--record", training]
     run("train_model", *common, *written, "--job", job)
     written = ["--scores", folder / "scores.parquet", "--record", scoring]
-    run("score_clips", *common, *written, "--training", training, "--job", plan.scoring_job(model))
+    run("score_clips", *common, *written, "--training", training, "--job", job_parameters.scoring_job(plan, model))
     return json.loads(training.read_text()), json.loads(scoring.read_text())
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from budgets import SECTION, configuration, make_features, measure, run
 
+from mimii.data.sections import Section
+from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
 
 GOALS = {"score_network_cpu_s": 2, "metrics_cpu_s": 1.5, "two_jobs_ratio": 1.8}
@@ -46,7 +48,7 @@ def two_jobs(folder: Path) -> dict[str, float]:
         place = folder / str(number)
         place.mkdir(exist_ok=True)
         files = {"model_file": place / "model.pth", "losses": place / "losses", "record": place / "record.json"}
-        job = plan.training_job("simple_ae", SLUG, str(number), SECTION)
+        job = job_parameters.training_job(plan, "simple_ae", SLUG, str(number), Section.parse(SECTION))
         return run("train_model", features=features, job=job, device="cpu", threads=1, **files)["wall_s"]
 
     train(0)

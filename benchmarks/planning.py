@@ -79,7 +79,7 @@ def make_finished(folder: Path, plan: Plan) -> None:
     """An empty file for every output, in the order in which jobs would write them; recorded by `--touch`."""
     layers: list[list[str]] = [[], [], [], [], [plan.results_csv]]
     for run in plan.runs():
-        layers[0].append(plan.features_file(run.variant, run.section.path))
+        layers[0].append(plan.features_file(run.variant, run.section))
         for layer, names in (
             (1, [plan.model_file(run.variant.model), "losses.parquet", "training.json"]),
             (2, ["scores.parquet", "scoring.json"]),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
 from mimii.evaluation.results import merge_results
-from mimii.planning.plan import listed_runs, recorded_columns
+from mimii.planning.job_parameters import listed_runs, recorded_columns
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

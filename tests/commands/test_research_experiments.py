@@ -18,10 +18,12 @@ from mimii.commands.research_experiments import (
     write_configuration,
 )
 from mimii.common.errors import UserError
+from mimii.common.problems import Problem
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.features.settings import feature_declarations
-from mimii.planning.config import base_variants, read_config
+from mimii.planning.config import read_config
 from mimii.planning.plan import Plan
+from mimii.planning.variants import base_variants
 
 # As the original framework documents them.
 DOCUMENTED = {
@@ -133,9 +135,16 @@ def test_a_csv_that_is_no_file_name_is_refused(name):
 
 
 def test_messages_about_the_configuration_name_options():
-    assert in_options("dataset.root: there is no folder 'x'") == "--base_dir: there is no folder 'x'"
-    assert in_options("settings.frames: 1 is less") == "--frames: 1 is less"
-    assert in_options("settings.latent: 1 is less") == "settings.latent: 1 is less"
+    keys = ["dataset.root", "dataset.ids.0", "settings.frames", "settings.latent", "features", ""]
+    named = in_options(Problem(key, "is wrong") for key in keys)
+    assert [problem.where for problem in named] == [
+        "--base_dir",
+        "--ids",
+        "--frames",
+        "settings.latent",
+        "features",
+        "",
+    ]
 
 
 def test_the_help_names_every_option_of_the_original():

@@ -11,11 +11,16 @@ import psutil
 import pytest
 
 from mimii.common.errors import UserError
-from mimii.launch import launch
+from mimii.common.provenance import REPOSITORY
+from mimii.launch import process
+from mimii.launch import stop as stopping
 from mimii.launch.jobs import Durations, Job, in_words
-from mimii.launch.launch import Request, StoppedError, describe, listed, profile_folder, stop_signals, worker_count
 from mimii.launch.lock import FILE, held_alone, share
+from mimii.launch.messages import describe_plan, job_lines
 from mimii.launch.progress import Progress, TerminalProgress, last_lines
+from mimii.launch.request import Request, profile_folder, worker_count
+from mimii.launch.slurm import cancel_left_over_jobs
+from mimii.launch.stop import StoppedError, stop_signals
 from mimii.planning.plan import Plan
 
 RUN = "results/runs/vae/learning_rate=0.01/seed=42/6dB/fan/id_00"
@@ -180,15 +185,15 @@ def plan():
 
 def test_what_is_there_what_is_to_do_and_how_long(plan, tmp_path, capsys):
     planned = [train("vae", "default", section=f"6dB/fan/{id}") for id in ("id_00", "id_02")]
-    describe(Request(cores="2"), plan, planned, Durations(tmp_path))
+    describe_plan(Request(cores="2"), plan, planned, Durations(tmp_path))
     assert capsys.readouterr().out.splitlines() == [
         "4 runs (2 models x 1 seed x 2 sections): 2 there, 2 to do.",
         "2 jobs; how long they take is not known yet: none of their kind has run.",
     ]
     took(tmp_path, train("vae", "default", seed="7"), 600)
-    describe(Request(cores="2"), plan, planned, Durations(tmp_path))
+    describe_plan(Request(cores="2"), plan, planned, Durations(tmp_path))
     assert "2 jobs, about 10 min 2 at a time (by earlier jobs of their kind)." in capsys.readouterr().out
-    describe(Request(cores="2"), plan, [*planned, train("pca", "default")], Durations(tmp_path))
+    describe_plan(Request(cores="2"), plan, [*planned, train("pca", "default")], Durations(tmp_path))
     assert "3 jobs, more than 10 min 2 at a time (by earlier jobs; none like 1 of them has run yet)" in (
         capsys.readouterr().out
     )
@@ -196,12 +201,12 @@ def test_what_is_there_what_is_to_do_and_how_long(plan, tmp_path, capsys):
 
 def test_many_jobs_are_listed_by_rule_and_model():
     jobs = [train(seed=str(number)) for number in range(500)]
-    assert listed(jobs) == ["500 x train_model vae"]
-    assert listed(jobs[:2])[1] == "train vae (learning_rate=0.01), 6dB/fan/id_00, seed 1"
+    assert job_lines(jobs) == ["500 x train_model vae"]
+    assert job_lines(jobs[:2])[1] == "train vae (learning_rate=0.01), 6dB/fan/id_00, seed 1"
 
 
 def test_nothing_to_do_is_said(plan, tmp_path, capsys):
-    describe(Request(), plan, [], Durations(tmp_path))
+    describe_plan(Request(), plan, [], Durations(tmp_path))
     assert capsys.readouterr().out.splitlines() == [
         "4 runs (2 models x 1 seed x 2 sections): 4 there, 0 to do.",
         "Nothing to do: everything is up to date.",
@@ -297,9 +302,9 @@ time.sleep(600)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_snakemake_and_its_jobs_even_stubborn_ones(monkeypatch, number):
-    monkeypatch.setattr(launch, "snakemake", lambda: [sys.executable, "-c", STUBBORN])
+    monkeypatch.setattr(process, "snakemake", lambda: [sys.executable, "-c", STUBBORN])
     waits = [(0.2, signal.SIGINT), (0.2, signal.SIGTERM), (0.2, signal.SIGKILL)]
-    monkeypatch.setattr(launch, "STOPPING", waits)
+    monkeypatch.setattr(stopping, "STOPPING", waits)
     children = []
 
     def read(line):
@@ -309,7 +314,7 @@ def test_a_signal_ends_snakemake_and_its_jobs_even_stubborn_ones(monkeypatch, nu
 
     before = signal.getsignal(number)
     with stop_signals() as stop, pytest.raises(StoppedError) as stopped:
-        launch.run_snakemake([], read, stop)
+        process.run_snakemake([], read, stop)
     assert stopped.value.number == number
     assert signal.getsignal(number) == before
     deadline = time.monotonic() + 30
@@ -328,10 +333,10 @@ def alive(number):
 
 def test_lines_that_jobs_print_are_no_events(monkeypatch):
     printed = 'import sys; print("42"); print("[1]"); print("plain"); print("error: x", file=sys.stderr); sys.exit(3)'
-    monkeypatch.setattr(launch, "snakemake", lambda: [sys.executable, "-c", printed])
+    monkeypatch.setattr(process, "snakemake", lambda: [sys.executable, "-c", printed])
     lines = []
     with stop_signals() as stop:
-        code, errors = launch.run_snakemake([], lines.append, stop)
+        code, errors = process.run_snakemake([], lines.append, stop)
     assert (code, errors) == (3, ["error: x"])
     assert {line["text"] for line in lines} == {"42", "[1]", "plain", "error: x"}
 
@@ -365,17 +370,17 @@ echo "19|notebook|{folder}"
 
 def test_jobs_of_a_killed_run_on_slurm_are_cancelled_and_no_others(tmp_path, monkeypatch, capsys):
     commands = {
-        "squeue": SQUEUE.format(folder=launch.REPOSITORY),
+        "squeue": SQUEUE.format(folder=REPOSITORY),
         "scancel": f'#!/bin/sh\necho "$@" > {tmp_path}/ended\n',
     }
     for name, text in commands.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    launch.cancel_left_over_jobs(Request(profile="gpu"))
-    launch.cancel_left_over_jobs(Request())
+    cancel_left_over_jobs(Request(profile="gpu"))
+    cancel_left_over_jobs(Request())
     assert not (tmp_path / "ended").exists()
-    launch.cancel_left_over_jobs(Request(profile="slurm"))
+    cancel_left_over_jobs(Request(profile="slurm"))
     assert (tmp_path / "ended").read_text() == "17\n"
     assert "left 1 job on the cluster" in capsys.readouterr().out
 
@@ -383,4 +388,4 @@ def test_jobs_of_a_killed_run_on_slurm_are_cancelled_and_no_others(tmp_path, mon
 def test_without_slurm_the_slurm_profile_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="squeue is not here"):
-        launch.cancel_left_over_jobs(Request(profile="slurm"))
+        cancel_left_over_jobs(Request(profile="slurm"))

@@ -7,8 +7,9 @@ from mimii.common.errors import UserError
 from mimii.detectors.contract import detector_class
 from mimii.features.clips import Clips
 from mimii.paper.clip_figures import Shown, choose_clips, clip_figure, reconstruct
-from mimii.planning.config import base_variants, read_config
+from mimii.planning.config import read_config
 from mimii.planning.plan import Plan
+from mimii.planning.variants import base_variants
 from mimii.runs.clip_scores import ClipScores
 
 METRICS = {

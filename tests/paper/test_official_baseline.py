@@ -11,8 +11,9 @@ import yaml
 from mimii.data import published as official
 from mimii.paper.official_baseline import check, check_table, is_asked_for, reference, reference_auc
 from mimii.paper.tables import as_html, as_markdown
-from mimii.planning.config import read_config, study_variants
+from mimii.planning.config import read_config
 from mimii.planning.plan import Plan
+from mimii.planning.variants import study_variants
 
 
 def rows(shift=lambda number: 0.0, **changes):

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from mimii.common.errors import UserError
-from mimii.planning.config import all_variants, base_variants, read_config, study_variants
+from mimii.planning.config import read_config
+from mimii.planning.variants import all_variants, base_variants, study_variants
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LEAST = {"dataset": {"root": "dataset"}, "models": {"simple_ae": {}}}
@@ -85,7 +86,7 @@ def test_studies_are_grids_and_lists_in_the_configured_order():
         ({"features": {"n_mel": 3}}, "did you mean 'n_mels'"),
         ({"features": {"hop_length": 2048, "n_fft": 1024}}, "hop_length"),
         ({"dataset": {"root": "x", "source": "foldr"}}, "did you mean 'folder'"),
-        ({"dataset": {"root": "x", "snrs": "6dB"}}, "dataset.snrs: expected `all` or a list"),
+        ({"dataset": {"root": "x", "snrs": "6dB"}}, "dataset.snrs: '6dB' is not all or a list"),
         ({"dataset": {}}, "'root' is a required property"),
         ({"seeds": [1, 1]}, "seeds"),
         ({"seeds": [-1]}, "seeds"),

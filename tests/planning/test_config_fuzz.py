@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from mutations import VALID, leads_outside, mutated
 
 from mimii.common.errors import UserError
+from mimii.data.sections import Section
+from mimii.planning import job_parameters
 from mimii.planning.config_file import read_yaml
 from mimii.planning.plan import Plan
 
@@ -46,18 +48,18 @@ def plan_or_refuse(config):
         assert all(len(part.encode()) <= 255 for part in run.path.split("/"))
         if run.seed is not None:
             variant = run.variant
-            assert inside(plan.features_file(variant, run.section.path), paths["features"])
-            plan.training_job(variant.model, variant.name, str(run.seed), run.section.path)
-            plan.features_job(variant.features_name, run.section.path)
-            plan.scoring_job(variant.model)
+            assert inside(plan.features_file(variant, run.section), paths["features"])
+            job_parameters.training_job(plan, variant.model, variant.name, str(run.seed), run.section)
+            job_parameters.features_job(plan, variant.features_name, run.section)
+            job_parameters.scoring_job(plan, variant.model)
     for study in plan.config["studies"]:
         assert inside(f"{plan.results_root}/studies/{study}.csv", paths["results"])
-        plan.merge_job(study=study)
+        job_parameters.merge_job(plan, study=study)
     for section in sections:
-        for made in plan.section_inputs(section.path):
+        for made in plan.source.inputs(section):
             assert inside(made, plan.config["dataset"]["root"])
-    plan.merge_job()
-    plan.metrics_job()
+    job_parameters.merge_job(plan)
+    job_parameters.metrics_job(plan)
     return True
 
 
@@ -77,12 +79,12 @@ def test_what_is_mutated_is_valid():
 @pytest.mark.parametrize("name", ["..", ".", "../x", "n_mels=../x", "n_mels=32/../..", "padding=..", "~", "a b", ""])
 def test_a_typed_path_leads_nowhere_else(name):
     plan = Plan(copy.deepcopy(VALID))
-    section = "6dB/fan/id_00"
+    section = Section.parse("6dB/fan/id_00")
     for ask in (
         lambda: plan.variant("pca", name),
-        lambda: plan.features_job(name, section),
-        lambda: plan.features_job("default", f"6dB/{name}/id_00"),
-        lambda: plan.section_inputs(f"6dB/{name}/id_00"),
+        lambda: job_parameters.features_job(plan, name, section),
+        lambda: job_parameters.features_job(plan, "default", Section.parse(f"6dB/{name}/id_00")),
+        lambda: plan.source.inputs(Section.parse(f"6dB/{name}/id_00")),
     ):
         with pytest.raises(UserError):
             ask()

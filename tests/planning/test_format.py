@@ -9,13 +9,18 @@ from mimii.data.made_up.recordings import make_section
 from mimii.data.recordings import Format
 from mimii.data.sections import Section
 from mimii.features.log_mel import LogMel
-from mimii.planning.config import all_variants, format_problems, read_config
+from mimii.planning.checking import format_problems
+from mimii.planning.config import read_config
+from mimii.planning.variants import all_variants
 
 MADE_UP = {"source": "made_up", "root": "made", "made_up": {"seconds": 0.6, "channels": 2}}
 
 
 def problems(known, **config):
-    return list(format_problems(all_variants(read_config({"dataset": {"root": "x"}, **config})), known))
+    return [
+        str(problem)
+        for problem in format_problems(all_variants(read_config({"dataset": {"root": "x"}, **config})), known)
+    ]
 
 
 def test_made_up_recordings_are_as_they_are_said_to_be(tmp_path):

@@ -11,12 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mimii.common.errors import UserError
+from mimii.data.sections import Section
 from mimii.evaluation.columns import check_rows
 from mimii.evaluation.results import direction_hints, merge_results, read_results, summary
 from mimii.evaluation.row import compute_metrics
 from mimii.features.file import ClipTable
 from mimii.planning.config import read_config
-from mimii.planning.plan import Plan, listed_runs
+from mimii.planning.job_parameters import listed_runs
+from mimii.planning.plan import Plan
 from mimii.runs.external import import_scores, match_scores, read_scores
 
 SECTION = "6dB/fan/id_00"
@@ -191,7 +193,7 @@ def test_every_missing_file_is_listed_while_planning(tmp_path):
     assert "fan/id_00.csv or .parquet is needed, and both are there" in str(raised.value)
     assert "pump/id_00.csv or .parquet is needed, and neither is there" in str(raised.value)
     (tmp_path / "6dB" / "fan" / "id_00.csv").unlink()
-    assert plan.external_file("mine", "6dB/fan/id_00").endswith("id_00.parquet")
+    assert plan.external_file("mine", Section.parse("6dB/fan/id_00")).endswith("id_00.parquet")
 
 
 def test_external_scores_are_compared_like_a_model(tmp_path):

@@ -16,7 +16,8 @@ from mimii.data.lookup import open_source
 from mimii.data.sections import Section
 from mimii.evaluation.row import compute_metrics
 from mimii.features.extraction import extract_features
-from mimii.planning.config import base_variants, read_config
+from mimii.planning.config import read_config
+from mimii.planning.variants import base_variants
 from mimii.runs.scoring import score_clips
 from mimii.runs.training import train_model
 

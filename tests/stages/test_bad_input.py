@@ -26,8 +26,9 @@ from mimii.data.sections import Section
 from mimii.evaluation.results import merge_results, read_results
 from mimii.evaluation.row import compute_metrics
 from mimii.features.extraction import extract_features
+from mimii.planning import job_parameters
 from mimii.planning.config_file import read_yaml
-from mimii.planning.plan import Plan, listed_runs, recorded_columns
+from mimii.planning.plan import Plan
 from mimii.runs.scoring import score_clips
 from mimii.runs.training import train_model
 
@@ -58,6 +59,7 @@ class Benchmark:
             "models": {"pca": {"components": 4}},
             "metrics": {"bootstrap_samples": 100},
         }
+        self.section = Section.parse(SECTION)
         self.text = None
         self.plan = None
 
@@ -75,16 +77,16 @@ class Benchmark:
 
     @property
     def features_file(self):
-        return Path(self.plan.features_file(self.plan.variants[0], SECTION))
+        return Path(self.plan.features_file(self.plan.variants[0], self.section))
 
     def features(self):
-        job = json.loads(self.plan.features_job(self.plan.variants[0].features_name, SECTION))
+        job = json.loads(job_parameters.features_job(self.plan, self.plan.variants[0].features_name, self.section))
         section, settings = Section.parse(job.pop("section")), job.pop("settings")
         extract_features(self.plan.source, section, settings, self.features_file, **job)
 
     def training(self):
         variant = self.plan.variants[0]
-        job = json.loads(self.plan.training_job(variant.model, variant.name, "42", SECTION))
+        job = json.loads(job_parameters.training_job(self.plan, variant.model, variant.name, "42", self.section))
         names = {"model_file": "model.skops", "losses_file": "losses.parquet", "record_file": "training.json"}
         files = {key: self.run / name for key, name in names.items()}
         train_model(self.features_file, job, **files, device="cpu", threads=1)
@@ -94,7 +96,7 @@ class Benchmark:
             self.features_file,
             self.run / "model.skops",
             self.run / "training.json",
-            json.loads(self.plan.scoring_job("pca")),
+            json.loads(job_parameters.scoring_job(self.plan, "pca")),
             scores_file=self.run / "scores.parquet",
             record_file=self.run / "scoring.json",
             device="cpu",
@@ -102,14 +104,15 @@ class Benchmark:
         )
 
     def metrics(self):
-        job = json.loads(self.plan.metrics_job())
+        job = json.loads(job_parameters.metrics_job(self.plan))
         files = [self.run / name for name in ("scores.parquet", "training.json", "scoring.json")]
         row = compute_metrics(*files, job["metrics"], code=job["code"])
         (self.run / "metrics.json").write_text(json.dumps(row))
 
     def merge(self):
-        job = json.loads(self.plan.merge_job())
-        merge_results(listed_runs(job), "results/runs", "results/results.csv", recorded_columns(job))
+        job = json.loads(job_parameters.merge_job(self.plan))
+        runs, present = job_parameters.listed_runs(job), job_parameters.recorded_columns(job)
+        merge_results(runs, "results/runs", "results/results.csv", present)
 
     def summary(self):
         read_results("results/results.csv")
@@ -316,7 +319,7 @@ TABLE = {
         Kind(
             "unknown setting of a model",
             config(models={"vae": {"bta": 1}}),
-            "models.vae.unknown setting 'bta'; did you mean 'beta'?",
+            "models.vae: unknown setting 'bta'; did you mean 'beta'?",
         ),
         Kind(
             "unknown common setting",
@@ -326,7 +329,7 @@ TABLE = {
         Kind(
             "unknown feature setting",
             config(features={"n_mel": 64}),
-            "features.unknown setting 'n_mel'; did you mean 'n_mels'?",
+            "features: unknown setting 'n_mel'; did you mean 'n_mels'?",
         ),
         Kind(
             "unknown source",
@@ -556,7 +559,7 @@ TABLE = {
         Kind(
             "a filter that is one name",
             config(dataset={"root": "data", "snrs": "6dB"}),
-            "dataset.snrs: expected `all` or a list of names",
+            "dataset.snrs: '6dB' is not all or a list of names",
         ),
         Kind(
             "a filter with a name that is not there",

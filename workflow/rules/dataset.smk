@@ -1,5 +1,44 @@
 # Recordings that the workflow makes or fetches itself, where the configuration asks for them; and checking any dataset.
 
+
+@ask
+def made_up_job(wildcards):
+    return job_parameters.made_up_job(plan)
+
+
+@ask
+def archives_removed(wildcards):
+    dataset = plan.config["dataset"]
+    if dataset["source"] != "zenodo" or dataset["zenodo"]["keep_archives"]:
+        return []
+    return [
+        f"{plan.features_root}/{archive.name}.removed"
+        for archive in plan.source.archives()
+    ]
+
+
+@ask
+def archive_position(wildcards):
+    """Archives come one after the other: the first has the highest priority, each below that of using them."""
+    section = Section.parse(wildcards.section)
+    names = [archive.name for archive in plan.source.archives()]
+    name = plan.source.archive(section).name
+    return 1 + len(names) - names.index(name) if name in names else 1
+
+
+@ask
+def archive_features(wildcards):
+    """The configured features that are made from an archive."""
+    return sorted(
+        {
+            plan.features_file(variant, section)
+            for variant in plan.variants
+            for section in plan.sections
+            if plan.source.archive(section).name == wildcards.archive
+        }
+    )
+
+
 if plan.config["dataset"]["source"] == "made_up":
 
     rule make_demo_dataset:

@@ -1,6 +1,24 @@
 # One parquet file per section: a row per clip, its log-mel unstacked.
 
 
+@ask
+def section_inputs(wildcards):
+    if plan.config["dataset"]["source"] == "zenodo":
+        return f"{FEATURES}.archive"
+    return plan.source.inputs(Section.parse(wildcards.section))
+
+
+@ask
+def features_job(wildcards):
+    section = Section.parse(wildcards.section)
+    return job_parameters.features_job(plan, wildcards.features, section)
+
+
+@ask
+def extraction_memory(wildcards, attempt):
+    return requests.increase(requests.EXTRACTION, attempt)
+
+
 rule extract_features:
     input:
         section_inputs,

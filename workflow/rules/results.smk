@@ -1,6 +1,40 @@
 # One CSV of every configured run; one of each model's; one of each study's.
 
 
+def metrics_of(**which):
+    return [f"{plan.runs_root}/{run.path}/metrics.json" for run in plan.runs(**which)]
+
+
+@ask
+def all_metrics(wildcards):
+    return metrics_of()
+
+
+@ask
+def model_metrics(wildcards):
+    return metrics_of(model=wildcards.model)
+
+
+@ask
+def study_metrics(wildcards):
+    return metrics_of(study=wildcards.study)
+
+
+@ask
+def all_merged(wildcards):
+    return job_parameters.merge_job(plan)
+
+
+@ask
+def model_merged(wildcards):
+    return job_parameters.merge_job(plan, model=wildcards.model)
+
+
+@ask
+def study_merged(wildcards):
+    return job_parameters.merge_job(plan, study=wildcards.study)
+
+
 rule merge_results:
     input:
         all_metrics,

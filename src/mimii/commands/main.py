@@ -52,7 +52,9 @@ def main() -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from mimii.common.provenance import REPOSITORY
-    from mimii.launch.launch import Request, launch, quiet_ending
+    from mimii.launch.request import Request
+    from mimii.launch.run import launch
+    from mimii.launch.stop import quiet_ending
     from mimii.planning.config_file import read_yaml
     from mimii.planning.plan import Plan
 

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,13 +17,16 @@ import yaml
 from mimii.common.declarations import canonical, problems, types_of
 from mimii.common.errors import UserError, exit_on_user_error
 from mimii.common.files import written_whole
+from mimii.common.problems import Problem, ProblemsError
 from mimii.common.provenance import REPOSITORY
 from mimii.common.suggestions import unknown
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.results import read_results, summary
 from mimii.features.settings import feature_declarations
-from mimii.launch.launch import Request, launch, quiet_ending
-from mimii.planning.config import schema
+from mimii.launch.request import Request
+from mimii.launch.run import launch
+from mimii.launch.stop import quiet_ending
+from mimii.planning.config import schema, seed_schema
 from mimii.planning.plan import Plan
 
 # What `--model all` means; other models are named.
@@ -41,13 +44,16 @@ ORIGINAL_MODELS = (
 )
 FEATURE_OPTIONS = ("n_mels", "n_fft", "hop_length", "power")
 TRAINING_OPTIONS = ("frames", "epochs", "batch_size", "learning_rate", "val_split")
-# Where a person at the command line reads of a key of the configuration, it is this option.
+# The option that a key of the configuration comes from.
 OPTIONS = {
     "dataset.root": "--base_dir",
     **{f"dataset.{key}": f"--{key}" for key in ("snrs", "machines", "ids")},
     **{f"features.{key}": f"--{key}" for key in FEATURE_OPTIONS},
     **{f"settings.{key}": f"--{key}" for key in TRAINING_OPTIONS},
     "compute.device": "--device",
+    "paths.csv": "--output_csv",
+    "paths.features": "--pickle_dir",
+    "paths.results": "--result_dir",
 }
 LOG = Path("research_experiments.log")
 
@@ -60,14 +66,13 @@ def main() -> None:
         configuration = make_configuration(options)
         with chdir(REPOSITORY):
             plan = Plan(configuration)
+            _ = plan.sections  # a wrong --base_dir is said before anything is written
+    except ProblemsError as error:
+        parser.error("\n".join(map(str, in_options(error.problems))))
     except UserError as error:
-        parser.error(in_options(str(error)).removeprefix("the configuration has 1 error(s):\n  - "))
+        parser.error(str(error))
     with exit_on_user_error(), quiet_ending():
-        try:
-            sys.exit(run(options, configuration, plan))
-        except UserError as error:
-            # What the library says of configuration keys, a person at the command line reads as options.
-            raise UserError(in_options(str(error))) from None
+        sys.exit(run(options, configuration, plan))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -121,7 +126,7 @@ def make_parser() -> argparse.ArgumentParser:
     control = parser.add_argument_group("control")
     control.add_argument("--retrain", action="store_true", help="train again what is trained already")
     seeds = control.add_mutually_exclusive_group()
-    seed = _reader("seed", schema()["properties"]["seeds"]["items"])
+    seed = _reader("seed", seed_schema())
     seeds.add_argument("--seed", type=seed, default=42, help="random seed (default: %(default)s)")
     seeds.add_argument("--seeds", type=seed, nargs="+", help="several seeds: every model with each of them")
     for name, example in (("machines", "fan pump"), ("snrs", "6dB 0dB"), ("ids", "id_00 id_02")):
@@ -154,8 +159,8 @@ def _reader(name: str, schema: Mapping[str, Any]) -> Callable[[str], Any]:
             value = json.loads(text)
         except ValueError:
             value = text
-        if found := problems({name: value}, {name: schema}):
-            raise argparse.ArgumentTypeError(found[0].removeprefix(f"{name}: "))
+        if faults := problems({name: value}, {name: schema}):
+            raise argparse.ArgumentTypeError(faults[0].text)
         return canonical(value, schema)
 
     return read
@@ -215,16 +220,17 @@ def from_repository(path: str | Path) -> str:
     return str(absolute)
 
 
-def in_options(message: str) -> str:
-    """A message about the configuration, in the words of the command line."""
-    keys = "|".join(map(re.escape, OPTIONS))
-    return re.sub(rf"\b({keys})\b", lambda match: OPTIONS[match[0]], message)
+def in_options(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Problems of the configuration, of the options that it was made from."""
+    for problem in problems:
+        parts = problem.where.split(".")
+        keys = [".".join(parts[:size]) for size in range(len(parts), 0, -1)]
+        where = next((OPTIONS[key] for key in keys if key in OPTIONS), problem.where)
+        yield Problem(where, problem.text)
 
 
 def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Plan) -> int:
     """Write the configuration, run the workflow, place what the original placed. Returns the exit code."""
-    with chdir(REPOSITORY):
-        _ = plan.sections  # a wrong --base_dir is said before anything is written
     results = REPOSITORY / plan.results_root
     with TemporaryDirectory() as folder:
         configfile = (Path(folder) if options.dry_run else results) / "config.yaml"

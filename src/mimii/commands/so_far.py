@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mimii.common.files import written_whole
 from mimii.evaluation.results import merge_results, read_results, run_faults, summary
-from mimii.planning.plan import Plan, recorded_columns
+from mimii.planning.job_parameters import merge_job, recorded_columns
+from mimii.planning.plan import Plan
 from mimii.runs.run import Run
 
 COLUMNS = ("model", "variant", "seed", "section", "why")
@@ -32,7 +33,7 @@ class SoFar:
 
 def find_runs(plan: Plan) -> SoFar:
     """Which of the configured runs are finished. Runs of other settings or code than the present count as missing."""
-    present = recorded_columns(json.loads(plan.merge_job()))
+    present = recorded_columns(json.loads(merge_job(plan)))
     finished: list[Run] = []
     missing: list[tuple[Run, str]] = []
     for run in plan.runs():
@@ -69,7 +70,7 @@ def write_results_so_far(plan: Plan, output: Path) -> SoFar:
     could not be compared.
     """
     found = find_runs(plan)
-    present = recorded_columns(json.loads(plan.merge_job()))
+    present = recorded_columns(json.loads(merge_job(plan)))
     merge_results(found.finished, plan.runs_root, output / "results.csv", present)
     with written_whole(output / "missing.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -11,6 +11,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from mimii.common.problems import Problem
 from mimii.common.suggestions import unknown
 
 LARGEST_FLOAT = sys.float_info.max
@@ -53,16 +54,16 @@ def canonical(value: Any, schema: Mapping[str, Any]) -> Any:
     return value
 
 
-def problems(values: Settings, declarations: Declarations) -> list[str]:
-    """What is wrong with values given for declared settings, a line each; empty when all is well."""
-    found = []
+def problems(values: Settings, declarations: Declarations) -> list[Problem]:
+    """What is wrong with values given for declared settings; empty when all is well."""
+    faults = []
     for key, value in values.items():
         if key not in declarations:
-            found.append(unknown("setting", key, declarations))
+            faults.append(Problem("", unknown("setting", key, declarations)))
             continue
         errors = Draft202012Validator(dict(declarations[key])).iter_errors(canonical(value, declarations[key]))
-        found += [f"{key}: {error.message}" for error in errors]
-    return found
+        faults += [Problem(key, error.message) for error in errors]
+    return faults
 
 
 def resolve(declarations: Declarations, *overrides: Settings) -> dict[str, Any]:

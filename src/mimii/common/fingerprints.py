@@ -24,6 +24,7 @@ NEUTRAL = {
     "mimii.common.errors",
     "mimii.common.files",
     "mimii.common.lookup",
+    "mimii.common.problems",
     "mimii.common.process",
     "mimii.common.provenance",
     "mimii.common.suggestions",

@@ -57,8 +57,8 @@ def parse_slug(text: str, declarations: Declarations) -> dict[str, Any]:
         if key in given:
             raise UserError(f"variant {text!r}: {key} is given twice")
         given[key] = _read_value(value, declarations.get(key, {}))
-    if found := problems(given, declarations):
-        raise UserError(f"variant {text!r}: {'; '.join(found)}")
+    if faults := problems(given, declarations):
+        raise UserError(f"variant {text!r}: {'; '.join(map(str, faults))}")
     values = resolve(declarations, given)
     if (right := slug(values, declarations)) != text:
         raise UserError(f"variant {text!r} is written {right!r}: sorted, without settings that equal their default")

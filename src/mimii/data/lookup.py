@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mimii.common.errors import UserError
 from mimii.common.lookup import load, names_in
-from mimii.common.suggestions import nearest
+from mimii.common.problems import ProblemsError
+from mimii.common.suggestions import unknown
 from mimii.data.source import DatasetSource
 
 SOURCES = "mimii.data.sources"
@@ -21,13 +21,10 @@ def open_source(config: Mapping[str, Any]) -> DatasetSource:
 
     config: its `dataset` part: source (a file of `sources/`), root, snrs, machines, ids ("all" or a list), and what
     the source itself reads, in a key of the source's name.
-    Raises UserError on an unknown source.
+    Raises ProblemsError on an unknown source.
     """
     name = config["source"]
     if name not in source_names():
-        raise UserError(
-            f"dataset.source: unknown source {name!r}{nearest(str(name), source_names())}; "
-            f"known are {', '.join(source_names())}"
-        )
+        raise ProblemsError.of("dataset.source", unknown("source", name, source_names()))
     source: DatasetSource = load(SOURCES, name, "Source")(config)
     return source

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mimii.common.errors import UserError
+from mimii.common.problems import Problem, ProblemsError
 from mimii.common.suggestions import nearest
 from mimii.data.sections import Section
 
@@ -14,7 +14,7 @@ def select_sections(sections: Iterable[Section], config: Mapping[str, Any], wher
     """The sections that the filters `snrs`, `machines` and `ids` let pass, sorted.
 
     where: what the sections are in, for messages.
-    Raises UserError, with a line for each, where a filter's values select nothing.
+    Raises ProblemsError where a filter's values select nothing.
     """
     available = sorted(set(sections))
     selected = [section for section in available if selects(config, section)]
@@ -23,20 +23,18 @@ def select_sections(sections: Iterable[Section], config: Mapping[str, Any], wher
         known = sorted({str(getattr(section, part)) for section in available})
         for value in config[key] if config[key] != "all" else ():
             if value not in known:
-                unknown.append(
-                    f"dataset.{key}: {value!r} is not in {where}{nearest(str(value), known)}; "
-                    f"there are {', '.join(known) or 'none'}"
+                text = (
+                    f"{value!r} is not in {where}{nearest(str(value), known)}; there are {', '.join(known) or 'none'}"
                 )
+                unknown.append(Problem(f"dataset.{key}", text))
             elif value not in {getattr(section, part) for section in selected}:
-                unselected.append(
-                    f"dataset.{key}: {value!r} is in {where}, but in no section that the other filters select; "
-                    "change dataset.snrs, dataset.machines or dataset.ids"
-                )
+                text = f"{value!r} is in {where}, but in no section that the other filters select; change a filter"
+                unselected.append(Problem(f"dataset.{key}", text))
     # What is not there at all may be why the other filters select nothing.
     if faults := unknown or unselected:
-        raise UserError("\n".join(faults))
+        raise ProblemsError(faults)
     if not selected:
-        raise UserError(f"dataset: no sections in {where}")
+        raise ProblemsError.of("dataset", f"no sections in {where}")
     return selected
 
 

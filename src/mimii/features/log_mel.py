@@ -27,7 +27,7 @@ class LogMel:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         problems = check_feature_settings(settings)
         if problems:
-            raise UserError("; ".join(problems))
+            raise UserError(f"features: {'; '.join(problems)}")
         self.n_mels: int = settings["n_mels"]
         self.n_fft: int = settings["n_fft"]
         self.hop_length: int = settings["hop_length"]

@@ -55,20 +55,18 @@ def check_feature_settings(settings: Mapping[str, Any]) -> list[str]:
     contradictions = []
     if settings["hop_length"] > settings["n_fft"]:
         contradictions.append(
-            f"features: hop_length {settings['hop_length']} exceeds n_fft {settings['n_fft']}, "
+            f"hop_length {settings['hop_length']} exceeds n_fft {settings['n_fft']}, "
             "so some samples would be in no frame; lower hop_length"
         )
     if high > nyquist:
         contradictions.append(
-            f"features: f_max {high:g} Hz is above half of sample_rate ({nyquist:g} Hz); lower f_max, or set it to null"
+            f"f_max {high:g} Hz is above half of sample_rate ({nyquist:g} Hz); lower f_max, or set it to null"
         )
     elif settings["f_min"] >= high:
-        contradictions.append(
-            f"features: f_min {settings['f_min']:g} Hz is not below the upper edge {high:g} Hz; lower f_min"
-        )
+        contradictions.append(f"f_min {settings['f_min']:g} Hz is not below the upper edge {high:g} Hz; lower f_min")
     elif empty := empty_bands(settings):
         contradictions.append(
-            f"features: {len(empty)} of {settings['n_mels']} mel bands (the first is band {empty[0]}) hold no "
+            f"{len(empty)} of {settings['n_mels']} mel bands (the first is band {empty[0]}) hold no "
             f"frequency of a Fourier transform of n_fft {settings['n_fft']} samples; lower n_mels or raise n_fft"
         )
     return contradictions

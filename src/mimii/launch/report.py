@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mimii.common.errors import UserError
 from mimii.common.provenance import REPOSITORY
-from mimii.launch.launch import Request, snakemake
+from mimii.launch.process import snakemake
+from mimii.launch.request import Request
 from mimii.planning.plan import Plan
 
 

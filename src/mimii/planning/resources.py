@@ -33,14 +33,14 @@ METRICS_MINUTES = 5
 MARGIN = 3  # a busy node, a slow file system
 
 
-def grown(amount: float, attempt: int) -> int:
+def increase(amount: float, attempt: int) -> int:
     """Twice as much at each further attempt."""
     return round(amount) * 2 ** (attempt - 1)
 
 
 def model_memory_mb(base: str, features_mb: float, attempt: int) -> int:
     """MB for training or scoring; base: "network" | "estimator", features_mb: of the section's features file."""
-    return grown((NETWORK if base == "network" else ESTIMATOR) + PER_FEATURES_MB * features_mb, attempt)
+    return increase((NETWORK if base == "network" else ESTIMATOR) + PER_FEATURES_MB * features_mb, attempt)
 
 
 def training_minutes(
@@ -51,9 +51,9 @@ def training_minutes(
     if settings.get("frames") and defaults.get("frames"):
         overlap = settings["frames"] / settings["hop_frames"]
         seconds *= overlap / (defaults["frames"] / defaults["hop_frames"])
-    return grown(LEAST_MINUTES + MARGIN * seconds / 60, attempt)
+    return increase(LEAST_MINUTES + MARGIN * seconds / 60, attempt)
 
 
 def scoring_minutes(features_mb: float, attempt: int) -> int:
     """Minutes for scoring."""
-    return grown(LEAST_MINUTES + features_mb / 20, attempt)
+    return increase(LEAST_MINUTES + features_mb / 20, attempt)

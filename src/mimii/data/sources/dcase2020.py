@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mimii.common.errors import UserError
+from mimii.common.problems import ProblemsError
 from mimii.data.folders import subfolders, wav_files
 from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import Recording
@@ -28,7 +29,9 @@ class Source(RecordedSource):
     def sections(self) -> list[Section]:
         """Raises UserError where there are none, or where a name says neither label nor ID."""
         if not Path(self.root).is_dir():
-            raise UserError(f"dataset.root: there is no folder {self.root!r}; set it to the folder that holds {LAYOUT}")
+            raise ProblemsError.of(
+                "dataset.root", f"there is no folder {self.root!r}; set it to the folder that holds {LAYOUT}"
+            )
         found = [
             Section(NAME, machine, id)
             for machine in subfolders(Path(self.root))
@@ -36,7 +39,7 @@ class Source(RecordedSource):
             for id in {id for id, _ in self._recordings(machine)}
         ]
         if not found:
-            raise UserError(f"dataset.root: no recordings in {self.root!r}; expected {LAYOUT} in it")
+            raise ProblemsError.of("dataset.root", f"no recordings in {self.root!r}; expected {LAYOUT} in it")
         return select_sections(found, self.config, repr(self.root))
 
     def list_section(self, section: Section) -> list[Recording]:

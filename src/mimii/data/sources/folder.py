@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mimii.common.errors import UserError
+from mimii.common.problems import ProblemsError
 from mimii.data import published as official
 from mimii.data.archive import list_archive
 from mimii.data.folders import entries, labelled_folders, refuse_alike, status_of, subfolders
@@ -43,7 +44,9 @@ class Source(RecordedSource):
     def sections(self) -> list[Section]:
         """Sections that pass the filters. Raises UserError where there are none, or one is there twice."""
         if not Path(self.root).is_dir():
-            raise UserError(f"dataset.root: there is no folder {self.root!r}; set it to the folder that holds {LAYOUT}")
+            raise ProblemsError.of(
+                "dataset.root", f"there is no folder {self.root!r}; set it to the folder that holds {LAYOUT}"
+            )
         places: dict[Section, Place] = {}
         for place in self._places():
             selected = all(selects_name(self.config, key, name) for key, name in zip(FILTERS, place.names, strict=True))
@@ -54,7 +57,7 @@ class Source(RecordedSource):
                 raise twice(section, [places[section], place])
             places[section] = place
         if not places:
-            raise UserError(f"dataset.root: no recordings in {self.root!r}; expected {LAYOUT} in it")
+            raise ProblemsError.of("dataset.root", f"no recordings in {self.root!r}; expected {LAYOUT} in it")
         sections = select_sections(places, self.config, repr(self.root))
         refuse_alike(section.path for section in sections)
         return sections

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mimii.common.errors import UserError
+from mimii.common.problems import ProblemsError
 from mimii.data.folders import subfolders, wav_files
 from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import LABELS, Recording
@@ -23,12 +24,14 @@ class Source(RecordedSource):
     def sections(self) -> list[Section]:
         """Raises UserError where there are none, or where two folders would have the same name."""
         if not Path(self.root).is_dir():
-            raise UserError(f"dataset.root: there is no folder {self.root!r}; set it to the folder of your recordings")
+            raise ProblemsError.of(
+                "dataset.root", f"there is no folder {self.root!r}; set it to the folder of your recordings"
+            )
         if not self._machines:
             names = " or ".join(name for label in LABELS for name in self._names(label))
-            raise UserError(
-                f"dataset.root: no folder in {self.root!r} is named {names}; if yours have other names, say so in "
-                "dataset.labelled"
+            raise ProblemsError.of(
+                "dataset.root",
+                f"no folder in {self.root!r} is named {names}; if yours have other names, say so in dataset.labelled",
             )
         return select_sections(self._machines, self.config, repr(self.root))
 

@@ -1,0 +1,86 @@
+"""What a person reads before the work starts, and when it has ended."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from mimii.launch.jobs import Durations, Job, in_words
+from mimii.launch.progress import Progress
+from mimii.launch.request import Request, worker_count
+from mimii.planning.plan import Plan
+
+MOST_LISTED = 200
+
+
+def run_count(plan: Plan) -> int:
+    """Runs that the configuration names."""
+    return sum(1 for _ in plan.runs())
+
+
+def describe_plan(
+    request: Request, plan: Plan, planned: Sequence[Job], durations: Durations, *, list_jobs: bool = False
+) -> None:
+    """Print what is there, what is to do, and about how long it takes."""
+    total = run_count(plan)
+    to_do = len({job.run for job in planned if job.run})
+    variant = "variant" if plan.config["studies"] else "model"
+    parts = {variant: len(plan.variants), "seed": len(plan.seeds), "section": len(plan.sections)}
+    size = " x ".join(quantity(number, name) for name, number in parts.items())
+    print(f"{quantity(total, 'run')} ({size}): {total - to_do} there, {to_do} to do.", flush=True)
+    if not planned:
+        print("Nothing to do: everything is up to date.", flush=True)
+        return
+    if list_jobs:
+        print("\n".join(f"  {line}" for line in job_lines(planned)))
+    known, unknown = durations.total(planned)
+    print(f"{quantity(len(planned), 'job')}{describe_time(request, planned, known, unknown)}.", flush=True)
+
+
+def job_lines(planned: Sequence[Job]) -> list[str]:
+    """A line for each job; where they are many, for each rule and model."""
+    if len(planned) <= MOST_LISTED:
+        return [str(job) for job in planned]
+    counts = Counter(job.kind for job in planned)
+    return [f"{count} x {' '.join(part for part in kind if part)}" for kind, count in counts.items()]
+
+
+def describe_time(request: Request, planned: Sequence[Job], known: float, unknown: set[tuple[str, str]]) -> str:
+    """`, about 3 min with 2 at a time (as long as such jobs took before)`, or what is not known."""
+    if not known:
+        return "; how long they take is not known yet: none of their kind has run"
+    workers = None if request.profile else min(worker_count(request.cores), len(planned))
+    time_needed = in_words(known / (workers or 1))
+    how = "one after another" if workers in (None, 1) else f"{workers} at a time"
+    if not unknown:
+        return f", about {time_needed} {how} (by earlier jobs of their kind)"
+    kinds = sum(job.kind in unknown for job in planned)
+    return f", more than {time_needed} {how} (by earlier jobs; none like {kinds} of them has run yet)"
+
+
+def quantity(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`"""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def describe_continuation(request: Request) -> str:
+    """How to go on."""
+    if request.retrain:
+        return "The same command without --retrain goes on from here (with it, training starts over)."
+    return "The same command goes on from here."
+
+
+def describe_end(request: Request, progress: Progress, code: int) -> None:
+    """Print how it ended."""
+    took = in_words(time.monotonic() - progress.begin)
+    if code == 0:
+        print(f"Done: {quantity(progress.done, 'job')} in {took}.", flush=True)
+        return
+    log = f" Full log: {request.log_file}." if request.log_file else ""
+    if not progress.failures:
+        print(f"Snakemake ended with exit code {code}; see above.{log}", flush=True)
+        return
+    print(f"\n{quantity(len(progress.failures), 'job')} failed, {progress.done} of {progress.total} done in {took}:")
+    for failure in progress.failures:
+        print(f"  {failure.job}: {failure.where}")
+    complete = f"{progress.runs_done} of {quantity(progress.runs, 'run')} are complete."
+    print(f"{complete} {describe_continuation(request)}{log}", flush=True)

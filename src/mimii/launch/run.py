@@ -1,0 +1,119 @@
+"""Running the workflow for a person: who else runs, what is to do, the work, how it ended."""
+
+import subprocess
+from collections.abc import Callable
+from typing import IO, Any
+
+from mimii.common.errors import UserError
+from mimii.common.provenance import REPOSITORY
+from mimii.launch.jobs import Durations, Job
+from mimii.launch.lock import held_alone
+from mimii.launch.messages import describe_continuation, describe_end, describe_plan, run_count
+from mimii.launch.process import run_snakemake, snakemake
+from mimii.launch.progress import Progress, progress_for_output
+from mimii.launch.request import Request, worker_count
+from mimii.launch.slurm import cancel_left_over_jobs
+from mimii.launch.stop import StoppedError, StopRequest, stop_signals
+from mimii.planning.plan import Plan
+
+
+def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lambda: None) -> int:
+    """Run the workflow, and return the exit code: 128 + signal where one stopped it.
+
+    plan: of the configuration that is run, made in the workflow's folder. prepare: what has to be done before, once
+    nobody else runs.
+    Raises UserError where it cannot start; what fails later is printed.
+    """
+    request.arguments()  # a profile that is not there is said before anything is written
+    with stop_signals() as stop:
+        try:
+            if request.dry_run:
+                prepare()
+                describe_plan(request, plan, plan_jobs(request, stop), Durations(REPOSITORY), list_jobs=True)
+                return 0
+            with held_alone(REPOSITORY):
+                prepare()
+                take_stale_lock_away(request)
+                cancel_left_over_jobs(request)
+                planned = plan_jobs(request, stop)
+                durations = Durations(REPOSITORY)
+                describe_plan(request, plan, planned, durations)
+                if not planned:
+                    return 0
+                workers = None if request.profile else worker_count(request.cores)
+                progress = progress_for_output(planned, durations, runs=run_count(plan), workers=workers)
+                try:
+                    code = execute(request, progress, stop)
+                finally:
+                    progress.close()
+        except StoppedError as stopped:
+            print(f"\nStopped. {describe_continuation(request)}", flush=True)
+            return 128 + stopped.number
+    describe_end(request, progress, code)
+    return code
+
+
+def take_stale_lock_away(request: Request) -> None:
+    """Remove what a killed Snakemake left, while the folder is held. Raises UserError where that fails."""
+    if any((REPOSITORY / ".snakemake" / "locks").glob("*")):
+        print("An earlier run was killed: taking its lock away.", flush=True)
+        unlocked = subprocess.run(
+            [*snakemake(), "--unlock", *request.arguments()],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+        )
+        if unlocked.returncode:
+            raise UserError(f"snakemake --unlock failed: {unlocked.stderr.strip()}")
+
+
+def plan_jobs(request: Request, stop: StopRequest) -> list[Job]:
+    """The jobs that a start would run now. Raises UserError with Snakemake's message where it cannot plan."""
+    jobs: list[Job] = []
+
+    def read(line: dict[str, Any]) -> None:
+        if line["event"] == "job_info" and line["rule_name"] != "all":
+            jobs.append(job_of(line))
+
+    code, errors = run_snakemake([*request.arguments(), "--dry-run"], read, stop)
+    if code:
+        raise UserError("\n".join(errors).removeprefix("error: ") or f"snakemake --dry-run ended with exit code {code}")
+    return jobs
+
+
+def execute(request: Request, progress: Progress, stop: StopRequest) -> int:
+    """Run the workflow to its end, and return Snakemake's exit code. Raises StoppedError."""
+    log: IO[str] | None = None
+    if request.log_file:
+        request.log_file.parent.mkdir(parents=True, exist_ok=True)
+        log = request.log_file.open("a")
+
+    def read(line: dict[str, Any]) -> None:
+        if log:
+            log.write(line["text"] + "\n")
+            log.flush()
+        event = line["event"]
+        if event == "job_info" and line["rule_name"] != "all":
+            progress.start(line["jobid"], job_of(line))
+        elif event == "job_finished":
+            progress.finish(line["job_id"])
+        elif event == "group_error":
+            progress.fail_together(line["jobs"], REPOSITORY, next(iter(line["aux_logs"] or []), None))
+        elif event == "job_error":
+            logs = line.get("log") or []
+            progress.fail(line["jobid"], job_of(line), REPOSITORY, *logs[1:2])
+
+    try:
+        code, errors = run_snakemake([*request.arguments(), "--keep-going"], read, stop)
+    finally:
+        if log:
+            log.close()
+    if code and not progress.failures:
+        progress.say("\n".join(errors))
+    return code
+
+
+def job_of(line: dict[str, Any]) -> Job:
+    """The job that a line of the log is about."""
+    log = line.get("log") or [None]
+    return Job(line["rule_name"], dict(line.get("wildcards") or {}), log[0], line.get("benchmark"))

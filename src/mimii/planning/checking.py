@@ -1,0 +1,271 @@
+"""What is wrong with a configuration: found part by part, so that nothing wrong hides anything else that is."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+
+from mimii.common.declarations import problems
+from mimii.common.problems import Problem
+from mimii.common.suggestions import unknown
+from mimii.data.recordings import Format
+from mimii.detectors.declaration import check_model_settings, model_declaration, model_names
+from mimii.features.settings import check_feature_settings, feature_declarations
+from mimii.planning.variants import base_variants, models_of, overrides_in, study_variants
+from mimii.runs.run import Variant
+
+TOP = "top level"
+DEEPEST = 20
+LARGEST = 2**63
+LONGEST_TEXT = 1000
+MOST_VARIANTS = 10_000
+
+
+def config_problems(
+    raw: Mapping[str, Any], config: Mapping[str, Any], schema: Mapping[str, Any]
+) -> tuple[list[Problem], Mapping[str, Any]]:
+    """All that is wrong with a configuration but its recordings, and its `dataset` where nothing is wrong with that.
+
+    raw: as it was given; config: with its defaults.
+    """
+    errors = list(Draft202012Validator(schema).iter_errors(config))
+    faults = [*_odd_values(raw), *itertools.chain.from_iterable(map(_in_words, errors))]
+    sound = _sound_parts(config, errors)
+    faults += [*_settings_problems(sound), *_paths_problems(sound)]
+    dataset = {} if any(fault.where.startswith("dataset") for fault in faults) else sound["dataset"]
+    return faults, dataset
+
+
+def unreadable(value: Any, where: str = "", depth: int = 0) -> Iterator[Problem]:
+    """What cannot even be looked at, or shown: endless nesting and endless numbers."""
+    if depth > DEEPEST:
+        yield Problem(f"{where[:100]}...", "nested too deeply, or in itself")
+    elif isinstance(value, Mapping | list):
+        for key, part in _parts(value):
+            yield from unreadable(part, f"{where}.{key}".lstrip("."), depth + 1)
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        yield Problem(where, f"a number of {value.bit_length()} bits is too large")
+
+
+def _odd_values(value: Any, where: str = "") -> Iterator[Problem]:
+    """What YAML can hold and a configuration cannot mean: keys that are no text, NaN, dates, control characters."""
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                yield Problem(where or TOP, f"key {key!r} is not a text; put it into quotes")
+    if isinstance(value, Mapping | list):
+        for key, part in _parts(value):
+            yield from _odd_values(part, f"{where}.{key}".lstrip("."))
+    elif isinstance(value, str):
+        if not value.isprintable() or len(value) > LONGEST_TEXT:
+            text = f"{value[:50]!r} is longer than {LONGEST_TEXT} characters, or holds a control character"
+            yield Problem(where, text)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Problem(where, f"{value} is not a finite number")
+    elif not isinstance(value, bool | int | float | None):
+        yield Problem(where, f"{value!r} is a {type(value).__name__}; put it into quotes")
+
+
+def _parts(value: Mapping[Any, Any] | list[Any]) -> Iterable[tuple[Any, Any]]:
+    return value.items() if isinstance(value, Mapping) else enumerate(value)
+
+
+def _sound_parts(config: Mapping[str, Any], errors: Iterable[ValidationError]) -> dict[str, Any]:
+    """The configuration without the parts that do not fit the schema."""
+    sound: dict[str, Any] = {"dataset": {}, "models": {}, **config}
+    for error in errors:
+        match list(error.absolute_path):
+            case ["models" | "studies" | "external_scores" as part, entry, *_]:
+                sound[part] = {key: value for key, value in sound[part].items() if key != entry}
+            case ["models" | "studies" | "external_scores" | "features" | "settings" as part]:
+                # The names of entries have errors of their own; what is no mapping at all cannot be looked at.
+                names = sound[part] if error.validator == "propertyNames" else {}
+                sound[part] = {key: value for key, value in names.items() if key != error.instance}
+            case ["dataset" | "paths" as part, *_]:
+                sound[part] = {}
+    return sound
+
+
+def _in_words(error: ValidationError) -> list[Problem]:
+    where = ".".join(str(part) for part in error.absolute_path) or TOP
+    rule: Any = error.schema
+    instance: Any = error.instance
+    if error.validator == "additionalProperties":
+        extra = [key for key in instance if key not in rule["properties"]]
+        return [Problem(where, unknown("key", key, rule["properties"])) for key in extra]
+    if error.validator == "oneOf" and isinstance(instance, list):
+        # The last of the alternatives is a list.
+        last = len(rule["oneOf"]) - 1
+        within = (_in_words(inner) for inner in error.context or () if inner.schema_path[0] == last)
+        return list(itertools.chain.from_iterable(within))
+    if instance is None:
+        text = "holds nothing; give it a value, or leave the key out"
+    elif error.validator in ("pattern", "oneOf") and "description" in rule:
+        text = f"{instance!r} is not {rule['description']}"
+    elif error.validator == "enum":
+        text = unknown("value", instance, map(str, rule["enum"]))
+    else:
+        text = error.message
+    return [Problem(where, text)]
+
+
+def _settings_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    common = [*_common_problems(config)]
+    models = {name: [*_model_problems(name, config["models"][name])] for name in config["models"]}
+    studies = {name: [*_study_problems(name, declared)] for name, declared in config["studies"].items()}
+    yield from itertools.chain(common, *models.values(), *studies.values())
+    if common:
+        return
+    # Of settings that are each in range: do they go together?
+    sound = {name for name, faults in models.items() if not faults}
+    yield from _contradictions(
+        {
+            **config,
+            "models": {name: own for name, own in config["models"].items() if name in sound},
+            "studies": {
+                name: declared
+                for name, declared in config["studies"].items()
+                if not studies[name] and sound.issuperset(set(models) & set(models_of(declared)))
+            },
+        }
+    )
+
+
+def _contradictions(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Of every variant; what several of them have in common is said of the first."""
+    places = [(f"models.{variant.model}", variant) for variant in base_variants(config)]
+    places += [
+        (f"studies.{study}", variant) for study in config["studies"] for variant in study_variants(config, study)
+    ]
+    of_features: dict[str, str] = {}
+    of_models: dict[tuple[str, str], str] = {}
+    checked = set()
+    for where, variant in places:
+        if variant.features_name not in checked:
+            checked.add(variant.features_name)
+            for text in check_feature_settings(variant.features):
+                of_features.setdefault(text, where)
+        for text in check_model_settings(variant.model, variant.settings, variant.features["n_mels"]):
+            of_models.setdefault((variant.model, text), where)
+    for text, where in of_features.items():
+        yield Problem("features", text) if where.startswith("models.") else Problem(where, f"features: {text}")
+    for (model, text), where in of_models.items():
+        yield Problem(where, text if where.startswith("models.") else f"{text} (model {model})")
+
+
+def format_problems(variants: Iterable[Variant], known: Format | None) -> Iterator[Problem]:
+    """Why recordings of a known format cannot be used with the settings of these variants."""
+    if known is None:
+        return
+    for variant in variants:
+        features, frames = variant.features, variant.settings["frames"]
+        samples = math.ceil(known.samples * features["sample_rate"] / known.rate)
+        clip = 1 + samples // features["hop_length"]
+        if known.rate != features["sample_rate"] and not features["resample"]:
+            yield Problem(
+                "features",
+                f"sample_rate {features['sample_rate']} Hz, but the recordings have {known.rate} Hz; "
+                f"set resample: true, or sample_rate: {known.rate}",
+            )
+        if features["channel"] != "mean" and features["channel"] >= known.channels:
+            yield Problem(
+                "features",
+                f"channel {features['channel']}, counted from 0, but the recordings have {known.channels}; "
+                "choose one that is there, or mean",
+            )
+        if features["padding"] == "reflect" and samples <= features["n_fft"] // 2:
+            yield Problem(
+                "features",
+                f"half of n_fft {features['n_fft']} is more than the {samples} samples of a recording; "
+                "lower n_fft, or set padding: constant",
+            )
+        if frames is not None and frames > clip:
+            yield Problem(
+                f"{variant.model}, {variant.name}",
+                f"frames {frames} is more than the {clip} frames of a recording "
+                f"({samples} samples, hop_length {features['hop_length']}); lower frames or hop_length",
+            )
+
+
+def _common_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from (fault.within("features") for fault in problems(config["features"], feature_declarations()))
+    studied = (name for declared in config["studies"].values() for name in models_of(declared))
+    names = [name for name in dict.fromkeys([*config["models"], *studied]) if name in model_names()]
+    for key, value in config["settings"].items():
+        declaring = [name for name in model_names() if key in model_declaration(name).settings]
+        if not declaring:
+            known = {setting for name in model_names() for setting in model_declaration(name).settings}
+            yield Problem("settings", unknown("setting", key, known))
+        for name in declaring:
+            if name in names:
+                for fault in problems({key: value}, model_declaration(name).settings):
+                    yield Problem(f"settings.{key}", f"{fault.text} (model {name})")
+    for name in config["external_scores"]:
+        if name in model_names():
+            yield Problem(f"external_scores.{name}", "a model of this benchmark has that name; choose another")
+    yield from _alike("studies", config["studies"])
+    yield from _alike("external_scores", config["external_scores"])
+
+
+def _model_problems(name: str, own: Mapping[str, Any] | None) -> Iterator[Problem]:
+    if name not in model_names():
+        yield Problem("models", unknown("model", name, model_names()))
+        return
+    yield from (fault.within(f"models.{name}") for fault in problems(own or {}, model_declaration(name).settings))
+
+
+def _study_problems(study: str, declared: Mapping[str, Any]) -> Iterator[Problem]:
+    where = f"studies.{study}"
+    if "vary" in declared and "variants" in declared:
+        yield Problem(where, "`vary` (a grid) and `variants` (a list) exclude each other")
+    if not any(declared.get(key) for key in ("vary", "variants", "set")):
+        yield Problem(where, "changes nothing; name settings under `vary`, `variants` or `set`")
+    if both := set(declared.get("vary", {})) & set(declared.get("set", {})):
+        yield Problem(where, f"{', '.join(sorted(map(str, both)))} is both in `vary` and in `set`")
+    if (size := math.prod(map(len, declared.get("vary", {}).values()))) > MOST_VARIANTS:
+        yield Problem(f"{where}.vary", f"a grid of {size} variants; at most {MOST_VARIANTS} are possible")
+        return
+    for model in models_of(declared):
+        if model not in model_names():
+            yield Problem(f"{where}.model", unknown("model", model, model_names()))
+            continue
+        known = {**feature_declarations(), **model_declaration(model).settings}
+        for overrides in overrides_in(declared):
+            yield from (Problem(where, f"{fault} (model {model})") for fault in problems(overrides, known))
+
+
+def _alike(where: str, names: Iterable[str]) -> Iterator[Problem]:
+    """Names that would be one file where upper and lower case are the same."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(name.casefold(), name)
+        if other != name:
+            yield Problem(where, f"{other} and {name} differ in upper and lower case alone; rename one")
+
+
+def _paths_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Paths may lead anywhere, but they go through Snakemake's patterns, command lines and file systems."""
+    paths = {f"paths.{key}": path for key, path in config["paths"].items() if path is not None}
+    paths |= {f"external_scores.{name}": path for name, path in config["external_scores"].items()}
+    if config["dataset"]:
+        paths["dataset.root"] = config["dataset"]["root"]
+    for key, path in paths.items():
+        if re.search(r"[{}]", path):
+            yield Problem(key, f"{path!r} holds a brace, which Snakemake takes for a pattern")
+        if path.startswith(("-", "~")):
+            yield Problem(
+                key, f"{path!r} starts with {path[0]!r}; write ./{path}, or the whole path of your home folder"
+            )
+        if any(len(part.encode("utf-8", "replace")) > 255 for part in path.split("/")):
+            yield Problem(key, f"a name in {path[:50]!r}... is longer than 255 bytes")
+        if path != path.strip():
+            yield Problem(key, f"{path!r} begins or ends with a space")
+    results, csv = paths.get("paths.results"), paths.get("paths.csv")
+    if results and csv:
+        for part in ("models", "studies"):
+            if PurePosixPath(csv).is_relative_to(PurePosixPath(results, part)):
+                yield Problem("paths.csv", f"{csv!r} is among the CSVs of {part}; choose another folder")

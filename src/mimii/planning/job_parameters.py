@@ -1,0 +1,157 @@
+"""What the result of each kind of job depends on beside its input files, as one canonical JSON string.
+
+Snakemake compares these strings to see whether a job has to run again; the job's script reads its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mimii.common import fingerprints
+from mimii.common.canonical import to_json
+from mimii.common.declarations import resolve
+from mimii.data.sections import Section
+from mimii.detectors.declaration import model_declaration
+from mimii.features.settings import feature_declarations
+from mimii.planning.config import parse_seed
+from mimii.planning.plan import Plan
+from mimii.planning.variants import external_variant, overrides_of, study_variants, variant_of
+from mimii.runs.run import Run
+
+
+def made_up_job(plan: Plan) -> str:
+    """Settings and code of made-up recordings; which sections there are is no setting of any one of them."""
+    made_up = plan.config["dataset"]["made_up"]
+    recordings = {key: value for key, value in made_up.items() if key not in ("snrs", "machines", "ids")}
+    return to_json({**recordings, "code": fingerprints.fingerprint("mimii.data.made_up.recordings")})
+
+
+def features_job(plan: Plan, features_name: str, section: Section) -> str:
+    """Settings, clips and code of a section's features."""
+    return to_json(
+        {
+            "settings": plan.features_settings(features_name),
+            "section": section.path,
+            "clips": plan.source.fingerprint(section),
+            "on_bad_clip": plan.config["dataset"]["on_bad_clip"],
+            "code": fingerprints.features_code(plan.source.name),
+        }
+    )
+
+
+def training_job(plan: Plan, model: str, variant: str, seed: str, section: Section) -> str:
+    """All that names a run, its settings and the code that trains it. Raises UserError where a name means nothing."""
+    configured = plan.variant(model, variant)
+    others = plan.trained_with(configured, section)
+    return to_json(
+        {
+            "model": model,
+            "variant": variant,
+            "seed": parse_seed(seed),
+            "section": section.path,
+            "settings": configured.settings,
+            "features": configured.features,
+            "code": fingerprints.training_code(model),
+            **({"others": [other.path for other in others]} if others else {}),
+        }
+    )
+
+
+def scoring_job(plan: Plan, model: str) -> str:
+    """Scoring settings and the code that scores."""
+    return to_json({"scoring": plan.config["scoring"], "code": fingerprints.scoring_code(model)})
+
+
+def metrics_job(plan: Plan) -> str:
+    """Metrics settings and code."""
+    return to_json({"metrics": plan.config["metrics"], "code": fingerprints.metrics_code()})
+
+
+def study_job(plan: Plan, study: str) -> str:
+    """What the table of a study shows, and the code that writes it."""
+    declared = plan.config["studies"][study]
+    varied = [*declared.get("vary", {}), *(key for variant in declared.get("variants", []) for key in variant)]
+    return to_json(
+        {
+            "study": study,
+            "variants": [[variant.model, variant.name] for variant in study_variants(plan.config, study)],
+            "varied": list(dict.fromkeys(varied)),
+            "code": fingerprints.fingerprint("mimii.paper.study_tables"),
+        }
+    )
+
+
+def statistics_job(plan: Plan) -> str:
+    """What is compared, and the code that compares it."""
+    return to_json({"variants": plan.compared, "code": fingerprints.fingerprint("mimii.evaluation.inference")})
+
+
+def tables_job(plan: Plan) -> str:
+    """What is compared, and the code that writes the tables."""
+    return to_json({"variants": plan.compared, "code": fingerprints.fingerprint("mimii.paper.tables")})
+
+
+def figures_job(plan: Plan) -> str:
+    """What is compared, and the code that draws it."""
+    return to_json({"variants": plan.compared, "code": fingerprints.fingerprint("mimii.paper.figures")})
+
+
+def clips_job(plan: Plan, model: str) -> str:
+    """The code that draws a model's clips."""
+    return to_json({"code": fingerprints.fingerprint("mimii.paper.clip_figures", f"mimii.models.{model}")})
+
+
+def baseline_job(plan: Plan) -> str:
+    """The code of the check against the reference run."""
+    return to_json({"code": fingerprints.fingerprint("mimii.paper.official_baseline")})
+
+
+def external_job(plan: Plan, name: str, section: Section) -> str:
+    """What names external scores, and the code that reads them."""
+    code = fingerprints.fingerprint("mimii.runs.external")
+    return to_json({"name": name, "section": section.path, "code": code})
+
+
+def merge_job(plan: Plan, *, model: str | None = None, study: str | None = None) -> str:
+    """The table of contents of a CSV: variants x seeds x sections, short enough for a command line."""
+    return to_json(
+        {
+            "variants": [
+                {"model": variant.model, "name": variant.name, "overrides": overrides_of(variant)}
+                for variant in plan.variants_of(model=model, study=study)
+            ],
+            "external": list(plan.external) if model is None and study is None else [],
+            "seeds": plan.seeds,
+            "sections": [section.path for section in plan.sections],
+            "metrics": plan.config["metrics"],
+            "scoring": plan.config["scoring"],
+            "code": fingerprints.fingerprint("mimii.evaluation.results"),
+        }
+    )
+
+
+def listed_runs(contents: Mapping[str, Any]) -> list[Run]:
+    """The runs that a `merge_job` lists, in its order."""
+    variants = []
+    for variant in contents["variants"]:
+        declared, declared_features = model_declaration(variant["model"]).settings, feature_declarations()
+        given = variant["overrides"]
+        settings = resolve(declared, {key: value for key, value in given.items() if key in declared})
+        features = resolve(declared_features, {key: value for key, value in given.items() if key in declared_features})
+        variants.append(variant_of(variant["model"], settings, features))
+    sections = [Section.parse(section) for section in contents["sections"]]
+    external = [external_variant(name) for name in contents["external"]]
+    return [
+        *(Run(variant, seed, section) for variant in variants for seed in contents["seeds"] for section in sections),
+        *(Run(variant, None, section) for variant in external for section in sections),
+    ]
+
+
+def recorded_columns(contents: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the rows of each model that a `merge_job` lists must hold: present code, present settings of the metrics."""
+    metrics = {**contents["metrics"], "metrics_code": fingerprints.metrics_code()}
+    columns = {name: {**metrics, "training_code": None, "scoring_code": None} for name in contents["external"]}
+    for variant in contents["variants"]:
+        model = variant["model"]
+        codes = {"training_code": fingerprints.training_code(model), "scoring_code": fingerprints.scoring_code(model)}
+        columns[model] = {**metrics, **codes, **contents["scoring"]}
+    return columns

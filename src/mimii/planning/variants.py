@@ -1,0 +1,79 @@
+"""Variants: which settings each configured model and each study runs with, and what that is called."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mimii.common.declarations import resolve
+from mimii.common.slugs import slug
+from mimii.detectors.declaration import model_declaration
+from mimii.features.settings import feature_declarations
+from mimii.runs.run import EXTERNAL, Variant
+
+
+def models_of(study: Mapping[str, Any]) -> list[str]:
+    return [study["model"]] if isinstance(study["model"], str) else study["model"]
+
+
+def overrides_in(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What each of the study's variants sets, in the configured order."""
+    fixed = study.get("set", {})
+    if "variants" in study:
+        yield from ({**fixed, **variant} for variant in study["variants"])
+    else:
+        vary = study.get("vary", {})
+        for values in itertools.product(*vary.values()):
+            yield {**fixed, **dict(zip(vary, values, strict=True))}
+
+
+def variant_of(model: str, settings: Mapping[str, Any], features: Mapping[str, Any]) -> Variant:
+    """The variant with these resolved settings."""
+    declared, declared_features = model_declaration(model).settings, feature_declarations()
+    name = slug({**features, **settings}, {**declared_features, **declared})
+    return Variant(model, name, settings, features, slug(features, declared_features))
+
+
+def overrides_of(variant: Variant) -> dict[str, Any]:
+    """Only what differs from the declared defaults."""
+    defaults = resolve({**feature_declarations(), **model_declaration(variant.model).settings})
+    values = {**variant.features, **variant.settings}
+    return {key: value for key, value in values.items() if value != defaults[key]}
+
+
+def _configured(config: Mapping[str, Any], model: str, overrides: Mapping[str, Any]) -> Variant:
+    declared, declared_features = model_declaration(model).settings, feature_declarations()
+    common = {key: value for key, value in config["settings"].items() if key in declared}
+    own = config["models"].get(model) or {}
+    for_model = {key: value for key, value in overrides.items() if key in declared}
+    for_features = {key: value for key, value in overrides.items() if key in declared_features}
+    return variant_of(
+        model,
+        resolve(declared, common, own, for_model),
+        resolve(declared_features, config["features"], for_features),
+    )
+
+
+def base_variants(config: Mapping[str, Any]) -> list[Variant]:
+    """One for each configured model, in the configured order."""
+    return [_configured(config, model, {}) for model in config["models"]]
+
+
+def study_variants(config: Mapping[str, Any], study: str) -> list[Variant]:
+    """A study's variants, in the configured order, each once."""
+    declared = config["studies"][study]
+    found = [
+        _configured(config, model, overrides) for overrides in overrides_in(declared) for model in models_of(declared)
+    ]
+    return list({(variant.model, variant.name): variant for variant in found}.values())
+
+
+def all_variants(config: Mapping[str, Any]) -> list[Variant]:
+    """The configured models' and every study's, each once."""
+    studies = (study_variants(config, study) for study in config["studies"])
+    found = itertools.chain(base_variants(config), *studies)
+    return list({(variant.model, variant.name): variant for variant in found}.values())
+
+
+def external_variant(name: str) -> Variant:
+    """What stands for a model where the configuration names external scores."""
+    return Variant(name, EXTERNAL, {}, {}, "")
