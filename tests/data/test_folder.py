@@ -253,7 +253,7 @@ def test_made_up_fingerprint_follows_the_recordings_not_the_other_sections(tmp_p
 
 def test_unknown_sources_are_refused_with_the_nearest_name():
     assert {"folder", "made_up"} <= set(source_names())
-    with pytest.raises(UserError, match=r"unknown source 'foldr' \(did you mean 'folder'\?\)"):
+    with pytest.raises(UserError, match=r"unknown source 'foldr'; did you mean 'folder'\?"):
         open_source({"source": "foldr"})
 
 
