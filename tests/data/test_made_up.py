@@ -6,15 +6,20 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mimii.common.declarations import resolve
 from mimii.common.errors import UserError
+from mimii.data.lookup import open_source
 from mimii.data.made_up.machines import MACHINES, Body, Machine
 from mimii.data.made_up.recordings import (
     ARRAY_RADIUS,
@@ -30,10 +35,13 @@ from mimii.data.made_up.recordings import (
     snr_in_decibels,
 )
 from mimii.data.sections import Section
+from mimii.features.log_mel import LogMel
+from mimii.features.settings import feature_declarations
 from mimii.planning.config import schema
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_CLIPS = ROOT.parent / "shared" / "real_clips" / "mimii"
+REAL_FRAMES = ROOT.parent / "shared" / "real_frames"
 FULL_SCALE = 2**15
 
 
@@ -56,6 +64,63 @@ def test_the_same_bytes_from_a_seed_and_others_from_another(tmp_path: Path, mach
     assert make(tmp_path / "again", section) == first
     assert not set(make(tmp_path / "seed", section, seed=1).values()) & set(first.values())
     assert not set(make(tmp_path / "id", f"6dB/{machine}/id_02").values()) & set(first.values())
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_each_kind_of_fault_is_made_equally_often_and_recorded(tmp_path: Path, machine: str) -> None:
+    make(tmp_path / "6dB" / machine / "id_00", f"6dB/{machine}/id_00", abnormal_clips=6, channels=1)
+    made_up = {"snrs": ["6dB"], "machines": [machine], "ids": ["id_00"]}
+    config = {"source": "made_up", "root": str(tmp_path), "made_up": made_up}
+    source = open_source(config | dict.fromkeys(("snrs", "machines", "ids"), "all"))
+    recordings = source.recordings(Section.parse(f"6dB/{machine}/id_00"))
+    kinds = Counter(recording.attributes for recording in recordings if recording.label == "abnormal")
+    assert kinds == dict.fromkeys(MACHINES[machine].faults, 2)
+    assert {recording.attributes for recording in recordings if recording.label == "normal"} == {""}
+
+
+def test_clips_vary_in_level_and_spectrum_as_real_ones_do(real_clip_means: dict[str, np.ndarray]) -> None:
+    """Deviation of clip means, and in how many directions they vary: within the range of MIMII's four fans."""
+    made = np.array([clip_mean(number) for number in range(40)])
+    real = list(real_clip_means.values())
+    for measure, leeway in ((deviation, 1.3), (directions, 1.3)):
+        values = [measure(means) for means in real]
+        assert min(values) / leeway < measure(made) < max(values) * leeway, measure.__name__
+
+
+@pytest.fixture
+def real_clip_means() -> dict[str, np.ndarray]:
+    """Clip means (clips, bands), dB, of normal clips of each fan at -6 dB."""
+    path = REAL_FRAMES / "mimii_fan_clip_means.parquet"
+    if not path.is_file():
+        pytest.skip("needs shared/real_frames beside the project")
+    table = pq.read_table(path, filters=[("snr", "=", "min6dB"), ("label", "=", "normal")])
+    means = np.array(table["log_mel"].to_pylist()) * (10 / np.log(10))
+    ids = np.array(table["id"].to_pylist())
+    return {id: means[ids == id] for id in sorted(set(ids))}
+
+
+@cache
+def fan() -> MachineID:
+    return MachineID("fan", "id_00", 0)
+
+
+def clip_mean(number: int) -> np.ndarray:
+    """Mean log-mel of a normal clip of a fan at -6 dB."""
+    maker = fan()
+    sound = maker.signal("normal", number, 32_000)
+    heard = record(sound, NoiseField(random_generator("noise", number), 32_000), maker.azimuth, -6, 1)
+    return LogMel(resolve(feature_declarations()))(heard[:, 0].astype(np.float32) / FULL_SCALE).mean(axis=0)
+
+
+def deviation(means: np.ndarray) -> float:
+    """Of a band's level from clip to clip, dB: the median over bands."""
+    return float(np.median(means.std(axis=0, ddof=1)))
+
+
+def directions(means: np.ndarray) -> float:
+    """In how many directions clip means vary: the participation ratio of the covariance's eigenvalues."""
+    shares = np.linalg.svd(means - means.mean(axis=0), compute_uv=False) ** 2
+    return float(shares.sum() ** 2 / np.square(shares).sum())
 
 
 def run_script(folder: Path, section: str, **environment: str) -> subprocess.CompletedProcess[str]:

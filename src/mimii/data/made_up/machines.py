@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mimii.data.made_up.folder import SAMPLE_RATE
 
 TABLE_SIZE = 8192  # points of one revolution's waveform
+OCTAVES = np.log2(62.5) + np.arange(8.0)  # 62.5 Hz, 125 Hz ... 8 kHz
 
 Signal = NDArray[np.float32]
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # amplitude over frequency in Hz
@@ -93,6 +94,24 @@ def low_pass(knee: float, slope: float) -> Curve:
 def band(centre: float, octaves: float) -> Curve:
     """A bell around `centre` Hz, `octaves` wide."""
     return lambda f: np.exp(-0.5 * (np.log2(np.maximum(f, 1.0) / centre) / (octaves / 2)) ** 2)
+
+
+def uneven(rng: np.random.Generator, spread: float) -> Curve:
+    """How the way to the microphone colours a sound, another from clip to clip: a smooth curve around 1.
+
+    spread: standard deviation in dB. Student's t with 4 degrees of freedom, for some real clips lie far from the rest.
+    """
+    knots = spread / np.sqrt(2.0) * np.clip(rng.standard_t(4.0, len(OCTAVES)), -6.0, 6.0)
+    return lambda f: 10.0 ** (np.interp(np.log2(np.maximum(f, 1.0)), OCTAVES, knots) / 20.0)
+
+
+def coloured(signal: Signal, curve: Curve) -> Signal:
+    """`signal` with the amplitude of each frequency multiplied by `curve` (Hz -> factor)."""
+    spectrum = np.fft.rfft(signal)
+    grid = np.linspace(0.0, SAMPLE_RATE / 2, 513)
+    place = np.arange(len(spectrum)) * (SAMPLE_RATE / len(signal))
+    spectrum *= np.interp(place, grid, curve(grid)).astype(np.float32)
+    return np.fft.irfft(spectrum, len(signal)).astype(np.float32, copy=False)
 
 
 class Body:

@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.data.made_up.folder import MARK, RECORD, SAMPLE_RATE, refuse_recordings
-from mimii.data.made_up.machines import MACHINES, Signal, add_hits, band, decibels, low_pass, shaped_noise, slow
+from mimii.data.made_up.machines import (
+    MACHINES,
+    Signal,
+    add_hits,
+    band,
+    coloured,
+    decibels,
+    low_pass,
+    shaped_noise,
+    slow,
+    uneven,
+)
 from mimii.data.sections import Section
 
 LABELS = ("normal", "abnormal")
@@ -27,8 +38,12 @@ SHORTEST = 0.5  # seconds
 ARRAY_RADIUS = 0.035  # metres
 SPEED_OF_SOUND = 343.0  # metres per second
 MICROPHONE_GAINS = (0.0, -0.4, 0.3, -0.2, 0.5, -0.3, 0.2, -0.5)  # dB
-GAIN_SPREAD = 1.0  # dB, standard deviation of a clip's level
-SEVERITY = (0.3, 1.0)  # of a fault, from clip to clip
+# From clip to clip, standard deviations in dB, such that clip means of the log-mel vary as those of MIMII's fans do.
+GAIN_SPREAD = 0.4  # of the machine's level
+MACHINE_COLOUR = 0.7  # of its spectrum
+NOISE_COLOUR = 2.5  # of the noise's
+SEVERITY = (0.6, 1.0)  # of a fault, from clip to clip, as a share of the machine's own
+WORST = (0.7, 1.0)  # severity of the worst fault, from machine to machine: MIMII's IDs differ in how easy they are
 
 
 def make_section(
@@ -41,7 +56,8 @@ def make_section(
     channels: int,
     seed: int,
 ) -> None:
-    """Write `folder`/normal/00000000.wav ... and `folder`/abnormal/00000000.wav ..., 16 kHz, PCM 16, and `RECORD` last.
+    """Write `folder`/normal/00000000.wav ... and `folder`/abnormal/00000000.wav ..., 16 kHz, PCM 16, and `RECORD` last,
+    which says what is wrong in each abnormal clip.
 
     folder: the section's own folder, `<root>/<snr>/<machine>/<id>`; what was made up there before is replaced.
     seconds: length of each clip.
@@ -73,7 +89,15 @@ def make_section(
             noise = NoiseField(random_generator(seed, section.path, label, number), len(sound))
             with written_whole(folder / label / name) as path:
                 write_wav(path, record(sound, noise, machine.azimuth, snr, channels))
-    made = {"section": section.path, **counts, "seconds": seconds, "channels": channels, "seed": seed}
+    faults = {name: machine.fault("abnormal", number) for number, name in enumerate(names["abnormal"])}
+    made = {
+        "section": section.path,
+        **counts,
+        "seconds": seconds,
+        "channels": channels,
+        "seed": seed,
+        "faults": faults,  # of each abnormal clip
+    }
     with written_whole(folder / RECORD) as path:
         path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
@@ -106,6 +130,7 @@ class MachineID:
         rng = random_generator(*self.key)
         self.machine = MACHINES[machine](rng)
         self.azimuth = rng.uniform(0.0, 2 * np.pi)
+        self.worst = rng.uniform(*WORST)
         # Of a fixed number of clips of a fixed length: the level must not depend on how many clips are asked for.
         generators = [random_generator(*self.key, "reference", number) for number in range(REFERENCE_CLIPS)]
         reference = [self.machine.signal(generator, 4 * SAMPLE_RATE, None, 0.0) for generator in generators]
@@ -115,11 +140,15 @@ class MachineID:
         """The machine alone in clip `number`, (samples,) float32, full scale 1."""
         rng = random_generator(*self.key, label, number)
         gain = decibels(rng.normal(0.0, GAIN_SPREAD))
-        fault, severity = None, 0.0
-        if label == "abnormal":
-            fault = self.machine.faults[rng.integers(len(self.machine.faults))]
-            severity = rng.uniform(*SEVERITY)
-        return self.machine.signal(rng, samples, fault, severity) * np.float32(gain * self.scale)
+        colour = uneven(rng, MACHINE_COLOUR)
+        fault = self.fault(label, number)
+        severity = self.worst * rng.uniform(*SEVERITY) if fault else 0.0
+        sound = coloured(self.machine.signal(rng, samples, fault, severity), colour)
+        return sound * np.float32(gain * self.scale)
+
+    def fault(self, label: str, number: int) -> str | None:
+        """What is wrong in clip `number`: of abnormal clips each kind in its turn, so that there are equally many."""
+        return self.machine.faults[number % len(self.machine.faults)] if label == "abnormal" else None
 
 
 class NoiseField:
@@ -133,9 +162,10 @@ class NoiseField:
         self.azimuth = rng.uniform(0.0, 2 * np.pi)
         fall = low_pass(rng.uniform(150.0, 250.0), rng.uniform(0.85, 1.0))
         bump, height = band(rng.uniform(300.0, 4000.0), 2.0), rng.uniform(0.0, 0.8)
+        colour = uneven(rng, NOISE_COLOUR)
 
         def hall(f: NDArray[np.float64]) -> NDArray[np.float64]:
-            return fall(f) * (1.0 + height * bump(f))
+            return fall(f) * (1.0 + height * bump(f)) * colour(f)
 
         afar = shaped_noise(rng, samples, hall) * (1.0 + 0.2 * slow(rng, samples)).astype(np.float32)
         time = np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE

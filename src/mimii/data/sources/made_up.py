@@ -1,6 +1,8 @@
 """Made-up recordings: the sections of the configuration, made by a rule under the root in the layout of `folder`."""
 
 import itertools
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,16 @@ class Source(RecordedSource):
         )
 
     def list_section(self, section: Section) -> list[Recording]:
-        """The recordings that were made. Raises UserError where the folder is missing."""
-        return labelled_folders(Path(self.root, section.path), section.path)
+        """The recordings that were made, attributes: kind of fault. Raises UserError where the folder is missing."""
+        folder = Path(self.root, section.path)
+        record = folder / RECORD
+        faults = json.loads(record.read_text(encoding="utf-8")).get("faults", {}) if record.is_file() else {}
+        return [
+            replace(recording, attributes=faults.get(Path(recording.file).name, ""))
+            if recording.label == "abnormal"
+            else recording
+            for recording in labelled_folders(folder, section.path)
+        ]
 
     def format(self) -> Format:
         return Format(SAMPLE_RATE, self.settings["channels"], round(self.settings["seconds"] * SAMPLE_RATE))
