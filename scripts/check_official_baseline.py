@@ -5,8 +5,9 @@ from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
 from mimii.evaluation.results import read_results
-from mimii.paper.official_baseline import check, check_table
-from mimii.paper.tables import write_tables
+from mimii.paper.official_baseline.check import check
+from mimii.paper.official_baseline.table import check_table
+from mimii.paper.table_formats import write_tables
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -8,7 +8,7 @@ from mimii.common.errors import UserError, exit_on_user_error
 from mimii.evaluation.inference import Statistics, select_runs
 from mimii.evaluation.results import read_results
 from mimii.paper.drawing import save
-from mimii.paper.figures import all_figures
+from mimii.paper.results import Results, all_figures
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -24,8 +24,8 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
-        found = Statistics.read(arguments.averages, arguments.comparisons, arguments.ranks)
-        drawn = all_figures(frame, arguments.runs, found)
+        statistics = Statistics.read(arguments.averages, arguments.comparisons, arguments.ranks)
+        drawn = all_figures(Results(frame, statistics, arguments.runs))
         for name in arguments.figures or drawn:
             if name not in drawn:
                 raise UserError(f"figure {name!r} is unknown; there are {', '.join(drawn)}")

@@ -19,5 +19,5 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
-        found = compute_statistics(frame, arguments.runs)
-        found.write(arguments.averages, arguments.comparisons, arguments.ranks)
+        statistics = compute_statistics(frame, arguments.runs)
+        statistics.write(arguments.averages, arguments.comparisons, arguments.ranks)

@@ -54,7 +54,7 @@ def test_one_sections_resamples_are_its_bootstrap(benchmark, tmp_path):
     resampled = statistics.resample_runs(frame, tmp_path, samples=150)["auc"]
     clips = read_clip_scores(tmp_path / "vae/default/seed=1/6dB/fan/id_00/scores.parquet", "mean")
     seed = [intervals.BOOTSTRAP_SEED, *b"fan/id_00"]
-    expected = intervals.bootstrap(clips.abnormal, clips.scores, samples=150, seed=seed).auc
+    expected = intervals.bootstrap(clips.abnormal, clips.scores, samples=150, seed=seed)["auc"]
     row = resampled[(resampled["db_level"] == "6dB") & (resampled["machine_id"] == "id_00")].iloc[0]
     np.testing.assert_array_equal(row[list(range(150))].to_numpy(dtype=float), expected)
 
@@ -98,8 +98,9 @@ def test_p_values_are_uniform_where_nothing_differs():
     for trial in range(300):
         first, second = (rng.normal(size=200) + abnormal for _ in range(2))
         counts = intervals.resample_counts(abnormal, 200, np.random.default_rng(trial))
-        values = [metrics.weighted_metrics(abnormal, scores, counts).auc for scores in (first, second)]
-        difference = metrics.auc(abnormal, first) - metrics.auc(abnormal, second)
+        values = [metrics.auc(metrics.curves_of(abnormal, scores, counts)) for scores in (first, second)]
+        first_auc, second_auc = (metrics.point_values(abnormal, scores)["auc"] for scores in (first, second))
+        difference = first_auc - second_auc
         below += statistics.paired_p_value(difference, values[0] - values[1]) < 0.05
     assert stats.binomtest(below, 300, 0.05).pvalue > 0.001
 

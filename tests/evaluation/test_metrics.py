@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
 from mimii.common.errors import UserError
 from mimii.detectors.pooling import POOLINGS
@@ -32,29 +32,46 @@ def labelled_scores(draw):
 @given(labelled_scores(), st.sampled_from([0.05, 0.1, 0.3, 0.5, 0.999]))
 def test_equal_to_scikit_learn(data, max_fpr):
     abnormal, scores = data
-    assert metrics.auc(abnormal, scores) == pytest.approx(roc_auc_score(abnormal, scores), abs=1e-12)
-    assert metrics.average_precision(abnormal, scores) == pytest.approx(
-        average_precision_score(abnormal, scores), abs=1e-12
-    )
-    assert metrics.partial_auc(abnormal, scores, max_fpr) == pytest.approx(
-        roc_auc_score(abnormal, scores, max_fpr=max_fpr), abs=1e-12
-    )
-    fpr, tpr = metrics.roc_points(abnormal, scores)
-    expected_fpr, expected_tpr, _ = roc_curve(abnormal, scores, drop_intermediate=False)
-    np.testing.assert_allclose(fpr, expected_fpr)
-    np.testing.assert_allclose(tpr, expected_tpr)
+    found = metrics.point_values(abnormal, scores, max_fpr=max_fpr)
+    assert found["auc"] == pytest.approx(roc_auc_score(abnormal, scores), abs=1e-12)
+    assert found["pr_auc"] == pytest.approx(average_precision_score(abnormal, scores), abs=1e-12)
+    assert found["pauc"] == pytest.approx(roc_auc_score(abnormal, scores, max_fpr=max_fpr), abs=1e-12)
+
+
+@given(labelled_scores(), st.sampled_from([-5.0, -0.5, 0.0, 0.25, 2.0, 5.0]))
+def test_rates_at_a_threshold_are_scikit_learn_s(data, threshold):
+    abnormal, scores = data
+    found = metrics.point_values(abnormal, scores, threshold=threshold)
+    flagged = scores > threshold
+    assert found["detection_rate"] == recall_score(abnormal, flagged)
+    assert found["false_alarm_rate"] == flagged[~abnormal].mean()
+    assert found["f1"] == pytest.approx(f1_score(abnormal, flagged))
+    expected = precision_score(abnormal, flagged, zero_division=np.nan)
+    assert found["precision"] == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_metric_of_a_threshold_is_missing_without_one():
+    found = metrics.point_values(np.array([False, True]), np.array([0.0, 1.0]))
+    assert all(np.isnan(found[name]) == one.needs_threshold for name, one in metrics.METRICS.items())
+
+
+@given(labelled_scores())
+def test_every_metric_stays_in_its_range(data):
+    abnormal, scores = data
+    for name, value in metrics.point_values(abnormal, scores, threshold=0.5).items():
+        assert np.isnan(value) or metrics.METRICS[name].minimum <= value <= metrics.METRICS[name].maximum
 
 
 @given(labelled_scores(), st.integers(0, 2**32 - 1))
 def test_weights_mean_repeated_clips(data, seed):
     abnormal, scores = data
     counts = intervals.resample_counts(abnormal, 3, np.random.default_rng(seed))
-    weighted = metrics.weighted_metrics(abnormal, scores, counts, max_fpr=0.2)
+    weighted = metrics.metric_values(metrics.curves_of(abnormal, scores, counts, max_fpr=0.2))
     for number, count in enumerate(counts):
         labels, repeated = np.repeat(abnormal, count), np.repeat(scores, count)
-        assert weighted.auc[number] == pytest.approx(roc_auc_score(labels, repeated), abs=1e-12)
-        assert weighted.pr_auc[number] == pytest.approx(average_precision_score(labels, repeated), abs=1e-12)
-        assert weighted.pauc[number] == pytest.approx(roc_auc_score(labels, repeated, max_fpr=0.2), abs=1e-12)
+        assert weighted["auc"][number] == pytest.approx(roc_auc_score(labels, repeated), abs=1e-12)
+        assert weighted["pr_auc"][number] == pytest.approx(average_precision_score(labels, repeated), abs=1e-12)
+        assert weighted["pauc"][number] == pytest.approx(roc_auc_score(labels, repeated, max_fpr=0.2), abs=1e-12)
 
 
 @given(labelled_scores(), st.integers(1, 20))
@@ -68,19 +85,19 @@ def test_resamples_keep_the_class_counts(data, samples):
 def test_a_perfect_and_a_useless_detector():
     abnormal = np.array([False] * 50 + [True] * 50)
     perfect, useless = np.arange(100.0), np.ones(100)
-    assert metrics.auc(abnormal, perfect) == metrics.average_precision(abnormal, perfect) == 1
-    assert metrics.partial_auc(abnormal, perfect) == 1
-    assert metrics.auc(abnormal, useless) == metrics.average_precision(abnormal, useless) == 0.5
-    assert metrics.partial_auc(abnormal, useless) == pytest.approx(0.5)
+    best, worst = (metrics.point_values(abnormal, scores) for scores in (perfect, useless))
+    assert best["auc"] == best["pr_auc"] == best["pauc"] == 1
+    assert worst["auc"] == worst["pr_auc"] == 0.5
+    assert worst["pauc"] == pytest.approx(0.5)
 
 
 def test_bootstrap_repeats_itself_and_its_length_does_not_change_its_beginning():
     rng = np.random.default_rng(3)
     abnormal, scores = np.arange(100) >= 50, rng.normal(size=100)
     first, second = (intervals.bootstrap(abnormal, scores, samples=300) for _ in range(2))
-    np.testing.assert_array_equal(first.auc, second.auc)
+    np.testing.assert_array_equal(first["auc"], second["auc"])
     longer = intervals.bootstrap(abnormal, scores, samples=500)
-    np.testing.assert_array_equal(first.auc, longer.auc[:300])
+    np.testing.assert_array_equal(first["auc"], longer["auc"][:300])
 
 
 def test_interval_is_as_wide_as_theory_says():
@@ -88,8 +105,8 @@ def test_interval_is_as_wide_as_theory_says():
     rng = np.random.default_rng(0)
     abnormal = np.arange(814) >= 407
     scores = rng.normal(size=814) + 0.74 * abnormal  # AUC of .70
-    value = metrics.auc(abnormal, scores)
-    low, high = intervals.percentile_interval(intervals.bootstrap(abnormal, scores, samples=2000).auc)
+    value = metrics.point_values(abnormal, scores)["auc"]
+    low, high = intervals.percentile_interval(intervals.bootstrap(abnormal, scores, samples=2000)["auc"])
     q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
     error = np.sqrt((value * (1 - value) + 406 * (q1 - value**2) + 406 * (q2 - value**2)) / 407**2)
     assert low < value < high

@@ -8,7 +8,8 @@ import pytest
 from mimii.common.errors import UserError
 from mimii.data.sections import snr_order
 from mimii.evaluation.columns import read_columns
-from mimii.evaluation.results import average, merge_results, read_results, summary
+from mimii.evaluation.results import average, merge_results, read_results
+from mimii.evaluation.summary import summary
 
 PRESENT = {
     model: {

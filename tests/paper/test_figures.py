@@ -1,14 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from sklearn.metrics import roc_curve
 
 from mimii.evaluation.inference import compute_statistics, select_runs
-from mimii.evaluation.metrics import auc, roc_points
-from mimii.paper import drawing, figures
-from mimii.paper.entries import figure_entries
+from mimii.evaluation.metrics import point_values
+from mimii.paper import drawing
+from mimii.paper.entries import POST_HOC, figure_entries
+from mimii.paper.figures import auc_against_cost, critical_difference, roc, training_curves
+from mimii.paper.results import Results, all_figures
 
 NETWORK, CLASSICAL = "vae", "one_class_svm"
 
@@ -30,8 +35,8 @@ def made(run_folder, tmp_path_factory):
                 losses = {"epoch": [1, 2, 3], "training_loss": [3.0, 2.0, 1.0], "validation_loss": [None, 2.5, 1.5]}
                 pq.write_table(pa.table(losses), root / rows[-1]["run_path"] / "losses.parquet")
     frame = select_runs(pd.DataFrame(rows), [[CLASSICAL, "default"], [NETWORK, "default"]])
-    found = compute_statistics(frame, root)
-    return frame, figures.all_figures(frame, root, found)
+    results = Results(frame, compute_statistics(frame, root), root)
+    return results, all_figures(results)
 
 
 def texts(figure):
@@ -52,10 +57,10 @@ def test_every_figure_is_written_with_every_ending_and_the_same_again(made, tmp_
 
 
 def test_heatmap_shows_each_sections_auc(made):
-    frame, drawn = made
+    results, drawn = made
     figure = drawn["auc_heatmap"]()
     shown = texts(figure)
-    assert {f"{value:.2f}".removeprefix("0") for value in frame["auc"]} <= shown
+    assert {f"{value:.2f}".removeprefix("0") for value in results.frame["auc"]} <= shown
     assert {"6 dB", "−6 dB", "fan", "pump", NETWORK, CLASSICAL} <= shown
 
 
@@ -70,15 +75,22 @@ def test_figures_name_what_they_show(made):
 
 
 def test_what_cannot_be_drawn_says_why(made):
-    frame, _ = made
-    classical = frame[frame["model"] == CLASSICAL]
-    assert any("No model" in text for text in texts(figures.training_curves(classical, "nowhere")))
-    ranks = {"models": 1, "machines": 2, "p_values": {}}
-    assert any("two models" in text for text in texts(figures.critical_difference_diagram(ranks)))
+    results, _ = made
+    classical = replace(results, frame=results.frame[results.frame["model"] == CLASSICAL])
+    assert any("No model" in text for text in texts(training_curves.draw(classical)))
+    ranks = {"auc": {"models": 1, "machines": 2, "p_values": {}}}
+    one_model = replace(results, statistics=replace(results.statistics, ranks=ranks))
+    for test in POST_HOC:
+        assert any("two models" in text for text in texts(critical_difference.draw(one_model, test)))
+
+
+def test_every_post_hoc_test_is_computed(made):
+    results, _ = made
+    assert set(results.statistics.ranks["auc"]["p_values"]) == {test.name for test in POST_HOC}
 
 
 def test_models_are_told_apart_without_colour():
-    styles = figures.model_styles([f"model_{number}" for number in range(28)])
+    styles = drawing.model_styles([f"model_{number}" for number in range(28)])
     assert len({(style["color"], style["marker"]) for style in styles.values()}) == 28
     assert len({(style["color"], str(style["linestyle"])) for style in styles.values()}) == 28
     first_ten = list(styles.values())[:10]
@@ -87,8 +99,8 @@ def test_models_are_told_apart_without_colour():
 
 def test_pareto_front():
     points = {"cheap": (1, 0.6), "beaten": (2, 0.5), "good": (3, 0.8), "equal": (4, 0.8), "best": (9, 0.9)}
-    assert figures.pareto_front(points) == ["cheap", "good", "best"]
-    assert figures.pareto_front({}) == []
+    assert auc_against_cost.pareto_front(points) == ["cheap", "good", "best"]
+    assert auc_against_cost.pareto_front({}) == []
 
 
 def test_averaged_roc_curve_has_the_mean_area():
@@ -97,5 +109,6 @@ def test_averaged_roc_curve_has_the_mean_area():
     grid = np.linspace(0, 1, 2001)
     for shift in (0.2, 1.0, 3.0):
         scores = rng.normal(size=400) + shift * abnormal
-        curve = figures._tpr_at(grid, *roc_points(abnormal, scores))
-        assert np.trapezoid(curve, grid) == pytest.approx(auc(abnormal, scores), abs=3e-3)
+        fpr, tpr, _ = roc_curve(abnormal, scores, drop_intermediate=False)
+        curve = roc.tpr_at(grid, fpr, tpr)
+        assert np.trapezoid(curve, grid) == pytest.approx(point_values(abnormal, scores)["auc"], abs=3e-3)

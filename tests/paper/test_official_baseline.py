@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from mimii.data import published as official
-from mimii.paper.official_baseline import check, check_table, is_asked_for, reference, reference_auc
-from mimii.paper.tables import as_html, as_markdown
+from mimii.paper.official_baseline.check import check
+from mimii.paper.official_baseline.reference import is_asked_for, reference, reference_auc
+from mimii.paper.official_baseline.table import check_table
+from mimii.paper.table_formats import as_html, as_markdown
 from mimii.planning.config import read_config
 from mimii.planning.plan import Plan
 from mimii.planning.variants import study_variants

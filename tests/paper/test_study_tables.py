@@ -7,7 +7,7 @@ import pytest
 
 from mimii.evaluation.columns import read_columns
 from mimii.paper.study_tables import study_table, write_study_table
-from mimii.paper.tables import as_markdown
+from mimii.paper.table_formats import as_markdown
 
 VARIANTS = [["vae", "learning_rate=0.01"], ["vae", "default"], ["vae", "learning_rate=0.0001"]]
 RATES = {"learning_rate=0.01": 0.01, "default": 0.001, "learning_rate=0.0001": 0.0001}

@@ -8,14 +8,16 @@ import pytest
 
 from mimii.data.sections import snr_title
 from mimii.evaluation.inference import compute_statistics, select_runs
-from mimii.paper import tables
+from mimii.paper import table_formats
 from mimii.paper.entries import table_entries
-from mimii.paper.tables import Cell, Table
+from mimii.paper.results import Results, make_tables
+from mimii.paper.table import Cell, Table
+from mimii.paper.tables import differences, ranks
 
 
 @pytest.fixture(scope="module")
 def made(run_folder, tmp_path_factory):
-    """(rows, statistics, tables) of two models, one far better, the other without a count of parameters."""
+    """(results, tables by name) of two models, one far better, the other without a count of parameters."""
     root = tmp_path_factory.mktemp("runs")
     rows = [
         run_folder(root, model=model, section=f"{snr}/{machine}/id_00", quality=quality, num_parameters=parameters)
@@ -24,38 +26,44 @@ def made(run_folder, tmp_path_factory):
         for machine in ("fan", "pump")
     ]
     frame = select_runs(pd.DataFrame(rows), [["isolation_forest", "default"], ["vae", "default"]])
-    found = compute_statistics(frame, root)
-    return frame, found, {table.name: table for table in tables.make_tables(frame, found)}
+    results = Results(frame, compute_statistics(frame, root), root)
+    return results, {table.name: table for table in make_tables(results)}
 
 
 def test_all_tables_that_are_planned_are_there(made):
-    assert list(made[2]) == [entry.name for entry in table_entries(["6dB", "min6dB"])]
+    assert list(made[1]) == [entry.name for entry in table_entries(["isolation_forest", "vae"], ["6dB", "min6dB"])]
 
 
 def test_ranks_and_friedmans_test_stand_together(made):
-    _, found, written = made
-    ranks = written["ranks"]
-    assert [[cell.text for cell in row[:2]] for row in ranks.rows] == [["vae", "1.00"], ["isolation_forest", "2.00"]]
-    assert "Friedman" not in ranks.caption  # two models
-    three = {metric: {**one, "friedman": {"statistic": 4.0, "p_value": 0.1353}} for metric, one in found.ranks.items()}
-    assert "AUC 4.0 (p = 0.14)" in tables.rank_table(three).caption
+    results, written = made
+    table = written["ranks"]
+    assert [[cell.text for cell in row[:2]] for row in table.rows] == [["vae", "1.00"], ["isolation_forest", "2.00"]]
+    assert "Friedman" not in table.caption  # two models
+    three = {
+        metric: {**one, "friedman": {"statistic": 4.0, "p_value": 0.1353}}
+        for metric, one in results.statistics.ranks.items()
+    }
+    changed = replace(results, statistics=replace(results.statistics, ranks=three))
+    assert "AUC 4.0 (p = 0.14)" in ranks.make(changed).caption
 
 
 def test_differences_are_row_minus_column_and_bold_where_significant(made):
-    frame, found, written = made
+    results, written = made
+    frame, found = results.frame, results.statistics
     vae, forest = (frame[frame["model"] == model]["auc"].mean() for model in ("vae", "isolation_forest"))
     rows = written["differences"].rows
     assert [cell.text for cell in rows[0]] == ["vae (1)", "–", f"{vae - forest:+.3f}".replace("0.", ".")]
     assert [cell.text for cell in rows[1]] == ["isolation_forest (2)", f"−{vae - forest:.3f}".replace("0.", "."), "–"]
     assert rows[0][2].bold
     assert rows[1][1].bold
-    never = found.comparisons.assign(p_holm=1.0)
-    table = tables.difference_table(found.averages, never, 0.95)
+    never = replace(found, comparisons=found.comparisons.assign(p_holm=1.0))
+    table = differences.make(replace(results, statistics=never))
     assert not any(cell.bold for row in table.rows for cell in row)
 
 
 def test_overview_has_best_first_in_bold_and_empty_costs_empty(made):
-    frame, _, found = made
+    results, found = made
+    frame = results.frame
     overview = found["overview"]
     assert [row[0].text for row in overview.rows] == ["vae", "isolation_forest"]
     assert all(cell.bold for cell in overview.rows[0][1:4])
@@ -69,16 +77,17 @@ def test_overview_has_best_first_in_bold_and_empty_costs_empty(made):
 
 
 def test_snrs_and_machine_types_are_columns(made):
-    _, _, found = made
+    _, found = made
     assert [cell.text for cell in found["auc"].header] == ["Model", "6 dB", "−6 dB", "Overall"]
     assert [cell.text for cell in found["machine_types_min6dB"].header] == ["Model", "Fan", "Pump", "Mean"]
     assert "±" in found["auc"].rows[0][1].text
 
 
 def test_nothing_is_bold_where_the_best_is_not_significantly_so(made):
-    frame, found, _ = made
-    nobody = replace(found, averages=found.averages.assign(is_significantly_best=False))
-    nothing = [table for table in tables.make_tables(frame, nobody) if table.name != "differences"]
+    results, _ = made
+    averages = results.statistics.averages.assign(is_significantly_best=False)
+    nobody = replace(results, statistics=replace(results.statistics, averages=averages))
+    nothing = [table for table in make_tables(nobody) if table.name != "differences"]
     assert not any(cell.bold for table in nothing for row in table.rows for cell in row)
 
 
@@ -88,24 +97,26 @@ def test_snr_title(snr, title):
 
 
 def test_files_read_back(made, tmp_path):
-    tables.write_tables(list(made[2].values()), tmp_path / "tables")
-    assert len(list((tmp_path / "tables").iterdir())) == 4 * len(made[2])
+    table_formats.write_tables(list(made[1].values()), tmp_path / "tables")
+    assert len(list((tmp_path / "tables").iterdir())) == 4 * len(made[1])
     read = pd.read_csv(tmp_path / "tables" / "overview.csv")
-    pd.testing.assert_frame_equal(read, made[2]["overview"].data, rtol=1e-15, check_dtype=False)
+    pd.testing.assert_frame_equal(read, made[1]["overview"].data, rtol=1e-15, check_dtype=False)
 
 
 def test_markdown():
     table = Table(
         "t", "What.", [Cell("Model"), Cell("AUC")], [[Cell("a|b"), Cell("0.9", "[0, 1]", True)]], pd.DataFrame()
     )
-    assert tables.as_markdown(table) == ("What.\n\n| Model | AUC |\n|:---|---:|\n| a\\|b | **0.9**<br>[0, 1] |\n")
+    assert table_formats.as_markdown(table) == (
+        "What.\n\n| Model | AUC |\n|:---|---:|\n| a\\|b | **0.9**<br>[0, 1] |\n"
+    )
 
 
 def test_html_is_one_page_with_the_same_cells():
     table = Table(
         "t", "A & B.", [Cell("Model"), Cell("AUC")], [[Cell("<a>"), Cell("0.9", "[0, 1]", True)]], pd.DataFrame()
     )
-    page = ElementTree.fromstring(tables.as_html(table).replace('<meta charset="utf-8">', "").partition("\n")[2])
+    page = ElementTree.fromstring(table_formats.as_html(table).replace('<meta charset="utf-8">', "").partition("\n")[2])
     assert ["".join(cell.itertext()) for cell in page.iter("td")] == ["<a>", "0.9[0, 1]"]
     assert [cell.text for cell in page.iter("strong")] == ["0.9"]
     assert page.find(".//caption").text == "A & B."
@@ -113,7 +124,7 @@ def test_html_is_one_page_with_the_same_cells():
 
 def test_latex_escapes_and_small_print():
     row = [Cell("a_b & 5 %"), Cell("0.9 ± 0.1", "[0, 1]", True)]
-    text = tables.as_latex(Table("t_1", "50 %", [Cell("Model"), Cell("AUC")], [row], pd.DataFrame()))
+    text = table_formats.as_latex(Table("t_1", "50 %", [Cell("Model"), Cell("AUC")], [row], pd.DataFrame()))
     assert r"a\_b \& 5 \% & \textbf{0.9 $\pm$ 0.1} \\[-2pt]" in text
     assert r" & \scriptsize {[}0, 1] \\" in text
     assert r"\caption{50 \%}" in text
@@ -122,8 +133,8 @@ def test_latex_escapes_and_small_print():
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex (texlive-latex-recommended)")
 def test_latex_compiles_within_the_page(made, tmp_path):
-    tables.write_tables(list(made[2].values()), tmp_path)
-    inputs = "\n".join(rf"\input{{{name}.tex}}" for name in made[2])
+    table_formats.write_tables(list(made[1].values()), tmp_path)
+    inputs = "\n".join(rf"\input{{{name}.tex}}" for name in made[1])
     (tmp_path / "main.ltx").write_text(
         r"\documentclass{article}\usepackage[margin=2cm]{geometry}\usepackage{booktabs}\begin{document}"
         + f"\n{inputs}\n"

@@ -14,7 +14,7 @@ from mimii.evaluation.previous import keep_previous, previous_csv
 from mimii.launch import lock
 from mimii.paper.entries import BASELINE, CLIPS
 from mimii.paper.entries import RESULTS as EVERY_RUN
-from mimii.paper.official_baseline import is_asked_for
+from mimii.paper.official_baseline.reference import is_asked_for
 from mimii.planning import job_parameters
 from mimii.planning import resources as requests
 from mimii.planning.plan import Plan
@@ -104,7 +104,7 @@ def in_report(path, entry, labels=None):
     return report(
         path,
         category=entry.category,
-        caption=f"../report/{entry.caption}.rst",
+        caption=str(entry.caption),
         labels=labels or dict(entry.labels),
     )
 

@@ -110,9 +110,10 @@ rule make_tables:
     params:
         job=tables_job,
         folder=tables_place,
+        runs=runs_place,
     shell:
-        "python scripts/make_tables.py --results {input.results:q} --averages {input.averages:q}"
-        " --comparisons {input.comparisons:q} --ranks {input.ranks:q} --job {params.job:q}"
+        "python scripts/make_tables.py --results {input.results:q} --runs {params.runs:q}"
+        " --averages {input.averages:q} --comparisons {input.comparisons:q} --ranks {input.ranks:q} --job {params.job:q}"
         " --output {params.folder:q} 2> {log:q}"
 
 

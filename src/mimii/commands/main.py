@@ -37,7 +37,7 @@ def main() -> None:
     compare.add_argument("old", type=Path, help="results CSV")
     compare.add_argument("new", type=Path, help="results CSV")
     compare.add_argument("--model", nargs="+", default=[], help="these alone; exit code 1 where one of them got worse")
-    compare.add_argument("--metric", choices=["auc", "pr_auc", "pauc"], default="auc")
+    compare.add_argument("--metric", default="auc", help="a metric of results.csv: auc, pr_auc or pauc")
     compare.add_argument("--old-runs", type=Path, help="folder of OLD's runs (default: runs, beside the CSV)")
     compare.add_argument("--new-runs", type=Path, help="folder of NEW's runs (default: runs, beside the CSV)")
 
@@ -79,7 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _print_summary(csv: Path) -> None:
-    from mimii.evaluation.results import read_results, summary
+    from mimii.evaluation.results import read_results
+    from mimii.evaluation.summary import summary
 
     print(f"\n{summary(read_results(csv))}\n\nAll results: {os.path.relpath(csv)}")
 

@@ -21,7 +21,8 @@ from mimii.common.problems import Problem, ProblemsError
 from mimii.common.provenance import REPOSITORY
 from mimii.common.suggestions import unknown
 from mimii.detectors.declaration import model_declaration, model_names
-from mimii.evaluation.results import read_results, summary
+from mimii.evaluation.results import read_results
+from mimii.evaluation.summary import summary
 from mimii.features.settings import feature_declarations
 from mimii.launch.request import Request
 from mimii.launch.run import launch

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mimii.common.files import written_whole
-from mimii.evaluation.results import merge_results, read_results, run_faults, summary
+from mimii.evaluation.results import merge_results, read_results, run_faults
+from mimii.evaluation.summary import summary
 from mimii.planning.job_parameters import merge_job, recorded_columns
 from mimii.planning.plan import Plan
 from mimii.runs.run import Run
@@ -84,12 +85,14 @@ def write_results_so_far(plan: Plan, output: Path) -> SoFar:
 
 def _write_tables(plan: Plan, compared: Sequence[Run], output: Path) -> None:
     from mimii.evaluation.inference import compute_statistics, select_runs
-    from mimii.paper.tables import make_tables, write_tables
+    from mimii.paper.results import Results, make_tables
+    from mimii.paper.table_formats import write_tables
 
     frame = read_results(output / "results.csv")
     frame = frame[frame["run_path"].isin([run.path for run in compared])]
     pairs = list(dict.fromkeys((run.variant.model, run.variant.name) for run in compared))
     frame = select_runs(frame, pairs)
-    write_tables(make_tables(frame, compute_statistics(frame, plan.runs_root)), output / "tables")
+    results = Results(frame, compute_statistics(frame, plan.runs_root), Path(plan.runs_root))
+    write_tables(make_tables(results), output / "tables")
     with written_whole(output / "summary.txt") as temporary:
         temporary.write_text(summary(frame.drop(columns="label")) + "\n", encoding="utf-8")

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
 from mimii.common.errors import UserError
+from mimii.common.suggestions import unknown
 from mimii.evaluation.inference import paired_p_value
-from mimii.evaluation.intervals import BOOTSTRAP_SEED, resample_counts
-from mimii.evaluation.metrics import weighted_metrics
-from mimii.evaluation.results import METRICS, average, read_results
+from mimii.evaluation.intervals import machine_generator, resample_counts
+from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in, point_values
+from mimii.evaluation.results import average, read_results
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 
 SECTION = ["db_level", "machine_type", "machine_id"]
@@ -51,9 +52,12 @@ def compare_results(
 ) -> Comparison:
     """Compare two results CSVs, seeds averaged.
 
-    models: all that are in both by default. metric: auc, pr_auc or pauc. old_runs, new_runs: folders of the runs;
-    beside the CSV by default. Raises UserError where a model is missing in either, or nothing can be compared.
+    models: all that are in both by default. metric: one of results.csv. old_runs, new_runs: folders of the runs;
+    beside the CSV by default. Raises UserError for an unknown metric, where a model is
+    missing in either, or where nothing can be compared.
     """
+    if metric not in metrics_in("csv"):
+        raise UserError(unknown("metric", metric, metrics_in("csv")))
     frames = [read_results(path) for path in (old, new)]
     runs = [given or path.parent / "runs" for given, path in ((old_runs, old), (new_runs, new))]
     for name in models:
@@ -116,13 +120,13 @@ def noise_of(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: str) -
     if first is None or not all(side and all(_same_clips(one, first) for one in side) for side in scores):
         return math.hypot(*(standard_error(rows, metric) for rows in sides))
     row = sides[0].iloc[0]
-    # Seeded by the machine, so that its SNRs, which are the same recordings, meet the same resamples.
-    rng = np.random.default_rng([BOOTSTRAP_SEED, *f"{row['machine_type']}/{row['machine_id']}".encode()])
+    rng = machine_generator(row["machine_type"], row["machine_id"])
     counts = resample_counts(first.abnormal, int(row["bootstrap_samples"]), rng)
+    chosen, max_fpr = {metric: METRICS[metric]}, float(row["max_fpr"])
     old, new = (
         np.mean(
             [
-                getattr(weighted_metrics(one.abnormal, one.scores, counts, max_fpr=float(row["max_fpr"])), metric)
+                metric_values(curves_of(one.abnormal, one.scores, counts, max_fpr=max_fpr), chosen)[metric]
                 for one in side or []
             ],
             axis=0,
@@ -141,8 +145,7 @@ def verified_scores(rows: pd.DataFrame, folder: Path, metric: str) -> list[ClipS
         if not path.is_file():
             return None
         clips = read_clip_scores(path, row["pooling"])
-        once = np.ones((1, len(clips.scores)), dtype=np.int64)
-        value = getattr(weighted_metrics(clips.abnormal, clips.scores, once, max_fpr=row["max_fpr"]), metric)[0]
+        value = point_values(clips.abnormal, clips.scores, max_fpr=row["max_fpr"])[metric]
         if abs(value - row[metric]) > 1e-9:
             return None
         found.append(clips)
@@ -212,7 +215,7 @@ def _overall(cells: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float], 
 
 def as_text(found: Comparison, metric: str) -> str:
     """What changed, for a terminal."""
-    lines = [f"{METRICS[metric]}, OLD -> NEW", ""]
+    lines = [f"{METRICS[metric].title}, OLD -> NEW", ""]
     for _, row in found.overall.iterrows():
         mine = found.cells[(found.cells["model"] == row["model"]) & (found.cells["variant"] == row["variant"])]
         compared = mine[mine["difference"].notna()]

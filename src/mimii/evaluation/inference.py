@@ -26,12 +26,13 @@ from statsmodels.stats.multitest import multipletests
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.data.sections import AVERAGE, snr_order
-from mimii.evaluation.intervals import BLOCK, BOOTSTRAP_SEED, percentile_interval, resample_counts
-from mimii.evaluation.metrics import RankMetrics, weighted_metrics
-from mimii.evaluation.results import METRICS, average, run_labels
+from mimii.evaluation.intervals import count_blocks, machine_generator, percentile_interval
+from mimii.evaluation.metrics import curves_of, metric_values, metrics_in
+from mimii.evaluation.results import average, run_labels
 from mimii.runs.clip_scores import read_clip_scores
 
 RUN = ["label", "db_level", "machine_type", "machine_id", "seed"]
+COMPARED = metrics_in("tables")
 
 
 def select_runs(frame: pd.DataFrame, variants: Sequence[Sequence[str]]) -> pd.DataFrame:
@@ -70,7 +71,7 @@ def resample_runs(frame: pd.DataFrame, runs_root: str | Path, *, samples: int) -
     Raises UserError where two runs of a section were not tested on the same clips.
     """
     keys: list[pd.DataFrame] = []
-    values: dict[str, list[NDArray[np.float64]]] = {metric: [] for metric in METRICS}
+    values: dict[str, list[NDArray[np.float64]]] = {metric: [] for metric in COMPARED}
     for _, rows in frame.groupby(["db_level", "machine_type", "machine_id"], sort=False):
         paths = list(rows["run_path"])
         runs = [
@@ -82,17 +83,15 @@ def resample_runs(frame: pd.DataFrame, runs_root: str | Path, *, samples: int) -
                 raise UserError(
                     f"runs {paths[0]} and {path} were tested on different clips; delete both, and run them again"
                 )
-        machine = f"{rows['machine_type'].iloc[0]}/{rows['machine_id'].iloc[0]}"
-        rng = np.random.default_rng([BOOTSTRAP_SEED, *machine.encode()])
+        rng = machine_generator(rows["machine_type"].iloc[0], rows["machine_id"].iloc[0])
         max_fpr = float(rows["max_fpr"].iloc[0])
-        blocks: list[list[RankMetrics]] = [[] for _ in runs]
-        for first in range(0, samples, BLOCK):
-            counts = resample_counts(runs[0].abnormal, min(BLOCK, samples - first), rng)
+        blocks: list[list[dict[str, NDArray[np.float64]]]] = [[] for _ in runs]
+        for counts in count_blocks(runs[0].abnormal, samples, rng):
             for run, found in zip(runs, blocks, strict=True):
-                found.append(weighted_metrics(run.abnormal, run.scores, counts, max_fpr=max_fpr))
+                found.append(metric_values(curves_of(run.abnormal, run.scores, counts, max_fpr=max_fpr), COMPARED))
         keys.append(rows[RUN])
-        for metric in METRICS:
-            values[metric] += [np.concatenate([getattr(block, metric) for block in found]) for found in blocks]
+        for metric in COMPARED:
+            values[metric] += [np.concatenate([block[metric] for block in found]) for found in blocks]
     index = pd.concat(keys, ignore_index=True)
     return {metric: pd.concat([index, pd.DataFrame(np.array(rows))], axis=1) for metric, rows in values.items()}
 
@@ -149,13 +148,13 @@ def average_metrics(
         rows = in_scope(frame, snr, machine_type)
         if rows.empty:
             continue
-        means = average(rows, list(METRICS), ["label"])
+        means = average(rows, list(COMPARED), ["label"])
         labels = list(means.index)
-        machines = average(rows, list(METRICS), ["label", "machine_type", "machine_id"])
-        seeds = average(rows, list(METRICS), ["label", "seed"])
+        machines = average(rows, list(COMPARED), ["label", "machine_type", "machine_id"])
+        seeds = average(rows, list(COMPARED), ["label", "seed"])
         machine_deviations = machines.groupby(level="label").std(ddof=1).loc[labels]
         seed_deviations = seeds.groupby(level="label").std(ddof=1).loc[labels]
-        for metric in METRICS:
+        for metric in COMPARED:
             values = _averaged_resamples(resampled[metric], snr, machine_type, labels)
             centre = means[metric].to_numpy()
             best = int(np.argmax(centre))
@@ -205,9 +204,9 @@ def compare_models(
     for snr, machine_type in scopes(frame):
         if machine_type != AVERAGE:
             continue
-        means = average(in_scope(frame, snr, AVERAGE), list(METRICS), ["label"])
+        means = average(in_scope(frame, snr, AVERAGE), list(COMPARED), ["label"])
         labels = list(means.index)
-        for metric in METRICS:
+        for metric in COMPARED:
             values = _averaged_resamples(resampled[metric], snr, AVERAGE, labels)
             centre = means[metric].to_numpy()
             pairs = list(itertools.combinations(range(len(labels)), 2))
@@ -322,5 +321,5 @@ def compute_statistics(frame: pd.DataFrame, runs_root: str | Path) -> Statistics
     return Statistics(
         average_metrics(frame, resampled, confidence=confidence),
         compare_models(frame, resampled, confidence=confidence),
-        {metric: rank_tests(machine_table(frame, metric), alpha=round(1 - confidence, 12)) for metric in METRICS},
+        {metric: rank_tests(machine_table(frame, metric), alpha=round(1 - confidence, 12)) for metric in COMPARED},
     )

@@ -1,9 +1,11 @@
 """Bootstrap intervals over the clips of a section."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mimii.evaluation.metrics import FloatArray, RankMetrics, weighted_metrics
+from mimii.evaluation.metrics import FloatArray, curves_of, metric_values, metrics_in
 
 # One seed for all: every model of a section then meets the same resamples, so that intervals differ by model alone.
 BOOTSTRAP_SEED = 0
@@ -25,6 +27,17 @@ def resample_counts(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Ge
     return counts
 
 
+def count_blocks(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """`resample_counts` of `samples` resamples, BLOCK at a time."""
+    for first in range(0, samples, BLOCK):
+        yield resample_counts(abnormal, min(BLOCK, samples - first), rng)
+
+
+def machine_generator(machine_type: str, machine_id: str) -> np.random.Generator:
+    """Draws a machine's resamples: its SNRs are the same recordings, so that they meet the same resamples."""
+    return np.random.default_rng([BOOTSTRAP_SEED, *f"{machine_type}/{machine_id}".encode()])
+
+
 def percentile_interval(values: FloatArray, confidence: float = 0.95) -> tuple[float, float]:
     """The bootstrap's percentile interval."""
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
@@ -38,11 +51,14 @@ def bootstrap(
     samples: int = 1000,
     seed: int = BOOTSTRAP_SEED,
     max_fpr: float = 0.1,
-) -> RankMetrics:
-    """The metrics of `samples` stratified resamples of the clips; the same clips and seed give the same resamples."""
-    rng = np.random.default_rng(seed)
-    parts = []
-    for first in range(0, samples, BLOCK):
-        counts = resample_counts(abnormal, min(BLOCK, samples - first), rng)
-        parts.append(weighted_metrics(abnormal, scores, counts, max_fpr=max_fpr))
-    return RankMetrics(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("auc", "pr_auc", "pauc")))
+) -> dict[str, FloatArray]:
+    """(samples,) values of each metric of results.csv over stratified resamples of the clips.
+
+    The same clips and seed give the same resamples.
+    """
+    shown = metrics_in("csv")
+    parts = [
+        metric_values(curves_of(abnormal, scores, counts, max_fpr=max_fpr), shown)
+        for counts in count_blocks(abnormal, samples, np.random.default_rng(seed))
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in shown}

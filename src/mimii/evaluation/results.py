@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
-from mimii.data.sections import snr_order
 from mimii.evaluation.columns import check_rows, read_columns
 from mimii.runs.run import EXTERNAL
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 # Of a run, in the order in which they are made.
 RECORDS = ["training.json", "scoring.json", "metrics.json"]
-METRICS = {"auc": "AUC", "pr_auc": "PR-AUC", "pauc": "pAUC"}
 
 
 class ExpectedRun(Protocol):
@@ -188,41 +186,6 @@ def run_labels(frame: "pd.DataFrame") -> dict[tuple[str, str], str]:
     pairs = list(dict.fromkeys(zip(frame["model"], frame["variant"], strict=True)))
     models = [model for model, _ in pairs]
     return {(model, variant): model if models.count(model) == 1 else f"{model} ({variant})" for model, variant in pairs}
-
-
-def summary(frame: "pd.DataFrame") -> str:
-    """The metrics per SNR, averaged over IDs, then machine types, and what a model costs: aligned text, best first."""
-    labels = run_labels(frame)
-    snrs = sorted(frame["db_level"].unique(), key=snr_order)
-    per_snr = average(frame, list(METRICS), ["model", "variant", "db_level"])
-    costs = average(frame, ["training_time_sec", "inference_time_per_clip_ms", "num_parameters"])
-    overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
-
-    top = ["", *(text for snr in snrs for text in (snr, "", "")), "training", "a clip", "parameters"]
-    header = ["model", *(name for _ in snrs for name in METRICS.values()), "s", "ms", ""]
-    lines = [top, header]
-    for key in overall.index:
-        cells = [labels[key]]
-        for snr in snrs:
-            there = (*key, snr) in per_snr.index
-            cells += [f"{per_snr.loc[(*key, snr), name]:.3f}" if there else "" for name in METRICS]
-        for cost, form in (
-            ("training_time_sec", ".2f"),
-            ("inference_time_per_clip_ms", ".2f"),
-            ("num_parameters", ",.0f"),
-        ):
-            amount = costs[cost][key]
-            cells.append("" if amount != amount else f"{amount:{form}}")
-        lines.append(cells)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(
-            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in lines
-    ]
-    text.insert(2, "-" * len(text[0]))
-    return "\n".join([*(line.rstrip() for line in text), *(f"\n{hint}" for hint in direction_hints(frame))])
 
 
 def direction_hints(frame: "pd.DataFrame") -> list[str]:

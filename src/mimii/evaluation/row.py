@@ -13,7 +13,7 @@ from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
 from mimii.detectors.pooling import POOLINGS
 from mimii.evaluation.intervals import bootstrap, percentile_interval
-from mimii.evaluation.metrics import FloatArray, _point
+from mimii.evaluation.metrics import FloatArray, metrics_in, point_values
 from mimii.evaluation.thresholds import threshold_from_normal
 from mimii.runs.records import damaged, read_record
 from mimii.runs.run import run_path_of
@@ -39,11 +39,11 @@ def compute_metrics(
     abnormal, scores, held_out = _read_scores(Path(scores_path), settings["pooling"], run_path)
 
     max_fpr, confidence = settings["max_fpr"], settings["confidence"]
-    point = _point(abnormal, scores, max_fpr)
+    point = point_values(abnormal, scores, max_fpr=max_fpr)
     resampled = bootstrap(abnormal, scores, samples=settings["bootstrap_samples"], max_fpr=max_fpr)
-    auc_low, auc_high = percentile_interval(resampled.auc, confidence)
-    pr_auc_low, pr_auc_high = percentile_interval(resampled.pr_auc, confidence)
-    pauc_low, pauc_high = percentile_interval(resampled.pauc, confidence)
+    intervals: dict[str, float] = {}
+    for name in metrics_in("csv"):
+        intervals[f"{name}_low"], intervals[f"{name}_high"] = percentile_interval(resampled[name], confidence)
 
     threshold = threshold_from_normal(held_out, settings["threshold_quantile"])
     flagged = None if threshold is None else scores > threshold.value
@@ -66,8 +66,8 @@ def compute_metrics(
         "batch_size": model.get("batch_size"),
         "learning_rate": model.get("learning_rate"),
         "val_split": model.get("val_split"),
-        "auc": float(point.auc[0]),
-        "pr_auc": float(point.pr_auc[0]),
+        "auc": point["auc"],
+        "pr_auc": point["pr_auc"],
         "training_time_sec": training["training_time_sec"],
         "model_size_mb": training["model_size_mb"],
         "num_parameters": training["num_parameters"],
@@ -80,13 +80,8 @@ def compute_metrics(
         "seed": training["seed"],
         "variant": training["variant"],
         "hop_frames": model.get("hop_frames"),
-        "pauc": float(point.pauc[0]),
-        "auc_low": auc_low,
-        "auc_high": auc_high,
-        "pr_auc_low": pr_auc_low,
-        "pr_auc_high": pr_auc_high,
-        "pauc_low": pauc_low,
-        "pauc_high": pauc_high,
+        "pauc": point["pauc"],
+        **intervals,
         "inference_time_per_clip_ms": scoring["inference_time_per_clip_ms"],
         "threshold": None if threshold is None else threshold.value,
         "threshold_method": None if threshold is None else threshold.method,

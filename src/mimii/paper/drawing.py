@@ -37,6 +37,18 @@ STYLE: Any = {
 }
 
 
+def model_styles(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour, marker and dashes of each model, the same in every figure of the same models."""
+    return {
+        label: {
+            "color": COLOURS[number % len(COLOURS)],
+            "marker": MARKERS[number % len(MARKERS)],
+            "linestyle": DASHES[number // len(COLOURS) % len(DASHES)],
+        }
+        for number, label in enumerate(labels)
+    }
+
+
 def save(figure: Figure, path: str | Path, *, endings: Sequence[str] = ("svg", "pdf", "png")) -> None:
     """Write `path` with each ending; the same figure gives the same bytes."""
     with mpl.rc_context(STYLE):

@@ -1,60 +1,110 @@
-"""What the report shows: every table and figure of a configuration, by name. Light: planning reads it."""
+"""What the paper shows: its tables and figures, found by their files. Light: planning reads it.
 
+A table or figure is two files in `tables` or `figures`: `<name>.py` makes or draws it, `<name>.rst` is its caption in
+the report, below a head of comments that says what it is called and how the report labels it:
+
+    .. name: {metric.name}_over_snr
+    .. category: Comparison
+    .. Figure: {metric.title} over SNR
+    .. SNR: all
+
+Braces stand for what there is one of each: `snr`, `model`, `metric` (one shown in tables, or in figures), `test` (a
+post-hoc test). `make` or `draw` gets those by name.
+"""
+
+import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from string import Formatter
+from typing import Any, Literal
 
-TABLES = {
-    "overview": "Overview with costs",
-    "auc": "AUC per SNR",
-    "pr_auc": "PR-AUC per SNR",
-    "pauc": "pAUC per SNR",
-    "ranks": "Ranks over machines, Friedman's test",
-    "differences": "Paired differences of AUC",
-}
+from mimii.common.lookup import names_in
+from mimii.common.provenance import REPOSITORY
+from mimii.evaluation.metrics import metrics_in
+
+HERE = Path(__file__).parent
+HEAD = re.compile(r"\.\. (?P<key>[^:]+): (?P<value>.+)")
+Kind = Literal["tables", "figures"]
+
+
+@dataclass(frozen=True)
+class PostHoc:
+    """A post-hoc test: its name in ranks.json, and its title."""
+
+    name: str
+    title: str
+
+
+POST_HOC = (PostHoc("nemenyi", "Nemenyi"), PostHoc("wilcoxon_holm", "Wilcoxon-Holm"))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """name: of the file without its ending. caption: an rst in workflow/report. labels: what the report filters by."""
+    """name: of the file without its ending. caption: an rst. labels: what the report filters by.
+
+    module: of the package of its kind, which makes it of `values`.
+    """
 
     name: str
     category: str
-    caption: str
+    caption: Path
     labels: Mapping[str, str] = field(default_factory=dict)
+    module: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def table_entries(snrs: Sequence[str]) -> Iterator[Entry]:
-    """Every table of `tables.make_tables`."""
-    for name, title in TABLES.items():
-        caption = name if name in ("ranks", "differences") else "tables"
-        yield Entry(name, "Tables", caption, {"Table": title, "SNR": "all"})
-    for snr in snrs:
-        yield Entry(f"machine_types_{snr}", "Tables", "tables", {"Table": "AUC per machine type", "SNR": snr})
+def modules(kind: Kind) -> list[str]:
+    """The modules that make tables or draw figures, with their packages."""
+    return [f"mimii.paper.{kind}.{name}" for name in names_in(f"mimii.paper.{kind}")]
 
 
-def figure_entries(models: Sequence[str], snrs: Sequence[str]) -> Iterator[Entry]:
-    """Every figure of `figures.all_figures`."""
-    comparison = "Comparison"
-    yield Entry("auc_heatmap", comparison, "auc_heatmap", {"Figure": "AUC of each section", "SNR": "all"})
-    for metric, title in (("auc", "AUC"), ("pr_auc", "PR-AUC"), ("pauc", "pAUC")):
-        yield Entry(f"{metric}_over_snr", comparison, "metric_over_snr", {"Figure": f"{title} over SNR", "SNR": "all"})
-    yield Entry("auc_against_cost", comparison, "auc_against_cost", {"Figure": "AUC against cost", "SNR": "all"})
-    yield Entry("training_curves", comparison, "training_curves", {"Figure": "Training curves", "SNR": "all"})
-    for test, title in (("nemenyi", "Nemenyi"), ("wilcoxon_holm", "Wilcoxon-Holm")):
-        labels = {"Figure": f"Critical difference ({title})", "SNR": "all"}
-        yield Entry(f"critical_difference/{test}", comparison, "critical_difference", labels)
-    for snr in snrs:
-        yield Entry(f"roc/{snr}", comparison, "roc", {"Figure": "ROC curves", "SNR": snr})
-    for model in models:
-        for snr in snrs:
-            yield Entry(f"scores/{model}/{snr}", "Scores of clips", "scores", {"Model": model, "SNR": snr})
+def table_entries(models: Sequence[str], snrs: Sequence[str]) -> list[Entry]:
+    """Every table of results of these models at these SNRs."""
+    return list(_entries("tables", models, snrs))
 
 
-RESULTS = Entry("results", "Tables", "results", {"Table": "Every run (CSV)", "SNR": "all"})
+def figure_entries(models: Sequence[str], snrs: Sequence[str]) -> list[Entry]:
+    """Every figure of results of these models at these SNRs."""
+    return list(_entries("figures", models, snrs))
+
+
+def _entries(kind: Kind, models: Sequence[str], snrs: Sequence[str]) -> Iterator[Entry]:
+    each: dict[str, Sequence[Any]] = {
+        "snr": snrs,
+        "model": models,
+        "metric": list(metrics_in(kind).values()),
+        "test": POST_HOC,
+    }
+    for module in names_in(f"mimii.paper.{kind}"):
+        caption = HERE / kind / f"{module}.rst"
+        head = _head(caption)
+        name, category = head.pop("name"), head.pop("category")
+        used = {part.split(".")[0] for _, part, _, _ in Formatter().parse(name) if part}
+        varied = [key for key in each if key in used]
+        for chosen in itertools.product(*(each[key] for key in varied)):
+            values = dict(zip(varied, chosen, strict=True))
+            labels = {key: text.format(**values) for key, text in head.items()}
+            yield Entry(name.format(**values), category, caption, labels, module, values)
+
+
+def _head(path: Path) -> dict[str, str]:
+    """The comments that a caption starts with."""
+    lines = itertools.takewhile(bool, path.read_text(encoding="utf-8").splitlines())
+    return {match["key"]: match["value"] for line in lines if (match := HEAD.fullmatch(line))}
+
+
+REPORT = REPOSITORY / "workflow" / "report"
+
+RESULTS = Entry("results", "Tables", REPORT / "results.rst", {"Table": "Every run (CSV)", "SNR": "all"})
 
 BASELINE = Entry(
-    "official_baseline", "Tables", "official_baseline", {"Table": "Official baseline: check", "SNR": "all"}
+    "official_baseline",
+    "Tables",
+    REPORT / "official_baseline.rst",
+    {"Table": "Official baseline: check", "SNR": "all"},
 )
 
 # Figures of clips: one of each chosen model and section, so labelled by the rule that draws them.
-CLIPS = Entry("clips", "Clips", "clips")
+CLIPS = Entry("clips", "Clips", REPORT / "clips.rst")

@@ -10,8 +10,10 @@ import pandas as pd
 from mimii.common.files import written_whole
 from mimii.data.sections import AVERAGE, snr_order, snr_title
 from mimii.evaluation.inference import average_metrics, resample_runs, select_runs
-from mimii.evaluation.results import METRICS, average
-from mimii.paper.tables import COSTS, MISSING, Cell, Table, as_html, as_latex, as_markdown
+from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.results import average
+from mimii.paper.table import COSTS, MISSING, Cell, Table
+from mimii.paper.table_formats import as_html, as_latex, as_markdown
 
 SHOWN_COSTS = ("training_time_sec", "inference_time_per_clip_ms", "num_parameters")
 
@@ -35,7 +37,8 @@ def study_table(
     costs = average(frame, list(SHOWN_COSTS), ["label"]).to_dict("index")
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
     several = snrs if len(snrs) > 1 else []
-    wanted = [*(("auc", snr) for snr in several), *((metric, AVERAGE) for metric in METRICS)]
+    metrics = metrics_in("tables")
+    wanted = [*(("auc", snr) for snr in several), *((metric, AVERAGE) for metric in metrics)]
 
     rows, data = [], []
     for first in frame.drop_duplicates("label").to_dict("records"):
@@ -57,7 +60,7 @@ def study_table(
     header = [
         Cell("Model"),
         *map(Cell, varied),
-        *(Cell(METRICS[metric], "" if snr == AVERAGE else snr_title(snr)) for metric, snr in wanted),
+        *(Cell(metrics[metric].title, "" if snr == AVERAGE else snr_title(snr)) for metric, snr in wanted),
         *(COSTS[cost][0] for cost in SHOWN_COSTS),
     ]
     return Table(study, _caption(study, confidence), header, rows, pd.DataFrame(data))

@@ -12,6 +12,7 @@ from mimii.common.declarations import resolve
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
 from mimii.features.settings import feature_declarations
+from mimii.paper import entries
 from mimii.planning.config import parse_seed
 from mimii.planning.plan import Plan
 from mimii.planning.variants import external_variant, overrides_of, study_variants, variant_of
@@ -87,12 +88,14 @@ def statistics_job(plan: Plan) -> str:
 
 def tables_job(plan: Plan) -> str:
     """What is compared, and the code that writes the tables."""
-    return to_json({"variants": plan.compared, "code": fingerprints.fingerprint("mimii.paper.tables")})
+    code = fingerprints.fingerprint("mimii.paper.results", *entries.modules("tables"))
+    return to_json({"variants": plan.compared, "code": code})
 
 
 def figures_job(plan: Plan) -> str:
     """What is compared, and the code that draws it."""
-    return to_json({"variants": plan.compared, "code": fingerprints.fingerprint("mimii.paper.figures")})
+    code = fingerprints.fingerprint("mimii.paper.results", *entries.modules("figures"))
+    return to_json({"variants": plan.compared, "code": code})
 
 
 def clips_job(plan: Plan, model: str) -> str:
@@ -102,7 +105,7 @@ def clips_job(plan: Plan, model: str) -> str:
 
 def baseline_job(plan: Plan) -> str:
     """The code of the check against the reference run."""
-    return to_json({"code": fingerprints.fingerprint("mimii.paper.official_baseline")})
+    return to_json({"code": fingerprints.fingerprint("mimii.paper.official_baseline.table")})
 
 
 def external_job(plan: Plan, name: str, section: Section) -> str:

@@ -127,11 +127,11 @@ class Plan:
 
     def tables(self) -> list[Entry]:
         """Tables of the results."""
-        return list(table_entries(self.snrs))
+        return table_entries([model for model, _ in self.compared], self.snrs)
 
     def figures(self) -> list[Entry]:
         """Figures of the results."""
-        return list(figure_entries([model for model, _ in self.compared], self.snrs))
+        return figure_entries([model for model, _ in self.compared], self.snrs)
 
     def clip_figures(self) -> list[str]:
         """`<model>/<section>` of each figure of clips. Raises UserError where the configuration names another."""

@@ -1,44 +1,16 @@
-"""The golden check: the preset of the official baseline against the reference run, where the dataset is MIMII."""
+"""Whether a run of the preset reproduces the reference."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import yaml
+import pandas as pd
 
-from mimii.data import published as official
+from mimii.data import published
 from mimii.data.sections import Section
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from mimii.paper.tables import Table
+from mimii.paper.official_baseline.reference import reference, reference_auc
 
 PASS, FAIL, NOT_COMPARABLE = "pass", "fail", "not comparable"
-
-
-@cache
-def reference() -> Mapping[str, Any]:
-    """`official_baseline.yaml`."""
-    return yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
-
-
-def reference_auc() -> dict[Section, float]:
-    """AUC of the reference run on each of the 48 sections."""
-    return {
-        Section(snr, machine, id): auc
-        for snr, machines in reference()["auc"].items()
-        for machine, ids in machines.items()
-        for id, auc in ids.items()
-    }
-
-
-def is_asked_for(studies: Sequence[str], sections: Sequence[Section]) -> bool:
-    """Whether the study is configured and the dataset has MIMII's names."""
-    return reference()["study"] in studies and set(sections) == set(reference_auc())
 
 
 @dataclass(frozen=True)
@@ -50,7 +22,7 @@ class Check:
     found: dict[Section, float]
 
 
-def check(frame: "pd.DataFrame") -> Check:
+def check(frame: pd.DataFrame) -> Check:
     """Hold the rows of the study against the reference run.
 
     Passes where the mean absolute difference, the number of sections that are close, and the difference of the overall
@@ -84,7 +56,7 @@ def check(frame: "pd.DataFrame") -> Check:
     return Check(PASS if passed else FAIL, [f"{'ok' if good else 'NOT MET'}: {what}" for good, what in tests], found)
 
 
-def incomparable(frame: "pd.DataFrame", found: Mapping[Section, float]) -> list[str]:
+def incomparable(frame: pd.DataFrame, found: Mapping[Section, float]) -> list[str]:
     """Why the rows are not of the official baseline on MIMII; empty where they are."""
     reasons = []
     if missing := sorted(set(reference_auc()) - set(found)):
@@ -97,7 +69,7 @@ def incomparable(frame: "pd.DataFrame", found: Mapping[Section, float]) -> list[
             "normal": row["train_files"] + row["validation_files"] + row["normal_test_clips"],
             "abnormal": row["abnormal_test_clips"],
         }
-        counts = official.clip_counts(section)
+        counts = published.clip_counts(section)
         if counts is not None and there != counts:
             reasons.append(f"{section} has other clips than MIMII: {there}, not {counts}")
         given = {"model": row["model"], "pooling": row["pooling"]}
@@ -111,35 +83,3 @@ def incomparable(frame: "pd.DataFrame", found: Mapping[Section, float]) -> list[
             if given.get(name) != value
         ]
     return list(dict.fromkeys(reasons))
-
-
-def check_table(result: Check) -> "Table":
-    """The verdict as caption, and each section's AUC beside the reference; outliers, the furthest first, are bold."""
-    import pandas as pd
-
-    from mimii.paper.tables import MISSING, Cell, Table, signed
-
-    close = reference()["criterion"]["close"]
-    wanted = reference_auc()
-    differences = {section: result.found[section] - auc for section, auc in wanted.items() if section in result.found}
-    order = sorted(wanted, key=lambda section: -abs(differences.get(section, 0.0)))
-    rows, data = [], []
-    for section in order:
-        difference = differences.get(section)
-        outlier = difference is not None and abs(difference) > close
-        rows.append(
-            [
-                Cell(section.path, bold=outlier),
-                Cell(f"{wanted[section]:.3f}"),
-                Cell(MISSING if difference is None else f"{result.found[section]:.3f}"),
-                Cell(MISSING if difference is None else signed(difference), bold=outlier),
-            ]
-        )
-        data.append([section.path, wanted[section], result.found.get(section), difference])
-    caption = (
-        f"Official MIMII baseline against the reference run: {result.verdict.upper()}. {'; '.join(result.reasons)}. "
-        f"Bold: outliers, further than {close} away; the furthest first. The reference is one run with one seed."
-    )
-    columns = ["section", "reference", "found", "difference"]
-    header = [Cell("Section"), Cell("Reference AUC"), Cell("Here"), Cell("Difference")]
-    return Table("official_baseline", caption, header, rows, pd.DataFrame(data, columns=columns))

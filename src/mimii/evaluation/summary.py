@@ -1,0 +1,48 @@
+"""Averages of results.csv for a terminal."""
+
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from mimii.data.sections import snr_order
+from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.results import average, direction_hints, run_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Columns of results.csv: heading, unit, format.
+COSTS = {
+    "training_time_sec": ("training", "s", ",.2f"),
+    "inference_time_per_clip_ms": ("a clip", "ms", ",.2f"),
+    "num_parameters": ("parameters", "", ",.0f"),
+}
+
+
+def summary(frame: "pd.DataFrame") -> str:
+    """The metrics per SNR, averaged over IDs, then machine types, and what a model costs: aligned text, best first."""
+    metrics = metrics_in("summary")
+    labels = run_labels(frame)
+    snrs = sorted(frame["db_level"].unique(), key=snr_order)
+    per_snr = average(frame, list(metrics), ["model", "variant", "db_level"])
+    costs = average(frame, list(COSTS))
+    overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
+
+    titles = [metric.title for metric in metrics.values()]
+    groups = [cell for snr in snrs for cell in (snr, *[""] * (len(titles) - 1))]
+    header = [f"{group}\n{title}" for group, title in zip(groups, titles * len(snrs), strict=True)]
+    header += [f"{name}\n{unit}" for name, unit, _ in COSTS.values()]
+    rows = []
+    for key in overall.index:
+        cells = [labels[key]]
+        for snr in snrs:
+            there = (*key, snr) in per_snr.index
+            cells += [metric.text(per_snr.loc[(*key, snr), name]) if there else "" for name, metric in metrics.items()]
+        amounts = {cost: float(costs[cost][key]) for cost in COSTS}
+        cells += ["" if amount != amount else f"{amount:{COSTS[cost][2]}}" for cost, amount in amounts.items()]
+        rows.append(cells)
+    aligned = ("left", *["right"] * len(header))
+    # Text as it is: numbers are written already.
+    text = tabulate(rows, ["\nmodel", *header], tablefmt="simple", colalign=aligned, disable_numparse=True)
+    lines = (line.rstrip() for line in text.splitlines())
+    return "\n".join([*lines, *(f"\n{hint}" for hint in direction_hints(frame))])

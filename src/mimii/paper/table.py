@@ -1,0 +1,76 @@
+"""What a table is, and what tables share: cells, costs, means with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mimii.data.sections import AVERAGE
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value: its text, what stands in small print below it, and whether it is the significantly best one."""
+
+    text: str
+    below: str = ""
+    bold: bool = False
+
+
+# Column of results.csv: its heading with the unit below, and how it is written.
+COSTS = {
+    "training_time_sec": (Cell("Training", "s"), "{:,.2f}"),
+    "inference_time_per_clip_ms": (Cell("Inference", "ms/clip"), "{:,.2f}"),
+    "num_parameters": (Cell("Parameters"), "{:,.0f}"),
+    "model_size_mb": (Cell("Size", "MB"), "{:,.2f}"),
+    "peak_host_memory_mb": (Cell("Memory", "MB"), "{:,.0f}"),
+    "memory_usage_mb": (Cell("GPU memory", "MB"), "{:,.0f}"),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """name: of its files. rows: the cells to read. data: the same as numbers, for the CSV."""
+
+    name: str
+    caption: str
+    header: Sequence[Cell]
+    rows: Sequence[Sequence[Cell]]
+    data: pd.DataFrame
+
+
+def signed(difference: float) -> str:
+    """`+0.012`, `−0.012`"""
+    return f"{difference:+.3f}".replace("-", "−")
+
+
+def lookup(averages: pd.DataFrame) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:
+    rows: list[dict[str, Any]] = [
+        {str(name): value for name, value in row.items()} for row in averages.to_dict("records")
+    ]
+    return {(row["label"], row["metric"], row["db_level"], row["machine_type"]): row for row in rows}
+
+
+def best_first(averages: pd.DataFrame, metric: str, snr: str) -> list[str]:
+    chosen = averages[
+        (averages["metric"] == metric) & (averages["db_level"] == snr) & (averages["machine_type"] == AVERAGE)
+    ]
+    return list(chosen.sort_values("mean", ascending=False, kind="stable")["label"])
+
+
+def mean_cell(value: Mapping[str, Any], *, deviation: bool = False) -> Cell:
+    text = f"{value['mean']:.3f}"
+    if deviation and value["machine_deviation"] == value["machine_deviation"]:
+        text += f" ± {value['machine_deviation']:.3f}"
+    return Cell(text, f"[{value['low']:.3f}, {value['high']:.3f}]", bool(value["is_significantly_best"]))
+
+
+def how_averaged(confidence: float) -> str:
+    return (
+        "Averaged over seeds, then machine IDs, then machine types, then SNRs. "
+        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips. "
+        f"Bold: better than every other model, paired by clip, at the {100 * (1 - confidence):.3g} % level."
+    )

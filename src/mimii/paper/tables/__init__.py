@@ -1,0 +1,1 @@
+"""One table a file: `<name>.py` makes it, `<name>.rst` is its entry and caption (mimii.paper.entries)."""

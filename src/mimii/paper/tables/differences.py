@@ -1,0 +1,35 @@
+"""Differences between models, paired by clip."""
+
+from mimii.data.sections import AVERAGE
+from mimii.paper.results import Results
+from mimii.paper.table import MISSING, Cell, Table, best_first, signed
+
+
+def make(results: Results) -> Table:
+    """Overall AUC of each model minus that of each other one, paired by clip."""
+    averages, comparisons = results.statistics.averages, results.statistics.comparisons
+    confidence = results.confidence
+    order = best_first(averages, "auc", AVERAGE)
+    chosen = comparisons[(comparisons["metric"] == "auc") & (comparisons["db_level"] == AVERAGE)]
+    found = {}
+    for _, pair in chosen.iterrows():
+        found[pair["label"], pair["other"]] = pair["difference"], pair["p_holm"]
+        found[pair["other"], pair["label"]] = -pair["difference"], pair["p_holm"]
+    rows = []
+    for number, label in enumerate(order, 1):
+        row = [Cell(f"{label} ({number})")]
+        for other in order:
+            difference, p_value = found.get((label, other), (None, None))
+            if difference is None:
+                row.append(Cell(MISSING))
+            else:
+                # Without the zero: a dozen models then fit a page.
+                row.append(Cell(signed(difference).replace("0.", ".", 1), bold=p_value < 1 - confidence))
+        rows.append(row)
+    caption = (
+        "Overall AUC of the row's model minus that of the column's, paired by clip. "
+        f"Bold: differs at the {100 * (1 - confidence):.3g} % level, with Holm's correction for all pairs. "
+        "Intervals and p-values: differences.csv."
+    )
+    header = [Cell("Model"), *(Cell(f"({number})") for number in range(1, len(order) + 1))]
+    return Table("differences", caption, header, rows, chosen.drop(columns=["metric", "db_level"]))

@@ -1,0 +1,28 @@
+"""AUC per machine type at one SNR."""
+
+from typing import Any
+
+import pandas as pd
+
+from mimii.data.sections import AVERAGE, snr_title
+from mimii.paper.results import Results
+from mimii.paper.table import Cell, Table, best_first, how_averaged, lookup, mean_cell
+
+
+def make(results: Results, snr: str) -> Table:
+    """Model by machine type at one SNR: AUC, averaged over IDs."""
+    averages = results.statistics.averages
+    means = lookup(averages)
+    there = averages[averages["db_level"] == snr]["machine_type"].unique()
+    machine_types = [*sorted(name for name in there if name != AVERAGE), AVERAGE]
+    rows, data = [], []
+    for label in best_first(averages, "auc", snr):
+        found = {name: means[label, "auc", snr, name] for name in machine_types}
+        rows.append([Cell(label), *map(mean_cell, found.values())])
+        numbers: dict[str, Any] = {"model": label}
+        for name, value in found.items():
+            numbers |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
+        data.append(numbers)
+    caption = f"AUC at {snr_title(snr)} per machine type. {how_averaged(results.confidence)}"
+    header = [Cell("Model"), *(Cell("Mean" if name == AVERAGE else name.capitalize()) for name in machine_types)]
+    return Table(f"machine_types_{snr}", caption, header, rows, pd.DataFrame(data))

@@ -1,0 +1,31 @@
+"""Every model with its costs."""
+
+import pandas as pd
+
+from mimii.data.sections import AVERAGE
+from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.results import average, direction_hints
+from mimii.paper.results import Results
+from mimii.paper.table import COSTS, MISSING, Cell, Table, best_first, how_averaged, lookup, mean_cell
+
+
+def make(results: Results) -> Table:
+    """Model by overall AUC, PR-AUC and pAUC, with intervals, and by what it costs; best AUC first."""
+    averages, frame, metrics = results.statistics.averages, results.frame, metrics_in("tables")
+    means = lookup(averages)
+    costs = average(frame, list(COSTS), ["label"])
+    shown = [cost for cost in COSTS if costs[cost].notna().any()]
+    rows, data = [], []
+    for label in best_first(averages, "auc", AVERAGE):
+        found = {metric: means[label, metric, AVERAGE, AVERAGE] for metric in metrics}
+        amounts = {cost: float(costs[cost].to_dict()[label]) for cost in shown}
+        written = (MISSING if amount != amount else COSTS[cost][1].format(amount) for cost, amount in amounts.items())
+        rows.append([Cell(label), *map(mean_cell, found.values()), *map(Cell, written)])
+        numbers = {"model": label, **amounts}
+        for metric, value in found.items():
+            numbers |= {metric: value["mean"], f"{metric}_low": value["low"], f"{metric}_high": value["high"]}
+        data.append(numbers)
+    meaning = "Means over all sections, and what a model costs on average on one section."
+    caption = " ".join([meaning, how_averaged(results.confidence), *direction_hints(frame)])
+    header = [Cell("Model"), *(Cell(metric.title) for metric in metrics.values()), *(COSTS[cost][0] for cost in shown)]
+    return Table("overview", caption, header, rows, pd.DataFrame(data))
