@@ -15,6 +15,5 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     with exit_on_user_error():
         source = open_source(arguments.dataset)
-        for archive in source.archives():
-            if archive.name == arguments.archive:
-                remove_archive(archive, Path(source.root))
+        if arguments.archive in source.all_archive_names():
+            remove_archive(arguments.archive, Path(source.root))

@@ -351,9 +351,7 @@ def test_zenodo_answers_before_anything_is_there(tmp_path):
     for section in source.sections():
         source.check(section)
     assert len({source.fingerprint(section) for section in source.sections()}) == 48
-    assert [
-        archive.name for archive in open_source(config(tmp_path, "zenodo", snrs=["0dB"], ids=["id_00"])).archives()
-    ] == [
+    assert open_source(config(tmp_path, "zenodo", snrs=["0dB"], ids=["id_00"])).all_archive_names() == [
         "0_dB_fan.zip",
         "0_dB_pump.zip",
         "0_dB_slider.zip",

@@ -8,12 +8,11 @@ def made_up_job(wildcards):
 
 @ask
 def archives_removed(wildcards):
-    dataset = plan.config["dataset"]
-    if dataset["source"] != "zenodo" or dataset["zenodo"]["keep_archives"]:
+    if not plan.source.downloads or plan.source.settings["keep_archives"]:
         return []
     return [
-        f"{plan.features_root}/{archive.name}.removed"
-        for archive in plan.source.archives()
+        f"{plan.features_root}/{archive}.removed"
+        for archive in plan.source.all_archive_names()
     ]
 
 
@@ -21,8 +20,8 @@ def archives_removed(wildcards):
 def archive_position(wildcards):
     """Archives come one after the other: the first has the highest priority, each below that of using them."""
     section = Section.parse(wildcards.section)
-    names = [archive.name for archive in plan.source.archives()]
-    name = plan.source.archive(section).name
+    names = plan.source.all_archive_names()
+    name = plan.source.archive_names(section)[0]
     return 1 + len(names) - names.index(name) if name in names else 1
 
 
@@ -34,7 +33,7 @@ def archive_features(wildcards):
             plan.features_file(variant, section)
             for variant in plan.variants
             for section in plan.sections
-            if plan.source.archive(section).name == wildcards.archive
+            if wildcards.archive in plan.source.archive_names(section)
         }
     )
 
@@ -58,7 +57,7 @@ if plan.config["dataset"]["source"] == "made_up":
             " --job {params.job:q} 2> {log:q}"
 
 
-if plan.config["dataset"]["source"] == "zenodo":
+if plan.source.downloads:
 
     # Archives come one after the other. Said here: `resources` in the default profile would take the place of those in
     # any other profile.

@@ -3,7 +3,7 @@
 
 @ask
 def section_inputs(wildcards):
-    if plan.config["dataset"]["source"] == "zenodo":
+    if plan.source.downloads:
         return f"{FEATURES}.archive"
     return plan.source.inputs(Section.parse(wildcards.section))
 

@@ -20,8 +20,8 @@ from mimii.data.recordings import LABELS, Recording
 from mimii.data.sections import NO_LEVEL
 
 # fan/id_00/normal/00000000.wav
-MEMBER = re.compile(rf"(?P<machine>[^/]+)/(?P<id>[^/]+)/(?P<label>{'|'.join(LABELS)})/(?P<clip>[^/]+)")
-LAYOUT = "<machine type>/<machine ID>/{normal,abnormal}/*.wav"
+MEMBER = f"{{machine}}/(?P<id>(?!{re.escape(NO_LEVEL)}/)[^/]+)/(?P<label>{'|'.join(LABELS)})/[^/]+"
+LAYOUT = "{machine}/<machine ID>/{{normal,abnormal}}/*.wav"
 LARGEST_MEMBER = 64 << 20  # bytes unpacked, all in memory; a clip of MIMII has 2.56 million
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 ENCRYPTED = 0x1
@@ -60,11 +60,11 @@ class Archive:
                 f"archive {path!r} cannot be read ({error.strerror or error}): check that it is there and readable"
             ) from None
 
-    def recordings(self, snr: str, machine: str) -> Iterator[tuple[str, Recording]]:
-        """(machine ID, recording) of each clip; other files, such as a readme, are passed over.
+    def members(self, layout: re.Pattern[str], expected: str) -> Iterator[tuple[re.Match[str], zipfile.ZipInfo]]:
+        """(match of `layout`, entry) of each wav file; other files, such as a readme, are passed over.
 
-        snr: the benchmark's name for what the archive holds, which stands first in the clips' paths.
-        Raises UserError on a member that has no place in an archive of `machine`, or that cannot be read safely.
+        layout: what the names of all wav files in the archive have to match. expected: the same in words.
+        Raises UserError on a member that does not match it, or that cannot be read safely.
         """
         seen: set[str] = set()
         for member in self._zip.infolist():
@@ -78,18 +78,14 @@ class Archive:
                 raise self._unfit(name, "is an archive in the archive, which is not looked into: unpack it")
             if not name.lower().endswith(".wav"):
                 continue
-            match = MEMBER.fullmatch(name)
-            if match is None or match["machine"] != machine or match["id"] == NO_LEVEL:
-                raise self._unfit(name, f"is out of place: expected {LAYOUT.replace('<machine type>', machine)}")
+            match = layout.fullmatch(name)
+            if match is None:
+                raise self._unfit(name, f"is out of place: expected {expected}")
             if name in seen:
                 raise self._unfit(name, "is there twice")
             seen.add(name)
             self._check(member)
-            label = LABELS[LABELS.index(match["label"])]
-            yield (
-                match["id"],
-                Recording(f"{snr}/{name}", label, name, member.file_size, member.CRC, archive=self.path),
-            )
+            yield match, member
 
     def read(self, name: str) -> io.BytesIO:
         """A member's content, in memory. Raises BadClipError where it is damaged (its CRC-32 is checked)."""
@@ -133,17 +129,29 @@ def open_archive(path: str) -> Archive:
     return Archive(path)
 
 
-def list_archive(path: str, snr: str, machine: str) -> dict[str, list[Recording]]:
-    """The recordings of each machine ID in the archive at `path`. Raises UserError as `Archive` does."""
+def list_members(path: str, layout: re.Pattern[str], expected: str) -> list[tuple[re.Match[str], zipfile.ZipInfo]]:
+    """What `Archive.members` finds in the archive at `path`. Raises UserError as `Archive` does."""
     archive = Archive(path)
-    by_id: dict[str, list[Recording]] = {}
     try:
-        for id, recording in archive.recordings(snr, machine):
-            by_id.setdefault(id, []).append(recording)
+        return list(archive.members(layout, expected))
     except DAMAGE as error:
         raise UserError(f"archive {path!r} is damaged ({error}): remove it and download it again") from None
     finally:
         archive.close()
+
+
+def list_archive(path: str, snr: str, machine: str) -> dict[str, list[Recording]]:
+    """The recordings of each machine ID in one of MIMII's archives, which holds `machine` at `snr`.
+
+    snr: stands first in the clips' paths. Raises UserError as `Archive` does.
+    """
+    by_id: dict[str, list[Recording]] = {}
+    layout = re.compile(MEMBER.format(machine=re.escape(machine)))
+    for match, member in list_members(path, layout, LAYOUT.format(machine=machine)):
+        label = LABELS[LABELS.index(match["label"])]
+        name = member.filename
+        recording = Recording(f"{snr}/{name}", label, name, member.file_size, member.CRC, archive=path)
+        by_id.setdefault(match["id"], []).append(recording)
     return by_id
 
 

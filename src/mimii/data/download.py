@@ -25,6 +25,9 @@ from mimii.common.files import written_whole
 from mimii.data.archive import md5_of, read_record, record_file, state_of, verify
 from mimii.data.published import PublishedArchive
 
+# What the messages call the settings of either source that downloads.
+ADDRESS = "dataset.zenodo.address (of DCASE: dataset.dcase.address)"
+KEEP_ARCHIVES = "dataset.zenodo.keep_archives (of DCASE: dataset.dcase.keep_archives)"
 CHUNK = 1 << 16  # what a dropped connection loses at most
 NO_ADDRESS = (
     requests.exceptions.InvalidURL,
@@ -129,25 +132,76 @@ def _take(part: Path, target: Path, archive: PublishedArchive, address: str) -> 
         part.unlink()
         raise UserError(
             f"{archive.name}: what {address} sent ({size:,} bytes, MD5 {actual}) is not the published archive "
-            f"(MD5 {archive.md5}); it was removed. Start again; if that does not help, set dataset.zenodo.address to "
-            "another mirror"
+            f"(MD5 {archive.md5}); it was removed. Start again; if that does not help, set {ADDRESS} to another mirror"
         )
     with written_whole(record_file(target)) as temporary:
         temporary.write_text(json.dumps({**state_of(part, archive.md5), "downloaded": True}))
     part.rename(target)
 
 
-def remove_archive(archive: PublishedArchive, root: Path, say: Callable[[str], None] = print) -> None:
+def remove_archive(archive: str, root: Path, say: Callable[[str], None] = print) -> None:
     """Remove an archive that `download_archive` downloaded; one that was put there by hand stays."""
-    target = root / archive.name
+    target = root / archive
     if not target.exists():
         return
     if not (read_record(target) or {}).get("downloaded"):
-        say(f"{archive.name}: stays, it was there before the workflow")
+        say(f"{archive}: stays, it was there before the workflow")
         return
     target.unlink()
     record_file(target).unlink(missing_ok=True)
-    say(f"{archive.name}: removed, the features of its sections are there")
+    say(f"{archive}: removed, the features of its sections are there")
+
+
+def read_listing(
+    address: str,
+    path: Path,
+    *,
+    say: Callable[[str], None] = print,
+    retries: Retry = RETRIES,
+    timeout: tuple[float, float] = TIMEOUT,
+) -> dict[str, PublishedArchive]:
+    """Size and MD5 of each file of a Zenodo record, as the record itself lists them.
+
+    address: of the record in Zenodo's interface for programs (developers.zenodo.org). path: where the listing is kept;
+    what a record holds does not change, so it is asked for once.
+    Raises UserError where the server does not answer in the end, or what it sent is no listing.
+    """
+    if not path.exists():
+        part = path.with_name(f"{path.name}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _not_writable(path.parent, error) from None
+        with locked(part, say):
+            if not path.exists():
+                part.write_bytes(b"")  # half a listing is not gone on with: the next one may be spelt otherwise
+                progress = Progress(path.name, say)
+                fetch(address, part, None, retries=retries, timeout=timeout, progress=progress, say=say)
+                _files_of(part, address)
+                part.rename(path)
+    return _files_of(path, address)
+
+
+def _files_of(path: Path, address: str) -> dict[str, PublishedArchive]:
+    """The files of a listing, by name. Raises UserError, and removes it, where it is none."""
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        archives = [PublishedArchive(file["key"], int(file["size"]), True, _md5(file["checksum"])) for file in files]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        path.unlink(missing_ok=True)
+        raise UserError(
+            f"{address}: what the server sent is no listing of a Zenodo record ({type(error).__name__}: {error}); "
+            "start again, or set dataset.dcase.listing to where it is"
+        ) from None
+    return {archive.name: archive for archive in archives}
+
+
+def _md5(checksum: str) -> str:
+    """`md5:<32 digits>` without what stands before it. Raises ValueError on anything else."""
+    match = re.fullmatch(r"(?:md5:)?([0-9a-f]{32})", checksum)
+    if match is None:
+        raise ValueError(f"checksum {checksum!r}")
+    return match[1]
 
 
 def fetch(
@@ -173,7 +227,7 @@ def fetch(
                 return
             except (requests.RequestException, HTTPError, InterruptedDownloadError) as error:
                 if isinstance(error, NO_ADDRESS):
-                    raise UserError(f"dataset.zenodo.address: {url!r} is no address ({error})") from None
+                    raise UserError(f"{ADDRESS}: {url!r} is no address ({error})") from None
                 if _size(part) > furthest:
                     furthest, left = _size(part), retries
                 busy = getattr(error, "response", None)
@@ -211,7 +265,7 @@ def _try(
         if size is not None and total is not None and total != size:
             raise UserError(
                 f"{url}: has {total:,} bytes, the published archive {size:,}: it was replaced; set "
-                "dataset.zenodo.address to another mirror"
+                f"{ADDRESS} to another mirror"
             )
         if have and not start:
             say(f"{part.name}: the server cannot resume, so it starts from the beginning")
@@ -252,8 +306,8 @@ def _extent(response: requests.Response, url: str, have: int) -> tuple[int | Non
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if length.isdecimal() else None
     raise UserError(
-        f"{url}: the server answers {status} {response.reason}; check dataset.zenodo.address, or download the archive "
-        "by hand into dataset.root"
+        f"{url}: the server answers {status} {response.reason}; check {ADDRESS}, or download the archive by hand into "
+        "dataset.root"
     )
 
 
@@ -290,8 +344,8 @@ def no_space(root: Path, needed: int, what: str) -> UserError:
     free = shutil.disk_usage(root).free
     return UserError(
         f"the disk of {str(root)!r} is too small: {gigabytes(needed)} needed for {what}, {gigabytes(free)} free. "
-        "Set dataset.zenodo.keep_archives: false (one archive or two at a time), choose fewer sections, or set "
-        "dataset.root to a folder on a larger disk"
+        f"Set {KEEP_ARCHIVES} to false (one archive or two at a time), choose fewer sections, or set dataset.root to a "
+        "folder on a larger disk"
     )
 
 

@@ -15,6 +15,9 @@ class DatasetSource(ABC):
     The last two are asked in the job that extracts a section's features.
     """
 
+    # Whether a rule of the workflow downloads archives (`DownloadedSource`).
+    downloads: bool = False
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         """config: the `dataset` part of the configuration."""
         self.config = config

@@ -3,21 +3,29 @@
 Which sections there are and what they hold is known beforehand, so nothing has to be on disk while planning.
 """
 
-from pathlib import Path
+from typing import Any
 
 from mimii.common.errors import UserError
 from mimii.data import published as official
 from mimii.data.archive import list_archive, verify
+from mimii.data.downloaded import DownloadedSource
 from mimii.data.published import PublishedArchive
-from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import Format, Recording, digest
 from mimii.data.sections import Section
 from mimii.data.selection import select_sections
 from mimii.data.split import check_counts
 
 
-class Source(RecordedSource):
-    """Recordings in archives under the root, which may come and go: features depend on the published MD5 alone."""
+class Source(DownloadedSource):
+    """Features depend on the published MD5 alone."""
+
+    downloads = True
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """`dataset.zenodo`."""
+        settings: dict[str, Any] = self.config["zenodo"]
+        return settings
 
     def sections(self) -> list[Section]:
         """MIMII's sections that pass the filters. Raises UserError where a filter's value selects nothing."""
@@ -29,13 +37,14 @@ class Source(RecordedSource):
             raise UserError(f"section {section} is not MIMII's; there are {', '.join(map(str, official.sections()))}")
         return official.archives()[section.snr, section.machine]
 
-    def archives(self) -> list[PublishedArchive]:
-        """The archives that the configured sections need, each once."""
-        return list(dict.fromkeys(self.archive(section) for section in self.sections()))
+    def archive_names(self, section: Section) -> list[str]:
+        return [self.archive(section).name]
 
-    def archive_path(self, archive: PublishedArchive) -> Path:
-        """Where an archive lies once it is downloaded."""
-        return Path(self.root, archive.name)
+    def address(self, archive: str) -> str:
+        return str(self.settings["address"]).replace("{archive}", archive)
+
+    def published_archive(self, archive: str) -> PublishedArchive:
+        return next(published for published in official.archives().values() if published.name == archive)
 
     def fingerprint(self, section: Section) -> str:
         """Hash of the archive's MD5 and the section's name."""
@@ -50,7 +59,7 @@ class Source(RecordedSource):
     def list_section(self, section: Section) -> list[Recording]:
         """Raises UserError where the archive is missing, damaged or not the published one."""
         archive = self.archive(section)
-        path = self.archive_path(archive)
+        path = self.archive_path(archive.name)
         verify(path, archive.md5)
         by_id = list_archive(str(path), section.snr, section.machine)
         if section.id not in by_id:
