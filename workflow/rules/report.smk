@@ -3,6 +3,7 @@
 TABLES = f"{RESULTS}/tables"
 FIGURES = f"{RESULTS}/figures"
 STATISTICS = f"{RESULTS}/statistics"
+PAGE = f"{RESULTS}/page"
 # Snakemake wants an output of every rule, asked for or not.
 FORMATS = plan.config["report"]["figures"] or ["png"]
 
@@ -214,6 +215,81 @@ rule draw_clips:
         " --job {params.job:q} --output {output:q} 2> {log:q}"
 
 
+# One HTML file to look at, compare and listen: what it shows of single clips is gathered for each of those runs.
+
+
+@ask
+def heard_clips(wildcards):
+    return [f"{PAGE}/clips/{clips}.json" for clips in plan.clip_figures()]
+
+
+@ask
+def heard_clips_job(wildcards):
+    return job_parameters.heard_clips_job(plan, wildcards.model)
+
+
+@ask
+def page_job(wildcards):
+    return job_parameters.page_job(plan)
+
+
+@ask
+def shared_config(wildcards, resources):
+    return to_json(plan.shared_config())
+
+
+rule gather_clips:
+    input:
+        features=base_features,
+        model=base_file("model"),
+        training=base_file("training.json"),
+        scores=base_file("scores.parquet"),
+        metrics=base_file("metrics.json"),
+    output:
+        f"{PAGE}/clips/{{model}}/{{section}}.json",
+    log:
+        f"{RESULTS}/logs/gather_clips/{{model}}/{{section}}.log",
+    benchmark:
+        f"{RESULTS}/logs/gather_clips/{{model}}/{{section}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=report_memory,
+    params:
+        job=heard_clips_job,
+        dataset=dataset_place,
+    shell:
+        "python scripts/gather_clips.py --features {input.features:q} --model-file {input.model:q}"
+        " --training {input.training:q} --scores {input.scores:q} --metrics {input.metrics:q}"
+        " --dataset {params.dataset:q} --job {params.job:q} --output {output:q} 2> {log:q}"
+
+
+rule make_page:
+    input:
+        results=RESULTS_CSV,
+        scores=compared_scores,
+        clips=heard_clips,
+    output:
+        page=f"{RESULTS}/page.html",
+        config=f"{PAGE}/config.json",
+    log:
+        f"{RESULTS}/logs/make_page.log",
+    benchmark:
+        f"{RESULTS}/logs/make_page.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=report_memory,
+    params:
+        job=page_job,
+        config=shared_config,
+        runs=runs_place,
+    shell:
+        "python scripts/make_page.py --results {input.results:q} --runs {params.runs:q} --clips {input.clips:q}"
+        " --job {params.job:q} --config {params.config:q} --output {output.page:q}"
+        " --config-file {output.config:q} 2> {log:q}"
+
+
 @ask
 def study_scores(wildcards):
     return scores_of(plan.runs(study=wildcards.study))
@@ -294,6 +370,8 @@ def everything_configured(wildcards):
     wanted += expand(f"{RESULTS}/studies/{{study}}.csv", study=plan.config["studies"])
     if plan.config["report"]["tables"]:
         wanted += expand(rules.make_study_table.output, study=plan.config["studies"])
+    if plan.config["report"]["page"]:
+        wanted += rules.make_page.output
     if is_asked_for(plan.config["studies"], plan.sections):
         wanted += rules.check_official_baseline.output
     return wanted

@@ -103,6 +103,18 @@ def clips_job(plan: Plan, model: str) -> str:
     return to_json({"code": fingerprints.fingerprint("mimii.paper.clip_figures", f"mimii.models.{model}")})
 
 
+def heard_clips_job(plan: Plan, model: str) -> str:
+    """How many clips of a model the page shows, and the code that gathers them."""
+    code = fingerprints.fingerprint("mimii.paper.page.listening", f"mimii.models.{model}")
+    return to_json({"count": plan.config["report"]["clips"]["count"], "code": code})
+
+
+def page_job(plan: Plan) -> str:
+    """What the page compares, and the code that makes it."""
+    code = fingerprints.fingerprint("mimii.paper.page.board", "mimii.paper.page.assemble")
+    return to_json({"variants": plan.compared, "code": code})
+
+
 def baseline_job(plan: Plan) -> str:
     """The code of the check against the reference run."""
     return to_json({"code": fingerprints.fingerprint("mimii.paper.official_baseline.table")})

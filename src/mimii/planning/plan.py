@@ -199,3 +199,9 @@ class Plan:
             for other in self._sections_of_all_ids
             if (other.snr, other.machine) == (section.snr, section.machine) and other != section
         ]
+
+    def shared_config(self) -> dict[str, Any]:
+        """The configuration as it may be passed on: nothing of where files lie on this machine."""
+        places = ("paths", "compute", "external_scores")
+        dataset = {key: value for key, value in self.config["dataset"].items() if key not in ("root", "zenodo")}
+        return {**{key: value for key, value in self.config.items() if key not in places}, "dataset": dataset}

@@ -1,0 +1,237 @@
+"""One board of the page: methods that were tested on the same clips, with all that is compared between them."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from mimii.data.sections import snr_title
+from mimii.evaluation.columns import read_columns
+from mimii.evaluation.inference import (
+    RUN,
+    average_metrics,
+    centred_interval,
+    compare_models,
+    machine_table,
+    paired_p_value,
+    rank_tests,
+    resample_runs,
+    select_runs,
+)
+from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.results import average
+from mimii.paper.page.claims import Findings, caveats, facts, sentences
+from mimii.paper.page.errors import error_analysis
+from mimii.paper.page.readers import SECTION, Results, ScoredSection, read_sections, records, run_scores
+from mimii.paper.page.references import references_for
+from mimii.paper.page.scores import number, packed, run_details
+from mimii.paper.table import COSTS
+
+# In the CSV alone: texts too long to read in a table.
+NOT_SHOWN = {"features", "settings", "versions", "skipped_paths", "model_sha256"}
+
+Pairs = Sequence[Sequence[str]]
+
+
+def make_boards(results: Sequence[Results], variants: Pairs | None = None) -> list[dict[str, Any]]:
+    """A board for all results that were tested on the same clips of the same sections.
+
+    variants: (model, variant) pairs to compare; all that were run on every section by default.
+    """
+    groups: dict[str, list[tuple[Results, Pairs]]] = {}
+    for one in results:
+        pairs = variants or complete_variants(one.frame)
+        groups.setdefault(_clips_key(select_runs(one.frame, pairs)), []).append((one, pairs))
+    return [make_board(group) for group in groups.values()]
+
+
+def complete_variants(frame: pd.DataFrame) -> list[list[str]]:
+    """(model, variant) pairs of the rows that were run on every section that there is."""
+    sections = {tuple(row) for row in frame[SECTION].itertuples(index=False)}
+    found = []
+    for (model, variant), rows in frame.groupby(["model", "variant"], sort=False):
+        if {tuple(row) for row in rows[SECTION].itertuples(index=False)} == sections:
+            found.append([str(model), str(variant)])
+    return found
+
+
+def _clips_key(frame: pd.DataFrame) -> str:
+    """The same for results of the same test clips."""
+    digest = hashlib.sha256()
+    for row in records(frame.drop_duplicates(SECTION).sort_values(SECTION)):
+        digest.update(repr([*(row[name] for name in SECTION), *run_scores(row).paths]).encode())
+    return digest.hexdigest()
+
+
+def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
+    """Everything that the page shows of results on the same clips, as JSON can hold it."""
+    frame = _joined(group)
+    confidence = float(frame["confidence"].iloc[0])
+    resampled = resample_runs(frame, "/", samples=int(frame["bootstrap_samples"].iloc[0]))
+    averages = average_metrics(frame, resampled, confidence=confidence)
+    comparisons = compare_models(frame, resampled, confidence=confidence)
+    ranks = rank_tests(machine_table(frame, "auc"), alpha=round(1 - confidence, 12))
+    sections = read_sections(frame)
+    config = group[0][0].config
+    labels = list(frame["label"].unique())
+    findings = Findings(frame, averages, comparisons, ranks, confidence, config)
+    return {
+        "name": ", ".join(one.name for one, _ in group) or "results",
+        "confidence": confidence,
+        "metrics": {name: metric.title for name, metric in metrics_in("tables").items()},
+        "costs": {name: [cell.text, cell.below] for name, (cell, _) in COSTS.items()},
+        "facts": facts(findings),
+        "claims": sentences(findings),
+        "caveats": caveats(findings),
+        "sections": [section_entry(section) for section in sections],
+        "methods": [method_entry(frame, averages, sections, label) for label in labels],
+        "references": references_for(sections, config),
+        "pairs": list(overall_pairs(comparisons, labels)),
+        "sectionPairs": list(section_pairs(frame, resampled, sections, labels, confidence)),
+        "runs": runs_table(frame),
+        "details": run_details(sections, labels),
+        "errors": error_analysis(sections, labels),
+        "listening": list(_listening(group, frame, sections, labels)),
+    }
+
+
+def _joined(group: Sequence[tuple[Results, Pairs]]) -> pd.DataFrame:
+    """The compared rows of all results, with a label that tells them apart."""
+    parts = []
+    for results, pairs in group:
+        rows = select_runs(results.frame, pairs)
+        rows["results"] = results.name
+        if len(group) > 1:
+            rows["label"] = [f"{label}, {results.name}" for label in rows["label"]]
+        parts.append(rows)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _listening(
+    group: Sequence[tuple[Results, Pairs]],
+    frame: pd.DataFrame,
+    sections: Sequence[ScoredSection],
+    labels: Sequence[str],
+) -> Iterator[dict[str, Any]]:
+    """The gathered clips of the methods and sections of the board, with their places on it."""
+    known = frame[["results", "model", "variant", "label"]].drop_duplicates()
+    by_key = {tuple(row[:3]): row[3] for row in known.itertuples(index=False, name=None)}
+    paths = [one.section.path for one in sections]
+    for results, _ in group:
+        for one in results.listening:
+            label = by_key.get((results.name, one["model"], one["variant"]))
+            if label is not None and one["section"] in paths:
+                yield {**one, "method": labels.index(label), "section": paths.index(one["section"])}
+
+
+def section_entry(scored: ScoredSection) -> dict[str, Any]:
+    """A section and its test clips."""
+    section = scored.section
+    return {
+        "path": section.path,
+        "snr": section.snr,
+        "snrTitle": snr_title(section.snr),
+        "machine": section.machine,
+        "id": section.id,
+        "clips": scored.clips,
+        "abnormal": scored.abnormal.astype(int).tolist(),
+        "domains": scored.domains.tolist() if scored.domains.any() else None,
+        "attributes": scored.attributes.tolist() if scored.attributes.any() else None,
+    }
+
+
+def method_entry(
+    frame: pd.DataFrame, averages: pd.DataFrame, sections: Sequence[ScoredSection], label: str
+) -> dict[str, Any]:
+    """A method: what it is, its averages, costs, and each section's AUC and clip scores (seeds averaged)."""
+    rows = frame[frame["label"] == label]
+    costs = average(rows, list(COSTS), ["label"]).iloc[0]
+    of_sections = rows.groupby(SECTION)[["auc", "auc_low", "auc_high"]].mean()
+    intervals = {key: tuple(values) for key, values in zip(of_sections.index, of_sections.to_numpy(), strict=True)}
+    return {
+        "label": label,
+        "model": str(rows["model"].iloc[0]),
+        "variant": str(rows["variant"].iloc[0]),
+        "settings": json.loads(rows["settings"].iloc[0]),
+        "seeds": [None if pd.isna(seed) else int(seed) for seed in rows["seed"].unique()],
+        "costs": {name: number(value) for name, value in costs.items()},
+        "averages": [
+            [
+                *(row[name] for name in ("metric", "db_level", "machine_type")),
+                *(number(row[name]) for name in ("mean", "low", "high", "seed_deviation", "machine_deviation")),
+                int(row["is_best"]) + int(row["is_significantly_best"]),
+            ]
+            for row in averages[averages["label"] == label].to_dict("records")
+        ],
+        "sections": [[number(value) for value in intervals[_key(section)]] for section in sections],
+        "scores": [packed(section.mean_scores(label)) for section in sections],
+    }
+
+
+def _key(scored: ScoredSection) -> tuple[str, str, str]:
+    return scored.section.snr, scored.section.machine, scored.section.id
+
+
+def overall_pairs(comparisons: pd.DataFrame, labels: Sequence[str]) -> Iterator[list[Any]]:
+    """[one, other, SNR, difference of AUC, low, high, p, p after Holm's correction]; methods by their place."""
+    for row in comparisons[comparisons["metric"] == "auc"].to_dict("records"):
+        values = (number(row[name]) for name in ("difference", "low", "high", "p_value", "p_holm"))
+        yield [labels.index(row["label"]), labels.index(row["other"]), row["db_level"], *values]
+
+
+def section_pairs(
+    frame: pd.DataFrame,
+    resampled: Mapping[str, pd.DataFrame],
+    sections: Sequence[ScoredSection],
+    labels: list[str],
+    confidence: float,
+) -> Iterator[list[Any]]:
+    """[one, other, difference of AUC, low, high, p after Holm's correction over the sections: one value a section].
+
+    Seeds averaged, paired by clip: both methods meet the same resamples.
+    """
+    samples = resampled["auc"].drop(columns=["seed"])
+    names = [name for name in samples.columns if name not in RUN]
+    values = samples.groupby(["label", *SECTION], sort=False)[names].mean()
+    means = frame.groupby(["label", *SECTION], sort=False)["auc"].mean()
+    keys = [_key(section) for section in sections]
+    noise = {label: values.loc[[(label, *key) for key in keys]].to_numpy() for label in labels}
+    centre = {label: means.loc[[(label, *key) for key in keys]].to_numpy(dtype=float) for label in labels}
+    for one, other in itertools.combinations(range(len(labels)), 2):
+        differences = centre[labels[one]] - centre[labels[other]]
+        spread = noise[labels[one]] - noise[labels[other]]
+        intervals = [centred_interval(value, own, confidence) for value, own in zip(differences, spread, strict=True)]
+        p_values = [paired_p_value(value, own) for value, own in zip(differences, spread, strict=True)]
+        adjusted = multipletests(p_values, method="holm")[1]
+        columns = (differences, *zip(*intervals, strict=True), adjusted)
+        yield [one, other, *([number(value, 3) for value in column] for column in columns)]
+
+
+def runs_table(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The columns of results.csv, each with its values or, where they are all the same, its one value."""
+    found = []
+    for column in read_columns():
+        if column.name in NOT_SHOWN:
+            continue
+        values: list[Any] = [None if pd.isna(value) else value for value in frame[column.name]]
+        if column.name == "run_path":
+            values = [shown_path(row) for row in records(frame)]
+        elif column.type == "number":
+            values = [number(value) for value in values]
+        elif column.type == "integer":
+            values = [None if value is None else int(value) for value in values]
+        entry = {"name": column.name, "type": column.type, "unit": column.unit, "meaning": column.meaning}
+        same = all(value == values[0] for value in values)
+        found.append({**entry, "value": values[0]} if same else {**entry, "values": values})
+    labels = list(frame["label"])
+    return [{"name": "label", "type": "string", "unit": None, "meaning": "Model and variant", "values": labels}, *found]
+
+
+def shown_path(row: Mapping[str, Any]) -> str:
+    """A run's path below the folder of runs: where that lies on this machine is nobody's business."""
+    seed = [] if pd.isna(row["seed"]) else [f"seed={row['seed']}"]
+    return "/".join([row["model"], row["variant"], *seed, *(row[name] for name in SECTION)])

@@ -1,0 +1,218 @@
+"""The first screen in words: what was run, what may be claimed of it, and what may not."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mimii.data.sections import AVERAGE, snr_order, snr_title
+from mimii.evaluation.results import direction_hints
+from mimii.paper.table import best_first, signed
+from mimii.runs.run import EXTERNAL
+
+# Wilcoxon's test cannot reach .05 with fewer.
+FEWEST_MACHINES = 6
+LISTED = 6
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Rows of `select_runs`, what `inference` makes of them, and the configuration: {} where it is not known."""
+
+    frame: pd.DataFrame
+    averages: pd.DataFrame
+    comparisons: pd.DataFrame
+    ranks: Mapping[str, Any]
+    confidence: float
+    config: Mapping[str, Any]
+
+    @property
+    def level(self) -> float:
+        """Of the tests."""
+        return round(1 - self.confidence, 12)
+
+    @property
+    def order(self) -> list[str]:
+        """Labels, the highest overall AUC first."""
+        return best_first(self.averages, "auc", AVERAGE)
+
+    def pairs(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """Difference of overall AUC and p-value after Holm's correction, of each ordered pair."""
+        chosen = self.comparisons[(self.comparisons["metric"] == "auc") & (self.comparisons["db_level"] == AVERAGE)]
+        found = {}
+        for row in chosen.to_dict("records"):
+            found[row["label"], row["other"]] = row["difference"], row["p_holm"]
+            found[row["other"], row["label"]] = -row["difference"], row["p_holm"]
+        return found
+
+    @property
+    def is_made_up(self) -> bool:
+        """Whether the recordings are the workflow's own."""
+        return bool(self.config.get("dataset", {}).get("source") == "made_up")
+
+
+def facts(found: Findings) -> list[list[str]]:
+    """What was run: [term, text] each."""
+    frame = found.frame
+    sections = frame.drop_duplicates(["db_level", "machine_type", "machine_id"])
+    snrs = sorted(sections["db_level"].unique(), key=snr_order)
+    machines = sorted(sections["machine_type"].unique())
+    counts = sections[["train_files", "normal_test_clips", "abnormal_test_clips"]].fillna(0).sum().astype(int)
+    skipped = int(sections["skipped_clips"].sum())
+    broken = f"; {skipped} left out as broken" if skipped else ""
+    seeds = sorted({int(seed) for seed in frame["seed"].dropna()})
+    seconds = float(frame["training_time_sec"].sum() + frame["scoring_time_sec"].sum())
+    lines = [
+        ["Dataset", _dataset(found)],
+        ["Sections", f"{len(sections)}: {', '.join(machines)} at {', '.join(map(snr_title, snrs))}"],
+        [
+            "Clips",
+            f"{counts['train_files']:,} to train on, {counts['normal_test_clips']:,} normal and "
+            f"{counts['abnormal_test_clips']:,} abnormal to test on{broken}",
+        ],
+        ["Features", _features(frame)],
+        ["Seeds", ", ".join(map(str, seeds)) or "not known"],
+        ["Clip score", ", ".join(sorted(frame["pooling"].unique())) + " of the window scores"],
+        ["Runs", f"{len(frame):,}; training and scoring took {_duration(seconds)} in all"],
+        ["Computed on", ", ".join(sorted({str(device) for device in frame["device"].dropna()})) or "not known"],
+        ["Versions", _versions(frame)],
+    ]
+    revisions = sorted({str(revision) for revision in frame["git_revision"].dropna()})
+    return lines + ([["Revision", ", ".join(revisions)]] if revisions else [])
+
+
+def _dataset(found: Findings) -> str:
+    source = found.config.get("dataset", {}).get("source")
+    known = {
+        "made_up": "made up by the workflow",
+        "zenodo": "MIMII",
+        "dcase2020": "DCASE 2020 task 2, development data",
+    }
+    return known.get(str(source), str(source) if source else "not known")
+
+
+def _features(frame: pd.DataFrame) -> str:
+    texts = []
+    for text in frame["features"].dropna().unique():
+        own = json.loads(text)
+        if own:
+            texts.append(
+                f"log-mel, {own['n_mels']} bands, n_fft {own['n_fft']}, hop {own['hop_length']}, "
+                f"channel {own['channel']}, {own['sample_rate']} Hz"
+            )
+    return "; ".join(dict.fromkeys(texts)) or "not known"
+
+
+def _versions(frame: pd.DataFrame) -> str:
+    joined: dict[str, set[str]] = {}
+    for text in frame["versions"].dropna().unique():
+        for name, version in json.loads(text).items():
+            joined.setdefault(name, set()).add(version)
+    return ", ".join(f"{name} {' and '.join(sorted(own))}" for name, own in sorted(joined.items())) or "not known"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def sentences(found: Findings) -> list[str]:
+    """What may be said of the overall AUC; names of methods between backticks."""
+    order, pairs = found.order, found.pairs()
+    if len(order) < 2:
+        return ["One method alone: there is nothing to compare."]
+    best, level = order[0], found.level
+    verb = "is better than" if _several_seeds(found) else "scored higher than"
+    lines = []
+    if beaten := [other for other in order[1:] if pairs[best, other][1] < level]:
+        listed = [_with_change(best, other, pairs) for other in beaten]
+        lines.append(f"On these clips `{best}` {verb} {_listed(listed)}.")
+    alike = _alike(order, pairs, level)
+    if len(alike) == len(order):
+        lines.append("Among all of them nothing can be said: other test clips could turn their order around.")
+    elif len(alike) > 1:
+        names = _listed([f"`{label}`" for label in alike])
+        lines.append(f"Among the first {len(alike)} ({names}) nothing can be said: other clips could turn it around.")
+    differing = _differing(order, pairs, level)
+    others = sorted((pair for pair in differing if best not in pair), key=lambda pair: pairs[pair][1])[:LISTED]
+    if others and not beaten:
+        listed = [f"`{one}` {verb} {_with_change(one, other, pairs)}" for one, other in others]
+        lines.append(f"Further down, {_listed(listed)}.")
+    total = len(order) * (len(order) - 1) // 2
+    how = f"p below {level:g} with Holm's correction, paired by clip"
+    lines.append(f"{len(differing)} of {total} pairs differ in overall AUC ({how}).")
+    return lines
+
+
+Changes = Mapping[tuple[str, str], tuple[float, float]]
+
+
+def _alike(order: list[str], pairs: Changes, level: float) -> list[str]:
+    """The longest beginning of the ranking in which no pair differs."""
+    length = 1
+    while length < len(order) and not _differing(order[: length + 1], pairs, level):
+        length += 1
+    return order[:length]
+
+
+def _with_change(one: str, other: str, pairs: Changes) -> str:
+    difference, p = pairs[one, other]
+    return f"`{other}` ({signed(difference)}, {p_text(p)})"
+
+
+def _differing(labels: list[str], pairs: Changes, level: float) -> list[tuple[str, str]]:
+    return [
+        (one, other)
+        for place, one in enumerate(labels)
+        for other in labels[place + 1 :]
+        if pairs[one, other][1] < level
+    ]
+
+
+def p_text(p: float) -> str:
+    """`p = .013`; very small ones as a bound."""
+    return "p < .001" if p < 0.001 else f"p = {p:.2g}".replace("0.", ".")
+
+
+def _listed(parts: list[str]) -> str:
+    shown = parts if len(parts) <= LISTED else [*parts[: LISTED - 1], f"{len(parts) - LISTED + 1} others"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _several_seeds(found: Findings) -> bool:
+    return found.frame["seed"].dropna().nunique() > 1
+
+
+def caveats(found: Findings) -> list[str]:
+    """What these results cannot show, whatever the numbers."""
+    lines = []
+    if found.is_made_up:
+        lines.append("The recordings are made up: nothing here says which method is good on real machines.")
+    seeds = found.frame["seed"].dropna().unique()
+    if len(seeds) == 1:
+        lines.append(
+            f"Every model was trained once (seed {int(seeds[0])}). Another seed can change the order, so no difference "
+            "between trained models may be claimed from this."
+        )
+    lines.append(_machines(found))
+    if (found.frame["variant"] == EXTERNAL).any():
+        lines.append("External scores were taken as they came: how their method was trained is not known here.")
+    return [*lines, *direction_hints(found.frame)]
+
+
+def _machines(found: Findings) -> str:
+    machines, friedman = found.ranks["machines"], found.ranks["friedman"]
+    test = "" if friedman is None else f" (Friedman's test: {p_text(friedman['p_value'])})"
+    if machines < FEWEST_MACHINES:
+        return f"{machines} machine(s) are too few to say whether the order holds for other machines{test}."
+    p_values = found.ranks["p_values"].get("wilcoxon_holm", {})
+    differing = sum(p < found.level for one, row in p_values.items() for other, p in row.items() if one < other)
+    if friedman is not None and friedman["p_value"] >= found.level:
+        return f"For other machines than these {machines} no order is shown{test}."
+    return (
+        f"For other machines than these {machines}: {differing} pair(s) differ by Wilcoxon's test with Holm's "
+        f"correction{test}."
+    )

@@ -1,0 +1,172 @@
+"""Reading results for the page: everything that it knows of other packages' files stands here."""
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mimii.common.errors import UserError
+from mimii.data.sections import Section, snr_order
+from mimii.evaluation.results import read_results
+from mimii.runs.clip_scores import ClipScores, read_clip_scores
+from mimii.runs.records import damaged
+
+SECTION = ["db_level", "machine_type", "machine_id"]
+# Where a results folder keeps what the page needs beside the CSV and the clip scores.
+FOLDER = "page"
+CONFIG = f"{FOLDER}/config.json"
+CLIPS = f"{FOLDER}/clips"
+# What a shared zip may hold; everything else in it is left alone.
+SHARED = re.compile(
+    r"results\.csv|page/config\.json|page/clips/(?:[\w.=,+-]+/)+[\w.=,+-]+\.json|runs/(?:[\w.=,+~-]+/)+scores\.parquet"
+)
+LARGEST_SHARED = 4_000_000_000  # bytes, unpacked
+
+
+@dataclass(frozen=True)
+class Results:
+    """One results.csv with its runs.
+
+    frame: its rows, `run_path` as an absolute path. config: the configuration it was made with, {} where that is not
+    known. listening: what `listening.gather_clips` wrote of chosen runs.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    config: dict[str, Any] = field(default_factory=dict)
+    listening: Sequence[dict[str, Any]] = ()
+
+
+def read_folder(csv: Path, runs: Path, config: Path, listening: Sequence[Path] = (), *, name: str = "") -> Results:
+    """The results of a CSV whose runs lie below `runs`. Raises UserError where a row points out of that folder."""
+    frame = read_results(csv)
+    frame["run_path"] = [str(runs.absolute() / _inside(path, csv)) for path in frame["run_path"]]
+    return Results(
+        name, frame, _read_json(config) if config.is_file() else {}, [_read_json(path) for path in listening]
+    )
+
+
+def read_any(path: Path, scratch: Path) -> Results:
+    """Results of a folder, of its CSV, or of a zip that `share` packed, which is unpacked into `scratch`."""
+    folder = _unpacked(path, scratch) if path.suffix == ".zip" else path
+    csv = folder / "results.csv" if folder.is_dir() else folder
+    if not csv.is_file():
+        raise UserError(f"{path}: holds no results.csv; give a folder of results, its CSV, or a zip of `share`")
+    clips = sorted((csv.parent / CLIPS).rglob("*.json"))
+    name = path.stem if path.suffix == ".zip" else csv.absolute().parent.name
+    return read_folder(csv, csv.parent / "runs", csv.parent / CONFIG, clips, name=name)
+
+
+def _inside(path: str, csv: Path) -> str:
+    parts = PurePosixPath(path).parts
+    if PurePosixPath(path).is_absolute() or ".." in parts:
+        raise UserError(f"{csv}: run_path {path!r} leaves the folder of runs; merge the results again")
+    return path
+
+
+def _unpacked(path: Path, scratch: Path) -> Path:
+    """The folder that the known members of a zip were unpacked into."""
+    target = scratch / path.stem
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if SHARED.fullmatch(info.filename)]
+            members = [info for info in members if ".." not in info.filename.split("/")]
+            if sum(info.file_size for info in members) > LARGEST_SHARED:
+                raise UserError(f"{path}: more than {LARGEST_SHARED / 1e9:g} GB unpacked; no `share` packs so much")
+            for info in members:
+                archive.extract(info, target)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UserError(f"{path}: cannot be read as a zip of `share` ({error})") from error
+    return target
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and make the page again") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: damaged; delete it and make the page again")
+    return found
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """row: of the CSV. scores: (test clips,)."""
+
+    row: Mapping[str, Any]
+    scores: NDArray[np.float64]
+
+    @property
+    def seed(self) -> int | None:
+        """None for external scores."""
+        return None if pd.isna(self.row["seed"]) else int(self.row["seed"])
+
+
+@dataclass(frozen=True)
+class ScoredSection:
+    """A section's test clips in the order of their paths, and what every method scored.
+
+    clips: paths without the section's own part. domains, attributes: "" where the dataset says nothing. runs: of each
+    method by its label, a run for each seed.
+    """
+
+    section: Section
+    clips: list[str]
+    abnormal: NDArray[np.bool_]
+    domains: NDArray[np.str_]
+    attributes: NDArray[np.str_]
+    runs: Mapping[str, Sequence[ScoredRun]]
+
+    def mean_scores(self, label: str) -> NDArray[np.float64]:
+        """Of one method, over seeds."""
+        return np.mean([run.scores for run in self.runs[label]], axis=0)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows, each by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def read_sections(frame: pd.DataFrame) -> list[ScoredSection]:
+    """The sections of the rows, the easiest SNR first. Rows have a `label`; the runs of a section share their clips."""
+    found = []
+    for key, rows in frame.groupby(SECTION, sort=False):
+        section = Section(*map(str, key))
+        runs: dict[str, list[ScoredRun]] = {}
+        for row in records(rows):
+            clips = run_scores(row)
+            runs.setdefault(row["label"], []).append(ScoredRun(row, clips.scores))
+        names = [str(path).removeprefix(f"{section.path}/") for path in clips.paths]
+        domains, attributes = _details(row)
+        found.append(ScoredSection(section, names, clips.abnormal, domains, attributes, runs))
+    return sorted(found, key=lambda one: (snr_order(one.section.snr), one.section))
+
+
+def run_scores(row: Mapping[str, Any]) -> ClipScores:
+    """Clip scores behind a row of the CSV. Raises UserError where they are missing or damaged."""
+    path = Path(row["run_path"]) / "scores.parquet"
+    try:
+        return read_clip_scores(path, row["pooling"])
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from error
+
+
+def _details(row: Mapping[str, Any]) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """Domain and attributes of each test clip behind a row; older runs have neither."""
+    path = Path(row["run_path"]) / "scores.parquet"
+    there = [name for name in ("domain", "attributes") if name in pq.read_schema(path).names]
+    table = pq.read_table(path, columns=["path", *there], filters=[("split", "==", "test")]).sort_by("path")
+    domains, attributes = (
+        np.array([value or "" for value in table.column(name).to_pylist()] if name in there else [""] * len(table))
+        for name in ("domain", "attributes")
+    )
+    return domains, attributes
