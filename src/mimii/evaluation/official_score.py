@@ -1,0 +1,185 @@
+"""The official scores of DCASE task 2, per section, machine type and over all, with intervals of the score itself.
+
+2020: arithmetic mean of AUC and pAUC. 2021: harmonic mean of AUC and pAUC, each within a domain. 2022 on: harmonic mean
+of the AUC of either domain and the pAUC of both, where the AUC of a domain sets its normal clips against the abnormal
+ones of both (papers: `data/sources/dcase.py`; held against published values by a test).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import hmean
+
+from mimii.data.sections import AVERAGE
+from mimii.evaluation.intervals import BOOTSTRAP_SEED, count_blocks, machine_generator, percentile_interval
+from mimii.evaluation.metrics import METRICS, FloatArray, curves_of, metric_values
+
+MAX_FPR = 0.1
+FLOOR = float(np.finfo(np.float64).eps)  # a harmonic mean has none of 0
+SCORE = "official_score"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A value that a section contributes.
+
+    metric: of `METRICS`. normal, abnormal: the domain of its clips; None: both.
+    """
+
+    name: str
+    metric: str
+    normal: str | None = None
+    abnormal: str | None = None
+
+
+PAUC = Part("pauc", "pauc")
+PARTS_2020 = (Part("auc", "auc"), PAUC)
+PARTS_2021 = tuple(
+    Part(f"{metric}_{domain}", metric, domain, domain) for metric in ("auc", "pauc") for domain in ("source", "target")
+)
+PARTS = (Part("auc_source", "auc", "source"), Part("auc_target", "auc", "target"), PAUC)
+
+
+@dataclass(frozen=True)
+class SectionScores:
+    """The test clips of a section and one model's scores of them, of each seed.
+
+    abnormal: (clips,). domains: (clips,) of "source" and "target"; None in 2020. scores: (seeds, clips), higher is more
+    anomalous.
+    """
+
+    machine: str
+    id: str
+    abnormal: NDArray[np.bool_]
+    domains: NDArray[np.str_] | None
+    scores: FloatArray
+
+
+def year_of(snr: str) -> int | None:
+    """The year of `dcase2024`, which stands in the place of the SNR; None of anything else."""
+    match = re.fullmatch(r"dcase(20\d\d)", snr)
+    return int(match[1]) if match else None
+
+
+def parts_of(year: int) -> tuple[Part, ...]:
+    """What each section contributes to the official score of a year."""
+    return {2020: PARTS_2020, 2021: PARTS_2021}.get(year, PARTS)
+
+
+def mean_of(year: int, values: Sequence[Any]) -> FloatArray:
+    """The year's kind of mean over the first axis: arithmetic in 2020, then harmonic with values floored at epsilon."""
+    stacked = np.asarray(values, dtype=np.float64)
+    return np.asarray(stacked.mean(axis=0) if year == 2020 else hmean(np.maximum(stacked, FLOOR), axis=0))
+
+
+def part_values(
+    year: int,
+    abnormal: NDArray[np.bool_],
+    domains: NDArray[np.str_] | None,
+    scores: FloatArray,
+    weights: NDArray[np.integer],
+) -> dict[str, FloatArray]:
+    """(n,) values of a section's parts under each row of `weights`: (n, clips), how often each clip counts.
+
+    abnormal, domains, scores: (clips,). Raises ValueError where the year has domains and `domains` is None, or a domain
+    lacks normal or abnormal clips.
+    """
+    values = {}
+    for part in parts_of(year):
+        counted = np.ones(len(abnormal), dtype=bool)
+        for domain, clips in ((part.normal, ~abnormal), (part.abnormal, abnormal)):
+            if domain is not None:
+                if domains is None:
+                    raise ValueError(f"the official score of {year} needs the domains of the clips")
+                counted &= ~clips | (domains == domain)
+        if abnormal[counted].all() or not abnormal[counted].any():
+            raise ValueError(f"{part.name}: normal and abnormal clips are both needed")
+        curves = curves_of(abnormal[counted], scores[counted], weights[:, counted], max_fpr=MAX_FPR)
+        values[part.name] = metric_values(curves, {part.metric: METRICS[part.metric]})[part.metric]
+    return values
+
+
+def official_score(year: int, sections: Mapping[tuple[str, str], Mapping[str, Any]]) -> FloatArray:
+    """The official score from the parts of each section, by (machine type, ID); values may be arrays of one shape.
+
+    In 2020 the IDs of a machine type are averaged before machine types are; a harmonic mean is one over all values.
+    """
+    if year != 2020:
+        return mean_of(year, [value for parts in sections.values() for value in parts.values()])
+    machines = dict.fromkeys(machine for machine, _ in sections)
+    of_machines = [
+        mean_of(year, [mean_of(year, list(parts.values())) for (own, _), parts in sections.items() if own == machine])
+        for machine in machines
+    ]
+    return mean_of(year, of_machines)
+
+
+def resample_weights(section: SectionScores, samples: int) -> NDArray[np.int64]:
+    """(samples, clips): how often each clip is drawn; each label of each domain keeps its number of clips.
+
+    Every model meets the same resamples of a section.
+    """
+    rng = machine_generator(section.machine, section.id)
+    weights = np.zeros((samples, len(section.abnormal)), dtype=np.int64)
+    domains = np.full(len(section.abnormal), "") if section.domains is None else section.domains
+    for domain in np.unique(domains):
+        clips = np.flatnonzero(domains == domain)
+        weights[:, clips] = np.concatenate(list(count_blocks(section.abnormal[clips], samples, rng)))
+    return weights
+
+
+def official_scores(
+    year: int, sections: Sequence[SectionScores], *, samples: int = 1000, confidence: float = 0.95
+) -> pd.DataFrame:
+    """The score and its parts, per section, machine type and over all.
+
+    Columns: machine_type, machine_id (AVERAGE where it is a mean over them), metric (`official_score` or a part), value
+    (mean over seeds), low and high. The interval is the bootstrap's of that very number: each resample draws the clips
+    of every section and the seeds anew, and takes the year's mean of what it then finds. It is moved so that the mean
+    of the resamples lies at the value: resampled clips raise pAUC a little. Raises ValueError as `part_values`.
+    """
+    values, resampled = {}, {}
+    for section in sections:
+        key, weights = (section.machine, section.id), resample_weights(section, samples)
+        once = np.ones((1, len(section.abnormal)), dtype=np.int64)
+        values[key] = _of_seeds(year, section, once)
+        resampled[key] = _of_seeds(year, section, weights)
+    seeds = len(sections[0].scores)
+    drawn = np.random.default_rng([BOOTSTRAP_SEED, seeds]).integers(seeds, size=(seeds, samples))
+    rows = []
+    for machine, id, keys in _scopes(list(values)):
+        for metric in (SCORE, *(part.name for part in parts_of(year))):
+            value = float(_in_scope(year, values, keys, metric).mean())
+            of_draws = np.take_along_axis(_in_scope(year, resampled, keys, metric), drawn, axis=0).mean(axis=0)
+            low, high = percentile_interval(of_draws - of_draws.mean() + value, confidence)
+            rows.append((machine, id, metric, value, max(low, 0.0), min(high, 1.0)))
+    return pd.DataFrame(rows, columns=["machine_type", "machine_id", "metric", "value", "low", "high"])
+
+
+def _of_seeds(year: int, section: SectionScores, weights: NDArray[np.int64]) -> dict[str, FloatArray]:
+    """(seeds, n) values of each part."""
+    of_seeds = [part_values(year, section.abnormal, section.domains, scores, weights) for scores in section.scores]
+    return {part.name: np.stack([values[part.name] for values in of_seeds]) for part in parts_of(year)}
+
+
+def _in_scope(
+    year: int, values: Mapping[tuple[str, str], Mapping[str, FloatArray]], keys: Sequence[tuple[str, str]], metric: str
+) -> FloatArray:
+    """(seeds, n): the score of some sections, or their mean of one part."""
+    names = [part.name for part in parts_of(year)] if metric == SCORE else [metric]
+    return official_score(year, {key: {name: values[key][name] for name in names} for key in keys})
+
+
+def _scopes(keys: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """(machine type, ID, sections in it): over all, each machine type, each section."""
+    yield AVERAGE, AVERAGE, list(keys)
+    for machine in dict.fromkeys(machine for machine, _ in keys):
+        own = [key for key in keys if key[0] == machine]
+        yield machine, AVERAGE, own
+        for key in own:
+            yield *key, [key]
