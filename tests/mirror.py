@@ -69,7 +69,8 @@ class Mirror:
     """Serves files by name. What it does wrong is set by its attributes; each fault happens so many times, then stops.
 
     drops: connections cut off in the middle; refusals: statuses answered instead of the file, with `retry_after`;
-    ranges: whether it heeds them; length: whether it says how long the answer is.
+    location: sent with them, for a redirect; ranges: whether it heeds them; length: whether it says how long the answer
+    is; endless: whether the answer goes on for ever.
     requests: (name, Range header) of each request so far.
     """
 
@@ -78,6 +79,8 @@ class Mirror:
         self.drops = 0
         self.refusals = []
         self.retry_after = None
+        self.location = None
+        self.endless = False
         self.ranges = True
         self.length = True
         self.requests = []
@@ -98,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         name, asked = self.path.lstrip("/").split("?")[0], self.headers.get("Range")
         mirror.requests.append((name, asked))
         if mirror.refusals:
-            return self.refuse(mirror.refusals.pop(0), {"Retry-After": mirror.retry_after})
+            return self.refuse(mirror.refusals.pop(0), {"Retry-After": mirror.retry_after, "Location": mirror.location})
         if name not in mirror.files:
             return self.refuse(404)
         content = mirror.files[name]
@@ -120,6 +123,11 @@ class Handler(BaseHTTPRequestHandler):
             mirror.drops -= 1
             body = body[: len(body) // 2]
         self.wfile.write(body)
+        while mirror.endless:
+            try:
+                self.wfile.write(body)
+            except OSError:  # hung up
+                mirror.endless = False
         return None
 
     def refuse(self, status, headers=None):

@@ -265,7 +265,7 @@ def test_what_is_missing_extra_duplicated_or_broken_is_named(tmp_path, published
     assert said[2] == "  extra: 1 normal, not among the 6 published (00000000 (1).wav)"
     assert said[3].startswith("  broken: ")
     assert "00000002.wav: truncated" in said[3]
-    assert "00000003.wav: not a readable wav file" in said[4]
+    assert "00000003.wav: not a readable recording" in said[4]
     assert said[5] == "  mixed sample rates: 5 of 16000 Hz, 1 of 8000 Hz"
     assert said[6] == (
         "duplicated: 6dB/fan/id_00/normal/00000000 (1).wav, 6dB/fan/id_00/normal/00000000.wav are one and the same "

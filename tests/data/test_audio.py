@@ -1,5 +1,6 @@
 import io
 import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -116,12 +117,59 @@ def test_any_damage_to_a_header_is_read_or_refused(tmp_path_factory, data):
     assert rate > 0
 
 
+@pytest.mark.parametrize(
+    ("format", "endian", "bytes_left"),
+    [("WAV", "BIG", 5000), ("RF64", None, 5000), ("AIFF", None, 5000), ("OGG", None, 5000), ("FLAC", None, 8000)],
+)
+def test_other_containers_cut_short_are_refused(tmp_path, format, endian, bytes_left):
+    path = write(tmp_path / "clip", noise(6000), format=format, endian=endian)
+    assert len(read_clip(path, 0, name="clip")[0]) == 6000
+    os.truncate(path, bytes_left)
+    with pytest.raises(BadClipError, match=r"^the name: (truncated|only \d+ of 6000|not a readable)"):
+        read_clip(path, 0, name="the name")
+
+
+@pytest.mark.parametrize("format", ["FLAC", "OGG", "AIFF", "W64", "AU", "CAF"])
+def test_other_formats_read_as_soundfile_does(tmp_path, format):
+    path = write(tmp_path / "clip", noise(6000), format=format)
+    expected, rate = soundfile.read(path, dtype="float32")
+    samples, own = read_clip(path, 2, name="clip")
+    np.testing.assert_array_equal(samples, expected[:, 2])
+    assert (len(samples), own) == (len(expected), rate)
+
+
+@pytest.mark.parametrize("length", [0, 0x7FFFFFFF, 0x7FFFF000, 0x7FFFFF00, 0xFFFFFFFF])
+def test_length_that_a_recorder_could_not_know_is_that_of_the_file(tmp_path, length):
+    path = write(tmp_path / "clip.wav", noise(), subtype="PCM_16")
+    whole = read_clip(path, 0, name="clip")[0]
+    with_length(path, length)
+    np.testing.assert_array_equal(read_clip(path, 0, name="clip")[0], whole)
+    np.testing.assert_array_equal(read_clip(io.BytesIO(Path(path).read_bytes()), 0, name="clip")[0], whole)
+
+
+def test_no_samples_before_other_chunks_are_none(tmp_path):
+    path = write(tmp_path / "clip.wav", np.empty((0, 1)), subtype="PCM_16")
+    with Path(path).open("ab") as file:
+        file.write(b"LIST" + (12).to_bytes(4, "little") + b"INFOISFT" + (0).to_bytes(4, "little"))
+    with pytest.raises(BadClipError, match="holds no samples"):
+        read_clip(path, 0, name="clip")
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(100, 4000))
+def test_a_part_of_a_recording_is_that_part(tmp_path_factory, start, seconds, samples):
+    path = write(tmp_path_factory.mktemp("clips") / "clip.flac", noise(samples), rate=100)
+    whole = read_clip(path, 1, name="clip")[0]
+    part, _ = read_clip(path, 1, name="clip", start=start, seconds=seconds)
+    np.testing.assert_array_equal(part, whole[start * 100 : (start + seconds) * 100])
+
+
 def bad_clips(folder):
     path = folder / "clip.wav"
     yield "an empty file", lambda: path.touch()
-    yield "not a readable wav file", lambda: path.write_text("This is a text.\n" * 100)
+    yield "not a readable recording", lambda: path.write_text("This is a text.\n" * 100)
     yield "holds no samples", lambda: write(path, np.empty((0, 2)))
-    yield "a FLAC .* file, not wav", lambda: write(path, noise(), format="FLAC")
+    yield "not a file, but a pipe", lambda: os.mkfifo(path)
+    yield "not a file, but a pipe", lambda: socket.socket(socket.AF_UNIX).bind(str(path))
     yield r"has 3 channel\(s\), so there is no channel 5", lambda: write(path, noise())
     yield "cannot be read", lambda: None
     yield "cannot be read .*directory", lambda: path.mkdir()
@@ -134,7 +182,7 @@ def bad_clips(folder):
         )
 
 
-@pytest.mark.parametrize("case", range(10))
+@pytest.mark.parametrize("case", range(11))
 def test_bad_clips_are_refused_by_name(tmp_path, case):
     message, make = list(bad_clips(tmp_path))[case]
     make()

@@ -248,7 +248,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / f"{NAME}.part").mkdir()
     for root in (tmp_path / "file", tmp_path / "file/below", tmp_path):
-        with pytest.raises(UserError, match=r"dataset.root: .* cannot be written"):
+        with pytest.raises(UserError, match=r"dataset.root: .* cannot be written|is not a file: remove it"):
             download_archive(published(), root, "http://127.0.0.1:9/{archive}")
 
 
@@ -287,3 +287,39 @@ def test_verifying_again_does_not_forget_who_downloaded_it(fetch, tmp_path):
     os.utime(tmp_path / NAME)
     fetch()
     assert read_record(tmp_path / NAME)["downloaded"] is True
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_an_endless_answer_is_cut_off_at_the_published_size(fetch, mirror, tmp_path, exact):
+    mirror.length, mirror.endless = False, True
+    with pytest.raises(UserError, match=r"sends more than the [0-9,]+ bytes that what was published can have"):
+        fetch(published(exact=exact))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wait", ["86400", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_wait_beyond_reason_is_said_and_not_waited_for(fetch, mirror, tmp_path, wait):
+    part(tmp_path, CONTENT[:1000])
+    mirror.refusals, mirror.retry_after = [503], wait
+    with pytest.raises(UserError, match=r"the server asks to wait \d+ minutes"):
+        fetch()
+    assert (tmp_path / f"{NAME}.part").read_bytes() == CONTENT[:1000]
+
+
+def test_a_wait_that_is_no_time_is_passed_over(fetch, mirror):
+    mirror.refusals, mirror.retry_after = [503, 429], "soon"
+    assert fetch() == CONTENT
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "ftp://a/b", "http://a:port/b", "http://" + "a" * 70])
+def test_a_redirect_to_no_address_is_refused(fetch, mirror, location):
+    mirror.refusals, mirror.location = [302], location
+    with pytest.raises(UserError, match=r"is no address, or leads to one that is none"):
+        fetch()
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}.part"])
+def test_a_pipe_in_the_place_of_an_archive_is_refused(fetch, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match=r"is not a file: remove it"):
+        fetch()

@@ -143,9 +143,9 @@ def test_broken_and_looping_links_are_refused(root):
         open_source(config(root)).sections()
 
 
-def test_what_is_no_wav_file_is_passed_over_or_refused(root):
+def test_what_is_no_recording_is_passed_over_or_refused(root):
     normal = root / FAN.path / "normal"
-    for name in ("._00000000.wav", "notes.txt", "Thumbs.db", "00000000.flac"):
+    for name in ("._00000000.wav", "notes.txt", "Thumbs.db", "00000000.mp4"):
         (normal / name).touch()
     (normal / "more").mkdir()
     source = open_source(config(root))

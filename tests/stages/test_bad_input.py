@@ -36,6 +36,16 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "errors.md"
 RATE = 16000
 SECTION = "6dB/fan/id_00"
+
+
+def without_length(path):
+    """As a recorder writes it that could not know how long it would record."""
+    soundfile.write(path, noise(), RATE)
+    content = bytearray(path.read_bytes())
+    content[40:44] = bytes(4)
+    path.write_bytes(content)
+
+
 STAGES = ["planning", "features", "training", "scoring", "metrics", "merge", "summary"]
 
 
@@ -669,10 +679,17 @@ TABLE = {
         Kind(
             "a text named wav",
             clip(lambda path: path.write_text("hello")),
-            "00000005.wav: not a readable wav file",
+            "00000005.wav: not a readable recording",
             "features",
         ),
-        Kind("another format named wav", audio(noise(), format="FLAC"), "00000005.wav: a FLAC", "features"),
+        Kind("another format named wav", audio(noise(), format="FLAC"), OK),
+        Kind("a recorder's header without the length", clip(without_length), OK),
+        Kind("a pipe in its place", clip(os.mkfifo), "00000005.wav' is not a file"),
+        Kind(
+            "a pipe in the place of an archive",
+            lambda b: os.mkfifo("data/6_dB_fan.zip"),
+            "archive 'data/6_dB_fan.zip' is not a file",
+        ),
         Kind("24 bits", every_clip("PCM_24"), OK),
         Kind("32-bit float", every_clip("FLOAT"), OK),
         Kind(

@@ -29,7 +29,7 @@ def test_by_default_a_broken_clip_stops_its_section_and_is_named(broken):
     assert done.returncode != 0
     assert f"section {SECTION}: 2 clip(s) cannot be used (dataset.on_bad_clip: skip leaves such clips out)" in said
     for name in BROKEN:
-        assert f"recordings/{SECTION}/{name}: not a readable wav file" in said
+        assert f"recordings/{SECTION}/{name}: not a readable recording" in said
     assert "Traceback" not in said
     assert {path: path.read_bytes() for path in run.iterdir()} == before
 

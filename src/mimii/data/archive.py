@@ -49,6 +49,7 @@ class Archive:
     def __init__(self, path: str) -> None:
         """Raises UserError where it is missing, unreadable, cut off or no zip file."""
         self.path = path
+        refuse_special(Path(path))
         try:
             self._zip = zipfile.ZipFile(path)
         except DAMAGE as error:
@@ -155,6 +156,12 @@ def list_archive(path: str, snr: str, machine: str) -> dict[str, list[Recording]
     return by_id
 
 
+def refuse_special(path: Path) -> None:
+    """Raise UserError for a folder, a pipe, a socket or a device, which would be read without an end or not at all."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"archive {str(path)!r} is not a file: remove it")
+
+
 def md5_of(path: Path) -> str:
     """MD5 of a file."""
     with path.open("rb") as file:
@@ -178,6 +185,7 @@ def verify(archive: Path, md5: str) -> None:
     Reading 10 GB takes half a minute, so size, time and inode of a verified archive are noted beside it, and it is
     read again only where they differ.
     """
+    refuse_special(archive)
     try:
         state = state_of(archive, md5)
         record = read_record(archive) or {}

@@ -22,23 +22,21 @@ from urllib3.util import Retry
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
-from mimii.data.archive import md5_of, read_record, record_file, state_of, verify
+from mimii.data.archive import md5_of, read_record, record_file, refuse_special, state_of, verify
 from mimii.data.published import PublishedArchive
 
 # What the messages call the settings of either source that downloads.
 ADDRESS = "dataset.zenodo.address (of DCASE: dataset.dcase.address)"
 KEEP_ARCHIVES = "dataset.zenodo.keep_archives (of DCASE: dataset.dcase.keep_archives)"
 CHUNK = 1 << 16  # what a dropped connection loses at most
-NO_ADDRESS = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-)
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 # At once, then after 2, 4, 8 ... seconds, at most 2 minutes, unless the server says when; a try that brought something
 # counts as a new start.
 RETRIES = Retry(total=10, backoff_factor=1, backoff_max=120, status_forcelist=BUSY)
 TIMEOUT = (30.0, 60.0)  # seconds to connect, and between two pieces
+LARGEST_LISTING = 16 << 20  # bytes
+LONGEST_WAIT = 600.0  # seconds; a server that says more is not waited for
+ABOUT = 1.5  # how much larger an archive may be whose size is only known about
 
 
 class InterruptedDownloadError(Exception):
@@ -103,6 +101,8 @@ def download_archive(
         raise _not_writable(root, error) from None
     target = root / archive.name
     part = root / f"{archive.name}.part"
+    for path in (target, part):
+        refuse_special(path)
     progress = Progress(archive.name, say, progress_interval)
     if not target.exists():
         with locked(part, say):
@@ -113,6 +113,7 @@ def download_archive(
                     address.replace("{archive}", archive.name),
                     part,
                     archive.size if archive.exact else None,
+                    largest=archive.size if archive.exact else round(archive.size * ABOUT),
                     retries=retries,
                     timeout=timeout,
                     progress=progress,
@@ -176,7 +177,16 @@ def read_listing(
             if not path.exists():
                 part.write_bytes(b"")  # half a listing is not gone on with: the next one may be spelt otherwise
                 progress = Progress(path.name, say)
-                fetch(address, part, None, retries=retries, timeout=timeout, progress=progress, say=say)
+                fetch(
+                    address,
+                    part,
+                    None,
+                    largest=LARGEST_LISTING,
+                    retries=retries,
+                    timeout=timeout,
+                    progress=progress,
+                    say=say,
+                )
                 _files_of(part, address)
                 part.rename(path)
     return _files_of(path, address)
@@ -209,6 +219,7 @@ def fetch(
     part: Path,
     size: int | None,
     *,
+    largest: int,
     retries: Retry = RETRIES,
     timeout: tuple[float, float] = TIMEOUT,
     progress: Progress,
@@ -216,18 +227,21 @@ def fetch(
 ) -> None:
     """Complete `part`, from where it ends, with as many tries as `retries` allows without any of them getting further.
 
-    size: bytes of the whole, where known. Raises UserError as `download_archive` does.
+    size: bytes of the whole, where known. largest: no more bytes than these are taken.
+    Raises UserError as `download_archive` does.
     """
     left = retries
     furthest = _size(part)
     with requests.Session() as session:
         while size is None or _size(part) != size:
             try:
-                _try(session, url, part, size, timeout, progress, say)
+                _try(session, url, part, size, largest, timeout, progress, say)
                 return
-            except (requests.RequestException, HTTPError, InterruptedDownloadError) as error:
-                if isinstance(error, NO_ADDRESS):
-                    raise UserError(f"{ADDRESS}: {url!r} is no address ({error})") from None
+            except (requests.RequestException, HTTPError, InterruptedDownloadError, ValueError) as error:
+                if isinstance(error, ValueError):  # of requests, urllib3 and urllib, for what is no address
+                    raise UserError(
+                        f"{ADDRESS}: {url!r} is no address, or leads to one that is none ({error})"
+                    ) from None
                 if _size(part) > furthest:
                     furthest, left = _size(part), retries
                 busy = getattr(error, "response", None)
@@ -238,9 +252,33 @@ def fetch(
                         f"{url}: given up after {retries.total} tries, the last one ended with: {error}. "
                         f"{gigabytes(_size(part))} are kept in {str(part)!r}; start again to go on from there"
                     ) from None
-                wait = (left.get_retry_after(busy.raw) if busy is not None else None) or left.get_backoff_time()
+                wait = _asked_wait(busy, url) or left.get_backoff_time()
                 say(f"{part.name}: {error}; trying again in {wait:.0f} s")
                 time.sleep(wait)
+
+
+def _asked_wait(response: requests.Response | None, url: str) -> float | None:
+    """Seconds that the server asks to wait, where it does. Raises UserError where they are beyond reason."""
+    if response is None:
+        return None
+    try:
+        wait = RETRIES.get_retry_after(response.raw)
+    except (HTTPError, ValueError, OverflowError):  # no number and no date
+        return None
+    if wait is not None and wait > LONGEST_WAIT:
+        raise UserError(
+            f"{url}: the server asks to wait {wait / 60:.0f} minutes before the next try; start again later, or set "
+            f"{ADDRESS} to another mirror. What was downloaded so far is kept"
+        )
+    return wait
+
+
+def _too_long(url: str, part: Path, largest: int) -> UserError:
+    part.unlink()
+    return UserError(
+        f"{url}: sends more than the {largest:,} bytes that what was published can have, so it is another file; it "
+        f"was removed. Set {ADDRESS} to another mirror"
+    )
 
 
 def _try(
@@ -248,6 +286,7 @@ def _try(
     url: str,
     part: Path,
     size: int | None,
+    largest: int,
     timeout: tuple[float, float],
     progress: Progress,
     say: Callable[[str], None],
@@ -277,6 +316,8 @@ def _try(
                 file.seek(start)
                 file.truncate()
                 for chunk in response.iter_content(CHUNK):
+                    if done + len(chunk) > largest:
+                        raise _too_long(url, part, largest)
                     file.write(chunk)
                     done += len(chunk)
                     progress(done, total)

@@ -9,6 +9,9 @@ from mimii.common.errors import UserError
 from mimii.data.recordings import LABELS, Recording
 from mimii.data.sections import NO_LEVEL
 
+# Of what libsndfile reads, the formats in which machines are recorded.
+ENDINGS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
+
 
 def labelled_folders(folder: Path, name: str) -> list[Recording]:
     """The recordings in `folder`'s subfolders `normal` and `abnormal`.
@@ -24,18 +27,21 @@ def labelled_folders(folder: Path, name: str) -> list[Recording]:
         Recording(f"{name}/{label}/{file.name}", label, file.path, size, mtime)
         for label in LABELS
         if label in names
-        for file, size, mtime in wav_files(folder / label)
+        for file, size, mtime in audio_files(folder / label)
     ]
 
 
-def wav_files(folder: Path) -> Iterator[tuple[os.DirEntry[str], int, int]]:
-    """The wav files directly in `folder` with size and mtime in ns; hidden files and other types are passed over."""
+def audio_files(folder: Path) -> Iterator[tuple[os.DirEntry[str], int, int]]:
+    """The recordings directly in `folder` with size and mtime in ns, known by their ENDINGS; hidden ones left out."""
     for entry in entries(folder):
-        if not entry.name.lower().endswith(".wav"):
+        if not entry.name.lower().endswith(ENDINGS):
             continue
         status = status_of(entry)
         if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{entry.path!r} is not a file: remove it, or rename it so that it does not end in .wav")
+            ending = Path(entry.name).suffix
+            raise UserError(
+                f"{entry.path!r} is not a file: remove it, or rename it so that it does not end in {ending}"
+            )
         check_name(entry)
         yield entry, status.st_size, status.st_mtime_ns
 
@@ -45,8 +51,6 @@ def subfolders(folder: Path) -> list[str]:
     names = []
     for entry in entries(folder):
         if stat.S_ISDIR(status_of(entry).st_mode):
-            if entry.name == NO_LEVEL:
-                raise UserError(f"folder {entry.path!r}: {NO_LEVEL!r} stands for a level that is not there: rename it")
             if entry.is_symlink() and folder.resolve().is_relative_to(Path(entry.path).resolve()):
                 raise UserError(f"symbolic link {entry.path!r} leads back to a folder that it lies in: remove it")
             names.append(entry.name)
@@ -57,11 +61,14 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
     """What is in `folder`, hidden names left out."""
     try:
         with os.scandir(folder) as listing:
-            return [entry for entry in listing if not entry.name.startswith(".")]
+            visible = [entry for entry in listing if not entry.name.startswith(".")]
     except OSError as error:
         raise UserError(
             f"folder {str(folder)!r} cannot be read ({error.strerror}): check that it is there and readable"
         ) from None
+    if reserved := [entry.path for entry in visible if entry.name == NO_LEVEL]:
+        raise UserError(f"{reserved[0]!r}: {NO_LEVEL!r} stands for a level that is not there: rename it")
+    return visible
 
 
 def status_of(entry: os.DirEntry[str]) -> os.stat_result:

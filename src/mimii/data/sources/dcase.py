@@ -16,7 +16,7 @@ from mimii.common.problems import ProblemsError
 from mimii.data.archive import list_members, read_record, verify
 from mimii.data.dcase_years import PARTS, ClipName, Part, RecordArchive, Split, Year
 from mimii.data.downloaded import DownloadedSource
-from mimii.data.folders import subfolders, wav_files
+from mimii.data.folders import audio_files, subfolders
 from mimii.data.published import PublishedArchive
 from mimii.data.recordings import Clip, Recording, digest
 from mimii.data.sections import Section
@@ -241,7 +241,7 @@ class Source(DownloadedSource):
     def _every(self, machine: str) -> Iterator[Listed]:
         for folder in () if self.downloads else self._folders(machine):
             for name in [name for name in SPLITS if name in subfolders(folder)]:
-                for file, size, mtime in wav_files(folder / name):
+                for file, size, mtime in audio_files(folder / name):
                     yield self._read_name(machine, name, file.name, (file.path, size, mtime, None))
         for part in self.parts:
             for archive in self.year.archives(part, machine):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from mimii.common.errors import UserError
 from mimii.common.problems import ProblemsError
-from mimii.data.folders import subfolders, wav_files
+from mimii.data.folders import audio_files, subfolders
 from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import LABELS, Recording
 from mimii.data.sections import NO_LEVEL, Section
@@ -70,7 +70,7 @@ class Source(RecordedSource):
 
     def _below(self, folder: Path) -> Iterator[tuple[str, int, int]]:
         """Path, size and mtime of the recordings in `folder`, at any depth."""
-        for file, size, mtime in wav_files(folder):
+        for file, size, mtime in audio_files(folder):
             yield file.path, size, mtime
         for name in subfolders(folder):
             if self._label(name) is not None:
