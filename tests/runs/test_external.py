@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from mimii.common.errors import UserError
 from mimii.data.sections import Section
 from mimii.evaluation.columns import check_rows
-from mimii.evaluation.results import direction_hints, merge_results, read_results, summary
+from mimii.evaluation.results import direction_hints, merge_results, read_results
 from mimii.evaluation.row import compute_metrics
+from mimii.evaluation.summary import summary
 from mimii.features.file import ClipTable
 from mimii.planning.config import read_config
 from mimii.planning.job_parameters import listed_runs
@@ -190,10 +191,48 @@ def test_every_missing_file_is_listed_while_planning(tmp_path):
         (tmp_path / "6dB" / "fan" / f"id_00.{ending}").touch()
     with pytest.raises(UserError) as raised:
         plan.check_external()
-    assert "fan/id_00.csv or .parquet is needed, and both are there" in str(raised.value)
-    assert "pump/id_00.csv or .parquet is needed, and neither is there" in str(raised.value)
+    assert "fan/id_00.csv, .parquet or anomaly_score_fan_id_00_test.csv is needed, and several" in str(raised.value)
+    assert "pump/id_00.csv, .parquet or anomaly_score_pump_id_00_test.csv is needed, and none" in str(raised.value)
     (tmp_path / "6dB" / "fan" / "id_00.csv").unlink()
     assert plan.external_file("mine", Section.parse("6dB/fan/id_00")).endswith("id_00.parquet")
+
+
+def dcase_clips():
+    """A section of DCASE's: names say all, and the evaluation data's only the number."""
+    names = ["fan/train/section_00_source_train_normal_0000_.wav"]
+    names += [f"fan/test/section_00_{number:04d}.wav" for number in range(4)]
+    return ClipTable(
+        paths=names,
+        labels=["normal", "normal", "abnormal", "normal", "abnormal"],
+        splits=["train"] + ["test"] * 4,
+        domains=["source", "source", "source", "target", "target"],
+        attributes=[""] * 5,
+        frames=[10] * 5,
+        errors=[None] * 5,
+        metadata={},
+    )
+
+
+@pytest.mark.parametrize("file", ["anomaly_score_fan_section_00_test.csv", "anomaly_score_fan_section_00.csv"])
+def test_submission_files_are_read_as_they_were_handed_in(tmp_path, file):
+    source = tmp_path / file
+    source.write_text("".join(f"section_00_{number:04d}.wav,{number / 8}\n" for number in (3, 0, 2, 1)))
+    plan = Plan(configuration(external_scores={"team": str(tmp_path)}))
+    assert plan.external_file("team", Section("dcase2024", "fan", "section_00")) == str(source)
+    scores = match_scores(read_scores(source), dcase_clips(), "dcase2024/fan/section_00", source)
+    assert scores == {f"fan/test/section_00_{number:04d}.wav": number / 8 for number in range(4)}
+    source.write_text(source.read_text() + "section_00_source_train_normal_0000_.wav,1\nsection_00_0000.wav,1\n")
+    with pytest.raises(UserError, match=r"(?s)1 clips have several scores.*1 scores are of training clips"):
+        match_scores(read_scores(source), dcase_clips(), "dcase2024/fan/section_00", source)
+
+
+def test_a_submission_beside_a_table_is_refused(tmp_path):
+    (tmp_path / "dcase2024/fan").mkdir(parents=True)
+    for file in ("dcase2024/fan/section_00.csv", "anomaly_score_fan_section_00_test.csv"):
+        (tmp_path / file).touch()
+    plan = Plan(configuration(external_scores={"team": str(tmp_path)}))
+    with pytest.raises(UserError, match="several are there"):
+        plan.external_file("team", Section("dcase2024", "fan", "section_00"))
 
 
 def test_external_scores_are_compared_like_a_model(tmp_path):

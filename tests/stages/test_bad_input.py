@@ -525,7 +525,7 @@ TABLE = {
         Kind(
             "external scores that are not there",
             config(external_scores={"mine": "scores"}),
-            "external_scores.mine: scores/6dB/fan/id_00.csv or .parquet is needed",
+            "external_scores.mine: scores/6dB/fan/id_00.csv, .parquet or anomaly_score_fan_id_00_test.csv is needed",
         ),
         Kind("a brace in a path", config(paths={"results": "out{model}"}), "paths.results: 'out{model}' holds a brace"),
         Kind("`~` in a path", config(dataset={"root": "~/data"}), "dataset.root: '~/data' starts with '~'"),

@@ -127,5 +127,5 @@ def test_a_method_without_scores_of_a_section_is_refused_before_any_job(workspac
     done = workspace.snakemake(check=False)
     printed = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "theirs/6dB/valve/id_00.csv or .parquet is needed" in printed
+    assert "theirs/6dB/valve/id_00.csv, .parquet or anomaly_score_valve_id_00_test.csv is needed" in printed
     assert "Traceback" not in printed

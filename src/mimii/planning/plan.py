@@ -21,7 +21,7 @@ from mimii.paper.entries import Entry, figure_entries, table_entries
 from mimii.planning.checking import format_problems
 from mimii.planning.config import read_config
 from mimii.planning.variants import all_variants, base_variants, external_variant, study_variants, variant_of
-from mimii.runs.run import EXTERNAL, Run, Variant
+from mimii.runs.run import EXTERNAL, Run, Variant, submission_names
 
 MODEL_FILES = {"network": "model.pth", "estimator": "model.skops"}
 
@@ -94,12 +94,15 @@ class Plan:
         return self.config["external_scores"]
 
     def external_file(self, name: str, section: Section) -> str:
-        """The file with a section's external scores. Raises UserError where there is none, or two."""
-        candidates = [f"{self.external[name].rstrip('/')}/{section}{ending}" for ending in (".csv", ".parquet")]
-        files = [file for file in candidates if Path(file).is_file()]
+        """The file with a section's external scores. Raises UserError where there is none, or several."""
+        folder = self.external[name].rstrip("/")
+        names = [f"{section}.csv", f"{section}.parquet", *submission_names(section)]
+        files = [f"{folder}/{file}" for file in names if Path(folder, file).is_file()]
         if len(files) != 1:
-            there = "both are there: remove one" if files else "neither is there"
-            raise UserError(f"external_scores.{name}: {candidates[0]} or .parquet is needed, and {there}")
+            there = "several are there: remove all but one" if files else "none is there"
+            raise UserError(
+                f"external_scores.{name}: {folder}/{names[0]}, .parquet or {names[2]} is needed, and {there}"
+            )
         return files[0]
 
     def check_external(self) -> None:

@@ -15,7 +15,7 @@ from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.detectors.pooling import POOLINGS
 from mimii.features.file import ClipTable, read_table
-from mimii.runs.run import EXTERNAL
+from mimii.runs.run import EXTERNAL, SUBMISSION
 
 # What is unknown of a method that ran elsewhere.
 SHARED = ("code", "device", "host", "threads", "peak_gpu_memory_mb", "peak_host_memory_mb")
@@ -70,7 +70,10 @@ def import_scores(
 
 
 def read_scores(source: Path) -> list[tuple[str, float]]:
-    """(path, score) of each row. Raises UserError where the file is not such a table."""
+    """(path, score) of each row; DCASE's submission files have a clip's name for its path, and no header.
+
+    Raises UserError where the file is not such a table.
+    """
     columns = ["path", "score"]
     try:
         if source.suffix == ".parquet":
@@ -78,7 +81,7 @@ def read_scores(source: Path) -> list[tuple[str, float]]:
             rows: Sequence[tuple[Any, Any]] = list(zip(found["path"], found["score"], strict=True))
         else:
             with source.open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file)
+                reader = csv.DictReader(file, columns if source.name.startswith(SUBMISSION) else None)
                 if missing := [name for name in columns if name not in (reader.fieldnames or [])]:
                     raise UserError(
                         f"{source}: has no column {' or '.join(missing)}; write path,score as its first line"
@@ -100,15 +103,19 @@ def _number(value: Any) -> float:
 def match_scores(rows: Sequence[tuple[str, float]], table: ClipTable, section: str, source: Path) -> dict[str, float]:
     """Scores by the clip's path in the features: exactly the test clips, each once, all finite, or a UserError.
 
-    A path may be relative to the dataset's root or to the section, or lie below another folder.
+    A path may be relative to the dataset's root or to the section, or lie below another folder; a name that only one
+    clip has is enough.
     """
     depth = {path: path.count("/") + 1 for path in table.paths}
+    names = Counter(path.rpartition("/")[2] for path in table.paths)
+    by_name = {name: path for path in table.paths if names[name := path.rpartition("/")[2]] == 1}
     depths = sorted(set(depth.values()))
 
     def known(path: str) -> str:
         parts = path.replace("\\", "/").removeprefix("./").split("/")
         tails = ("/".join(parts[-length:]) for length in depths)
-        return next((tail for tail in (*tails, f"{section}/{'/'.join(parts)}") if tail in depth), path)
+        paths = (tail for tail in (*tails, f"{section}/{'/'.join(parts)}") if tail in depth)
+        return next(paths, by_name.get(path, path))
 
     scores = [(known(path), score) for path, score in rows]
     counts = Counter(path for path, _ in scores)
@@ -127,7 +134,7 @@ def match_scores(rows: Sequence[tuple[str, float]], table: ClipTable, section: s
         raise UserError(
             f"{source}: does not fit the {len(tested)} test clips of section {section}:\n"
             + "\n".join(lines)
-            + "\nGive each test clip one score. A test set is the first normal clips by name, as many as there are "
-            "abnormal ones, and all abnormal ones"
+            + "\nGive each test clip one score. Where the dataset has no split of its own, a test set is the first "
+            "normal clips by name, as many as there are abnormal ones, and all abnormal ones"
         )
     return {path: score for path, score in scores if path in tested}

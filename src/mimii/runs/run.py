@@ -7,6 +7,13 @@ from typing import Any
 from mimii.data.sections import Section
 
 EXTERNAL = "external"  # variant of runs that come from external scores
+SUBMISSION = "anomaly_score_"  # what the names of DCASE's submission files start with; they have no header
+
+
+def submission_names(section: Section) -> tuple[str, str]:
+    """What DCASE's submission files of a section's scores are called: 2021 on, and 2020."""
+    name = f"{SUBMISSION}{section.machine}_{section.id}"
+    return f"{name}_test.csv", f"{name}.csv"
 
 
 @dataclass(frozen=True)
