@@ -1,4 +1,4 @@
-"""Commands around the workflow: `python -m mimii run`, `summary`, `score` and `compare`."""
+"""Commands around the workflow: `python -m mimii run`, `summary`, `score`, `compare`, `page` and `share`."""
 
 import argparse
 import os
@@ -45,6 +45,14 @@ def main() -> None:
     so_far.add_argument("--configfile", type=Path, help="used instead of config/config.yaml")
     so_far.add_argument("--output", type=Path, help="folder to write into (default: so_far in the results' folder)")
 
+    page = commands.add_parser("page", help="one HTML page of several results, to compare them")
+    page.add_argument("results", type=Path, nargs="+", help="folder of results, its CSV, or a zip of `share`")
+    page.add_argument("--output", type=Path, default=Path("page.html"), help="default: %(default)s")
+
+    share = commands.add_parser("share", help="pack results into a zip that `page` reads")
+    share.add_argument("results", type=Path, help="folder of results")
+    share.add_argument("--output", type=Path, default=Path("results.zip"), help="default: %(default)s")
+
     arguments = parser.parse_args()
     with exit_on_user_error():
         sys.exit(COMMANDS[arguments.command](arguments))
@@ -75,6 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 from mimii.launch.report import make_report
 
                 print(f"{'Report:':<12} {os.path.relpath(make_report(request, plan))}")
+            if plan.config["report"]["page"]:
+                print(f"{'Page:':<12} {os.path.relpath(REPOSITORY / plan.results_root / 'page.html')}")
     return code
 
 
@@ -149,4 +159,28 @@ def _compare(arguments: argparse.Namespace) -> int:
     return int(any(found.worse(model) for model in arguments.model))
 
 
-COMMANDS = {"run": _run, "summary": _summary, "score": _score, "compare": _compare, "results-so-far": _results_so_far}
+def _page(arguments: argparse.Namespace) -> int:
+    from mimii.paper.page.sharing import page_of
+
+    page_of(arguments.results, arguments.output)
+    print(arguments.output)
+    return 0
+
+
+def _share(arguments: argparse.Namespace) -> int:
+    from mimii.paper.page.sharing import share
+
+    share(arguments.results, arguments.output)
+    print(arguments.output)
+    return 0
+
+
+COMMANDS = {
+    "run": _run,
+    "summary": _summary,
+    "score": _score,
+    "compare": _compare,
+    "results-so-far": _results_so_far,
+    "page": _page,
+    "share": _share,
+}

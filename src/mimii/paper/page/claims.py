@@ -137,10 +137,10 @@ def sentences(found: Findings) -> list[str]:
         names = _listed([f"`{label}`" for label in alike])
         lines.append(f"Among the first {len(alike)} ({names}) nothing can be said: other clips could turn it around.")
     differing = _differing(order, pairs, level)
-    others = sorted((pair for pair in differing if best not in pair), key=lambda pair: pairs[pair][1])[:LISTED]
-    if others and not beaten:
-        listed = [f"`{one}` {verb} {_with_change(one, other, pairs)}" for one, other in others]
-        lines.append(f"Further down, {_listed(listed)}.")
+    if not beaten:
+        for one in dict.fromkeys(one for one, _ in differing):
+            listed = [_with_change(one, other, pairs) for first, other in differing if first == one]
+            lines.append(f"`{one}` {verb} {_listed(listed)}.")
     total = len(order) * (len(order) - 1) // 2
     how = f"p below {level:g} with Holm's correction, paired by clip"
     lines.append(f"{len(differing)} of {total} pairs differ in overall AUC ({how}).")

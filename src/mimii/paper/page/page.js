@@ -34,13 +34,13 @@ const fixed = (value, digits = 3) => value === null || value === undefined ? "�
 const signed = value => value === null ? "–" : (value > 0 ? "+" : "") + fixed(value);
 const pText = p => p === null ? "–" : p < .001 ? "< .001" : p.toPrecision(2).replace(/^0/, "");
 const interval = (low, high) => low === null ? "" : `[${fixed(low)}, ${fixed(high)}]`;
-const costText = value => value === null ? "–" : Number(value.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 3 });
+const costText = value => value === null ? "–" : value >= 100 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
 
 function table(caption, heads, rows, className = "") {
-  const cell = (value, tag) => value instanceof HTMLElement && /^T[DH]$/.test(value.tagName) ? value : el(tag, {}, value);
+  const cell = (value, tag) => value instanceof HTMLTableCellElement ? value : el(tag, tag === "th" ? { scope: "col" } : {}, value);
   return el("div", {}, caption ? el("p", { class: "quiet" }, caption) : null,
     el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption || "Table" }, el("table", { class: `plain ${className}` },
-      el("thead", {}, el("tr", {}, heads.map(head => el("th", { scope: "col" }, [head].flat())))),
+      el("thead", {}, el("tr", {}, heads.map(head => cell(head, "th")))),
       el("tbody", {}, rows.map(({ cells, published }) => el("tr", { class: published ? "published" : null },
         cells.map((value, place) => place ? cell(value, "td") : el("th", { scope: "row" }, value))))))));
 }
@@ -92,7 +92,7 @@ function chart(caption, label, { data, series, scales, axes, draw, height = 250 
     if (!holder.isConnected) return;
     const plot = new uPlot({
       width: holder.clientWidth, height, scales, series: [{}, ...series],
-      axes: axes.map(own => ({ ...axis, labelSize: 18, ...own })), legend: { show: false }, cursor: { show: false },
+      axes: axes.map(own => ({ ...axis, size: 34, labelSize: 18, ...own })), legend: { show: false }, cursor: { show: false },
       hooks: draw ? { draw: [draw] } : {},
     }, data, holder);
     new ResizeObserver(() => plot.setSize({ width: holder.clientWidth, height })).observe(holder);
@@ -116,7 +116,7 @@ function overview(view) {
   view.append(el("div", { class: "first" },
     el("section", {}, el("h2", {}, "What was run"), el("dl", {}, board.facts.map(([term, text]) => [el("dt", {}, term), el("dd", {}, text)]))),
     el("section", {}, el("h2", {}, "What may be said"), el("ul", {}, board.claims.map(text => el("li", {}, withCode(text)))),
-      el("h2", {}, "What may not"), el("ul", { class: "warn" }, board.caveats.map(text => el("li", {}, withCode(text)))))),
+      el("h2", {}, "What may not be said"), el("ul", { class: "warn" }, board.caveats.map(text => el("li", {}, withCode(text)))))),
     el("h2", {}, "Ranking"));
   const place = el("div");
   let metric = "auc", snr = ALL;
@@ -172,7 +172,7 @@ function runs(view) {
   const columns = [...first, ...board.runs.filter(column => !first.includes(column))].map(column => ({
     field: column.name, title: column.unit ? `${column.name} (${column.unit})` : column.name, headerTooltip: column.meaning,
     minWidth: 84, visible: FIRST_COLUMNS.includes(column.name), hozAlign: isNumber(column) ? "right" : "left", sorter: isNumber(column) ? "number" : "string",
-    headerFilter: "input", headerFilterPlaceholder: isNumber(column) && column.name !== "seed" ? "at least" : "holds",
+    headerFilter: "input", headerFilterPlaceholder: isNumber(column) && column.name !== "seed" ? "≥" : "holds",
     headerFilterFunc: isNumber(column) && column.name !== "seed" ? (wanted, value) => value !== null && value >= Number(wanted) : "like",
     formatter: cell => el("span", {}, shownValue(cell.getValue(), column)),
   }));
@@ -438,8 +438,8 @@ function errors(view) {
   if (!found.judged.length) view.append(el("p", {}, "No method has a threshold, so none says which clips are anomalous."));
   else {
     view.append(el("p", { class: "quiet" }, `Each method's own threshold, most of its seeds; ${found.judged.length} of ${board.methods.length} methods have one.`));
-    const listed = (title, clips, count) => el("div", {}, el("h3", {}, `${title}: ${count}`), clips.length ? table(count > LISTED ? `The first ${LISTED}.` : "", ["Clip", "Section"],
-      clips.slice(0, LISTED).map(([place, clip]) => ({ cells: [board.sections[place].clips[clip], el("td", { class: "text" }, board.sections[place].path)] }))) : el("p", {}, "None."));
+    const listed = (title, clips, count) => el("div", {}, el("h3", {}, `${title}: ${count}`), clips.length ? table(count > LISTED ? `The first ${LISTED}.` : "", ["Clip", el("th", { class: "text", scope: "col" }, "Section")],
+      clips.slice(0, LISTED).map(([place, clip]) => ({ cells: [board.sections[place].clips[clip], el("td", { class: "text" }, el("a", { href: `#section/0/${place}` }, board.sections[place].path))] }))) : el("p", {}, "None."));
     view.append(el("div", { class: "charts" }, listed("Missed", found.missed, found.missedCount), listed("False alarms", found.alarms, found.alarmsCount)));
   }
   if (board.methods.length > 1) {

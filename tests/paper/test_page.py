@@ -1,0 +1,306 @@
+"""The result page: what it says, what it holds, and how a browser shows it."""
+
+import base64
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from devtools import opened_browser
+
+from mimii.common.errors import UserError
+from mimii.data.sections import AVERAGE
+from mimii.evaluation.columns import read_columns
+from mimii.evaluation.inference import compute_statistics, select_runs
+from mimii.evaluation.results import read_results
+from mimii.paper.page.board import make_boards
+from mimii.paper.page.claims import Findings, sentences
+from mimii.paper.page.listening import choose_clips, encoded
+from mimii.paper.page.readers import read_any
+from mimii.paper.page.scores import packed, roc_corners
+from mimii.paper.page.sharing import page_of, share
+from mimii.runs.clip_scores import ClipScores
+
+SECTIONS = ["6dB/fan/id_00", "min6dB/fan/id_00"]
+QUALITIES = {"vae": 2.5, "simple_ae": 2.4, "deep_ae": 0.2}
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+
+
+def write_csv(path, rows):
+    import csv
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [column.name for column in read_columns()])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def picture_of(frames, bands):
+    return {"frames": frames, "bands": bands, "data": base64.b64encode(bytes(frames * bands)).decode()}
+
+
+def heard(model, section, audio):
+    clip = {
+        "kind": "abnormal, missed",
+        "name": "abnormal/00000000.wav",
+        "abnormal": True,
+        "score": 1.5,
+        "seconds": 1.0,
+        "logMel": picture_of(20, 8),
+        "reconstruction": picture_of(20, 8),
+        "times": [0.1, 0.05],
+        "scores": [1.0, 2.0, 1.5],
+        "audio": audio,
+    }
+    return {
+        "model": model,
+        "variant": "default",
+        "seed": 1,
+        "section": section,
+        "hertz": [float(hz) for hz in np.geomspace(50, 7900, 8)],
+        "threshold": 1.2,
+        "scoreRange": [1.0, 2.0],
+        "louder": 2.0,
+        "silent": None,
+        "licence": HOSTILE,
+        "clips": [clip, {**clip, "name": "normal/00000001.wav", "abnormal": False, "reconstruction": None}],
+    }
+
+
+@pytest.fixture(scope="module")
+def results(run_folder, tmp_path_factory):
+    """A folder of results: three models, two seeds, one machine at two SNRs; its clips are gathered for one of them."""
+    folder = tmp_path_factory.mktemp("results")
+    rows = [
+        run_folder(folder / "runs", model, section, seed, quality=quality)
+        for model, quality in QUALITIES.items()
+        for seed in (1, 2)
+        for section in SECTIONS
+    ]
+    write_csv(folder / "results.csv", rows)
+    tone = np.sin(np.arange(16000) / 10).astype(np.float32)
+    gathered = folder / "page" / "clips" / "vae" / f"{SECTIONS[0]}.json"
+    gathered.parent.mkdir(parents=True)
+    gathered.write_text(json.dumps(heard("vae", SECTIONS[0], base64.b64encode(encoded(tone, 16000)).decode())))
+    (folder / "page" / "config.json").write_text(json.dumps({"dataset": {"source": HOSTILE}}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def board(results, tmp_path_factory):
+    (found,) = make_boards([read_any(results, tmp_path_factory.mktemp("scratch"))])
+    return found
+
+
+def unpacked(entry):
+    levels = np.frombuffer(base64.b64decode(entry["data"]), "<u2")
+    return entry["low"] + (entry["high"] - entry["low"]) * levels / 65535
+
+
+def test_scores_survive_packing():
+    scores = np.random.default_rng(0).normal(size=500)
+    assert np.abs(unpacked(packed(scores)) - scores).max() < 1e-4 * np.ptp(scores)
+    assert unpacked(packed(np.full(3, 7.0))).tolist() == [7.0] * 3
+
+
+def test_roc_corners_keep_the_area():
+    rng = np.random.default_rng(1)
+    abnormal = np.arange(40) % 2 == 0
+    fpr, tpr = roc_corners(abnormal, rng.normal(size=40) + abnormal)
+    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+    assert fpr == sorted(fpr)
+    assert tpr == sorted(tpr)
+
+
+def test_numbers_are_those_of_the_statistics(results, board):
+    frame = select_runs(read_results(results / "results.csv"), [[model, "default"] for model in QUALITIES])
+    wanted = compute_statistics(frame, results / "runs")
+    for method in board["methods"]:
+        mine = wanted.averages[wanted.averages["label"] == method["label"]]
+        assert [row[3] for row in method["averages"]] == pytest.approx(list(mine["mean"]), abs=1e-4)
+    overall = wanted.comparisons[wanted.comparisons["metric"] == "auc"]
+    assert [row[3] for row in board["pairs"]] == pytest.approx(list(overall["difference"]), abs=1e-4)
+    assert [row[7] for row in board["pairs"]] == pytest.approx(list(overall["p_holm"]), rel=1e-3)
+
+
+def findings(p_values, seeds=(1, 2)):
+    """Of a, b and c in this order; p_values: of a-b, a-c and b-c after correction."""
+    means = {"a": 0.9, "b": 0.88, "c": 0.6}
+    shared = {"metric": "auc", "db_level": AVERAGE}
+    pairs = zip([("a", "b"), ("a", "c"), ("b", "c")], p_values, strict=True)
+    return Findings(
+        pd.DataFrame({"seed": pd.Series(seeds, dtype="Int64")}),
+        pd.DataFrame(
+            [{"label": label, **shared, "machine_type": AVERAGE, "mean": mean} for label, mean in means.items()]
+        ),
+        pd.DataFrame(
+            [
+                {"label": one, "other": other, **shared, "difference": means[one] - means[other], "p_holm": p}
+                for (one, other), p in pairs
+            ]
+        ),
+        ranks={},
+        confidence=0.95,
+        config={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("p_values", "wanted"),
+    [
+        ((0.2, 0.01, 0.02), ["`a` is better than `c` (+0.300, p = .01)", "Among the first 2 (`a` and `b`) nothing"]),
+        ((0.01, 0.0001, 0.3), ["`a` is better than `b` (+0.020, p = .01) and `c` (+0.300, p < .001)"]),
+        ((0.3, 0.3, 0.3), ["Among all of them nothing can be said", "0 of 3 pairs differ"]),
+        ((0.3, 0.3, 0.04), ["Among the first 2 (`a` and `b`) nothing", "`b` is better than `c` (+0.280, p = .04)"]),
+    ],
+)
+def test_claims_follow_the_tests(p_values, wanted):
+    text = " ".join(sentences(findings(p_values)))
+    assert [part for part in wanted if part not in text] == []
+    assert text.count("is better than") == sum("is better than" in part for part in wanted)
+    assert "is better than" not in " ".join(sentences(findings(p_values, seeds=(1, 1))))
+
+
+def test_one_seed_is_no_evidence(run_folder, tmp_path):
+    rows = [run_folder(tmp_path / "runs", model, quality=quality) for model, quality in QUALITIES.items()]
+    write_csv(tmp_path / "results.csv", rows)
+    (found,) = make_boards([read_any(tmp_path, tmp_path)])
+    assert any("trained once" in line for line in found["caveats"])
+    assert not any("is better than" in line for line in found["claims"])
+    assert any("too few to say" in line for line in found["caveats"])
+
+
+def test_nothing_of_this_machine_is_in_it(results, tmp_path):
+    page_of([results], tmp_path / "page.html")
+    assert str(results) not in (tmp_path / "page.html").read_text()
+
+
+def test_two_results_on_the_same_clips_stand_in_one_ranking(results, run_folder, tmp_path):
+    rows = [run_folder(tmp_path / "runs", "pca", section, seed) for seed in (1, 2) for section in SECTIONS]
+    write_csv(tmp_path / "results.csv", rows)
+    (board,) = make_boards([read_any(path, tmp_path) for path in (results, tmp_path)])
+    assert [one["label"] for one in board["methods"]][-1] == f"pca, {tmp_path.name}"
+    assert len(board["sectionPairs"]) == 6
+
+
+def test_results_on_other_clips_have_a_ranking_of_their_own(results, run_folder, tmp_path):
+    write_csv(tmp_path / "results.csv", [run_folder(tmp_path / "runs", "pca", "6dB/pump/id_00")])
+    boards = make_boards([read_any(path, tmp_path) for path in (results, tmp_path)])
+    assert [len(board["methods"]) for board in boards] == [3, 1]
+
+
+def test_a_shared_zip_makes_the_same_page(results, tmp_path):
+    share(results, tmp_path / "ours.zip")
+    (wanted,) = make_boards([read_any(results, tmp_path)])
+    (found,) = make_boards([read_any(tmp_path / "ours.zip", tmp_path)])
+    assert {**found, "name": ""} == {**wanted, "name": ""}
+
+
+def test_a_shared_zip_writes_and_reads_nowhere_else(results, run_folder, tmp_path):
+    share(results, tmp_path / "ours.zip")
+    with zipfile.ZipFile(tmp_path / "ours.zip", "a") as archive:
+        archive.writestr("../outside.csv", "x")
+        archive.writestr("runs/../../outside/scores.parquet", "x")
+        archive.writestr("runs/script.py", "x")
+    read_any(tmp_path / "ours.zip", tmp_path / "scratch")
+    assert not list(tmp_path.rglob("outside*"))
+    assert not list(tmp_path.rglob("script.py"))
+    row = run_folder(tmp_path / "runs")
+    for path in ("../../elsewhere", "/etc"):
+        write_csv(tmp_path / "results.csv", [{**row, "run_path": path}])
+        with pytest.raises(UserError, match="leaves the folder of runs"):
+            read_any(tmp_path, tmp_path)
+
+
+def test_what_is_no_results_is_refused(tmp_path):
+    (tmp_path / "broken.zip").write_text("no zip")
+    with pytest.raises(UserError, match="cannot be read as a zip"):
+        read_any(tmp_path / "broken.zip", tmp_path)
+    with pytest.raises(UserError, match=r"holds no results\.csv"):
+        read_any(tmp_path, tmp_path)
+    with pytest.raises(UserError, match=r"holds no results\.csv"):
+        share(tmp_path, tmp_path / "ours.zip")
+
+
+def test_clips_are_the_worst_and_typical_ones():
+    abnormal = np.array([False] * 5 + [True] * 5)
+    clips = ClipScores(np.arange(10).astype(object), abnormal, np.array([0, 1, 2, 3, 9, 1, 5, 6, 7, 8.0]))
+    kinds = dict(choose_clips(clips, 1))
+    assert kinds == {
+        "abnormal, missed": 5,
+        "normal, false alarm": 4,
+        "abnormal, typical": 7,
+        "normal, typical": 2,
+    }
+    assert len(choose_clips(clips, 50)) == 10  # each clip once
+
+
+def test_sound_is_small_and_plays_at_its_own_rate(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32)
+    (tmp_path / "clip.mp3").write_bytes(encoded(noise, 16000))
+    assert 30_000 < (tmp_path / "clip.mp3").stat().st_size < 45_000
+    assert soundfile.info(tmp_path / "clip.mp3").samplerate == 16000
+
+
+@pytest.mark.slow
+def test_a_browser_shows_every_view(results, tmp_path):
+    page = tmp_path / "page.html"
+    page_of([results], page)
+    with opened_browser(tmp_path / "profile") as tab:
+        tab.look()
+        tab.open(page.as_uri())
+        assert "What may be said" in tab.do("document.body.innerText")
+        assert HOSTILE in tab.do("document.body.innerText")  # as text
+        for view in ("runs", "compare/0/2/1", "section/0/0", "errors", "overview"):
+            for width in (1280, 400):
+                tab.look(width)
+                tab.show(view)
+                assert tab.do("document.documentElement.scrollWidth <= innerWidth"), (view, width)
+        tab.look(media="print", dark=True)
+        assert tab.faults == []
+        assert tab.requests == [page.as_uri()]
+
+
+@pytest.mark.slow
+def test_a_browser_sorts_filters_copies_compares_and_plays(results, tmp_path):
+    page = tmp_path / "page.html"
+    page_of([results], page)
+    with opened_browser(tmp_path / "profile") as tab:
+        tab.look(1600)
+        tab.open(page.as_uri())
+        tab.show("runs")
+        column = (
+            "[...document.querySelectorAll('.tabulator-cell[tabulator-field=auc]')].map(one => Number(one.innerText))"
+        )
+        falling = tab.do(column)
+        assert falling == sorted(falling, reverse=True)
+        tab.do("document.querySelector('.tabulator-col[tabulator-field=auc] .tabulator-col-title').click()")
+        assert tab.do(column) == sorted(falling)
+        tab.do(
+            "(() => { const box = document.querySelector('.tabulator-col[tabulator-field=label] input'); "
+            "box.value = 'deep'; box.dispatchEvent(new Event('input')); box.dispatchEvent(new Event('keyup')); })()"
+        )
+        tab.do("new Promise(done => setTimeout(done, 600))")
+        assert tab.do("document.querySelector('[role=status]').innerText") == "4 of 12 runs"
+        tab.do("document.getElementById('copy-csv').click()")
+        copied = tab.do("document.querySelector('dialog textarea').value").splitlines()
+        assert copied[0].startswith("label,db_level,machine_type")
+        assert len(copied) == 5
+        tab.do("document.querySelector('dialog button').click()")
+
+        tab.show("compare/0/1")
+        one = tab.do("document.querySelector('table').innerText")
+        tab.show("compare/1/0")
+        assert tab.do("document.querySelector('table').innerText") != one
+
+        tab.show("section/0/0")
+        assert tab.do("document.querySelectorAll('.clip canvas').length") == 3
+        tab.do("document.querySelector('audio').play()")
+        tab.do("new Promise(done => setTimeout(done, 500))")
+        assert tab.do("document.querySelector('audio').currentTime") > 0
+        assert tab.do("parseFloat(document.querySelector('.playhead').style.left)") > 0
+        assert tab.faults == []
+        assert tab.requests == [page.as_uri()]
