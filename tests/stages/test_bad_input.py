@@ -4,13 +4,14 @@ The benchmark runs in this process, stage by stage, on two tiny sections of nois
 """
 
 import ast
+import io
 import json
 import os
 import shutil
 import struct
 import tempfile
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,13 @@ import pytest
 import soundfile
 import yaml
 
+from mimii.commands import main as commands
 from mimii.common.errors import UserError
 from mimii.data.sections import Section
 from mimii.evaluation.results import merge_results, read_results
 from mimii.evaluation.row import compute_metrics
 from mimii.features.extraction import extract_features
+from mimii.launch.request import check_start
 from mimii.planning import job_parameters
 from mimii.planning.config_file import read_yaml
 from mimii.planning.plan import Plan
@@ -36,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "errors.md"
 RATE = 16000
 SECTION = "6dB/fan/id_00"
+STAGES = ["planning", "features", "training", "scoring", "metrics", "merge", "summary", "command"]
 
 
 def without_length(path):
@@ -44,9 +48,6 @@ def without_length(path):
     content = bytearray(path.read_bytes())
     content[40:44] = bytes(4)
     path.write_bytes(content)
-
-
-STAGES = ["planning", "features", "training", "scoring", "metrics", "merge", "summary"]
 
 
 def noise(samples=4000, seed=0):
@@ -71,6 +72,8 @@ class Benchmark:
         }
         self.section = Section.parse(SECTION)
         self.text = None
+        self.typed = None
+        self.arguments = ["summary", "results/results.csv"]
         self.plan = None
 
     def planning(self):
@@ -80,6 +83,9 @@ class Benchmark:
         self.plan = Plan(read_yaml("config.yaml"))
         assert self.plan.sections
         self.plan.check_external()
+        self.plan.check_csv()
+        if self.typed:
+            self.typed(self.plan)
 
     @property
     def run(self):
@@ -126,6 +132,16 @@ class Benchmark:
 
     def summary(self):
         read_results("results/results.csv")
+
+    def command(self):
+        """`python -m mimii` with `arguments`. Raises UserError with what it says where its exit code is not 0."""
+        output, errors = io.StringIO(), io.StringIO()
+        with redirect_stdout(output), redirect_stderr(errors), pytest.raises(SystemExit) as end:
+            commands.main(self.arguments)
+        if end.value.code:
+            assert end.value.code == 1
+            assert errors.getvalue().startswith("error: ")
+            raise UserError(errors.getvalue())
 
 
 @pytest.fixture(scope="session")
@@ -267,6 +283,58 @@ def features_with(**metadata):
     return damage
 
 
+def bomb(depth=12, width=9):
+    """YAML of few lines that stands for width ** depth values."""
+    lines = [f"a0: &a0 [{', '.join(['x'] * width)}]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * width)}]" for n in range(1, depth)]
+    return "\n".join(lines)
+
+
+def typed(ask):
+    """What Snakemake asks where a path is typed: of the plan."""
+
+    def damage(benchmark):
+        benchmark.typed = ask
+
+    return damage
+
+
+def run_of(variant="default", seed="42"):
+    return typed(lambda plan: job_parameters.training_job(plan, "pca", variant, seed, Section.parse(SECTION)))
+
+
+def command(*arguments, first=lambda: None):
+    """A command line, typed after `first`; `RUN` stands for the run's folder."""
+
+    def damage(benchmark):
+        first()
+        benchmark.arguments = [argument.replace("RUN", str(benchmark.run)) for argument in arguments]
+
+    return damage
+
+
+def written(name, content):
+    return lambda: Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def cut_row():
+    Path("bad.csv").write_text(Path("results/results.csv").read_text().rsplit(",", 3)[0] + "\n")
+
+
+def with_mark():
+    Path("bad.csv").write_bytes(b"\xef\xbb\xbf" + Path("results/results.csv").read_bytes())
+
+
+def own_csv(benchmark):
+    Path("mine.csv").write_text("patient,age\n1,70\n")
+    benchmark.config = {**benchmark.config, "paths": {"csv": "mine.csv"}}
+
+
+def linked_csv(benchmark):
+    Path("link").symlink_to(f"data/{SECTION}")
+    benchmark.config = {**benchmark.config, "paths": {"csv": "link/all.csv"}}
+
+
 @dataclass(frozen=True)
 class Kind:
     """Bad input: what it is, how it comes about, and the stage whose message says `says`; None: it works.
@@ -279,6 +347,11 @@ class Kind:
     says: str | None
     stage: str = "planning"
     before: str = "planning"
+
+
+def command_row(what, damage, says):
+    """A row of which a command says what is wrong."""
+    return Kind(what, damage, says, "command", before="command")
 
 
 OK = None
@@ -310,9 +383,18 @@ TABLE = {
         Kind(
             "a tag that would run Python",
             text("dataset: !!python/object/apply:os.system [ls]"),
-            "config.yaml, line 1: could not determine a constructor",
+            "config.yaml, line 1: the tag !!python/object/apply:os.system is not possible",
         ),
         Kind("a value within itself", text("dataset: &d {root: *d}"), "nested too deeply, or in itself"),
+        Kind("a set", text("dataset: !!set {root}"), "config.yaml, line 1: the tag !!set is not possible"),
+        Kind(
+            "two merge keys",
+            text("dataset:\n  <<: &a {root: data}\n  <<: {ids: all}"),
+            "line 3: key '<<' stands twice, first in line 2",
+        ),
+        Kind("010, which YAML reads as 8", text("seeds: [010]"), "line 1: YAML reads 010 as a number of base 8"),
+        Kind("1:30, which YAML reads as 90", text("seeds: [1:30]"), "line 1: YAML reads 1:30 as a number of base 60"),
+        Kind("aliases of aliases of aliases", text(bomb()), "with its aliases it stands for more than 1000000 values"),
         Kind(
             "a number of 5,000 digits",
             text("seeds: [" + "9" * 5000 + "]"),
@@ -534,8 +616,41 @@ TABLE = {
         Kind(
             "the CSV of everything among those of models",
             config(paths={"csv": "results/models/all.csv"}),
-            "paths.csv: 'results/models/all.csv' is among the CSVs of models",
+            "paths.csv: is among the CSVs of models",
         ),
+    ],
+    "Where files are written": [
+        Kind("a CSV of another ending", config(paths={"csv": "all.txt"}), "paths.csv: 'all.txt' does not end in .csv"),
+        Kind(
+            "a recording for a CSV",
+            config(paths={"csv": f"data/{SECTION}/{CLIP}"}),
+            "paths.csv: lies in dataset.root, among the recordings",
+        ),
+        Kind("a CSV among the recordings, by a link", linked_csv, "paths.csv: lies in dataset.root"),
+        Kind("a CSV among the runs", config(paths={"csv": "results/runs/a.csv"}), "paths.csv: lies in paths.runs"),
+        Kind("a CSV in the workflow's code", config(paths={"csv": "src/a.csv"}), "paths.csv: lies in src/"),
+        Kind("a CSV that is somebody else's", own_csv, "paths.csv: 'mine.csv' was not written by this workflow"),
+        Kind(
+            "results among the recordings", config(paths={"results": "data/out"}), "paths.results: lies in dataset.root"
+        ),
+    ],
+    "Typed paths": [
+        Kind("NaN in a variant", run_of("components=NaN"), "components: nan is not a finite number"),
+        Kind("a setting that is not there", run_of("bta=1"), "unknown setting 'bta'"),
+        Kind("a seed with a zero before it", run_of(seed="042"), "seed=042 is written seed=42"),
+        Kind("a seed beyond 32 bits", run_of(seed="4294967296"), "seed=4294967296: 4294967296 is greater than"),
+        Kind(
+            "figures of a model that is not configured",
+            typed(lambda plan: plan.base_run("vae", Section.parse(SECTION))),
+            "unknown configured model 'vae'; known: pca",
+        ),
+        Kind(
+            "the CSV of a model that is not configured",
+            typed(lambda plan: job_parameters.merge_job(plan, model="vae")),
+            "unknown configured model 'vae'; known: pca",
+        ),
+        Kind("an empty target", typed(lambda plan: check_start(1, [""])), "an empty target: name a file or a rule"),
+        Kind("no core", typed(lambda plan: check_start(0, [])), "--cores: expected a number of at least 1, or all"),
     ],
     "The dataset as a whole": [
         Kind("no such folder", config(dataset={"root": "nowhere"}), "dataset.root: there is no folder 'nowhere'"),
@@ -876,6 +991,56 @@ TABLE = {
             before="summary",
         ),
     ],
+    "Commands": [
+        *(
+            command_row(f"{name}, for {verb}", command(verb, *files, first=written("bad.csv", content)), says)
+            for name, content, says in (
+                ("an empty file", "", "bad.csv: lacks the columns"),
+                ("a CSV of something else", "patient,age\n1,70\n", "bad.csv: lacks the columns"),
+                ("a file of zeros", bytes(100), "bad.csv: "),
+                ("a file that is no text", b"\xff\xfe\x00model,\x80", "bad.csv: no results CSV"),
+            )
+            for verb, files in (("summary", ["bad.csv"]), ("compare", ["results/results.csv", "bad.csv"]))
+        ),
+        command_row(
+            "no such file, for summary",
+            command("summary", "none.csv"),
+            "none.csv: cannot be read",
+        ),
+        command_row("a folder, for summary", command("summary", "data"), "data: cannot be read"),
+        command_row(
+            "no such file, for compare",
+            command("compare", "results/results.csv", "none.csv"),
+            "none.csv: cannot be read",
+        ),
+        command_row(
+            "a row cut short",
+            command("summary", "bad.csv", first=cut_row),
+            "bad.csv: rows and header differ in length",
+        ),
+        command_row("a CSV with a byte order mark", command("summary", "bad.csv", first=with_mark), OK),
+        command_row("a folder of recordings, for score", command("score", "RUN", "data"), OK),
+        command_row(
+            "a model's file for its folder",
+            command("score", "RUN/model.skops", f"data/{SECTION}/{CLIP}"),
+            "model.skops: is a file; give the folder of the run",
+        ),
+        command_row(
+            "a run that is none",
+            command("score", "data", f"data/{SECTION}/{CLIP}"),
+            "training.json: missing; give the folder of a finished run",
+        ),
+        command_row(
+            "a folder without recordings, for score",
+            command("score", "RUN", "results/runs"),
+            "results/runs: holds no wav file",
+        ),
+        command_row(
+            "a recording shorter than a window, for score",
+            lambda b: [audio(noise(1100))(b), command("score", "RUN", str(clip_path()))(b)],
+            "frames are fewer than a window's 5",
+        ),
+    ],
 }
 KINDS = [kind for kinds in TABLE.values() for kind in kinds]
 
@@ -889,7 +1054,7 @@ def test_bad_input_is_said_once_clearly_and_early(kind, finished, tmp_path):
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True, symlinks=True)
     with working_in(tmp_path):
         benchmark = Benchmark()
-        last = STAGES.index(kind.stage if kind.says else "metrics")
+        last = STAGES.index(kind.stage if kind.says or kind.before == "command" else "metrics")
         first = STAGES.index(kind.before)
         # What follows the damage runs; what comes before it is there.
         if first:

@@ -12,6 +12,7 @@ from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
 from mimii.evaluation.previous import keep_previous, previous_csv
 from mimii.launch import lock
+from mimii.launch.request import check_start
 from mimii.paper.entries import BASELINE, CLIPS
 from mimii.paper.entries import RESULTS as EVERY_RUN
 from mimii.paper.official_baseline.reference import is_asked_for
@@ -33,10 +34,13 @@ os.environ.update(
 IN_USE = lock.share(Path.cwd()) if workflow.is_main_process else None
 
 with exit_on_user_error():
+    if workflow.is_main_process:
+        check_start(workflow.resource_settings.cores, sys.argv[1:])
     # check_dataset is there for datasets that cannot be used yet.
     plan = Plan(config, any_sections="check_dataset" in sys.argv)
     _ = plan.sections
     plan.check_external()
+    plan.check_csv()
 
 DATASET = plan.config["dataset"]["root"].rstrip("/")
 FEATURES = f"{plan.features_root}/{{features}}/{{section}}"

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +24,7 @@ from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.results import read_results
 from mimii.evaluation.summary import summary
 from mimii.features.settings import feature_declarations
-from mimii.launch.request import Request
+from mimii.launch.request import Request, parse_cores
 from mimii.launch.run import launch
 from mimii.launch.stop import quiet_ending
 from mimii.planning.config import schema, seed_schema
@@ -59,21 +59,39 @@ OPTIONS = {
 LOG = Path("research_experiments.log")
 
 
-def main() -> None:
-    """Run the command that the command line asks for."""
+def main(command_line: Sequence[str] | None = None) -> None:
+    """Run what the command line (None: the process's own) asks for, and exit with its code."""
     parser = make_parser()
-    options = parser.parse_args()
-    try:
-        configuration = make_configuration(options)
-        with chdir(REPOSITORY):
-            plan = Plan(configuration)
-            _ = plan.sections  # a wrong --base_dir is said before anything is written
-    except ProblemsError as error:
-        parser.error("\n".join(map(str, in_options(error.problems))))
-    except UserError as error:
-        parser.error(str(error))
-    with exit_on_user_error(), quiet_ending():
-        sys.exit(run(options, configuration, plan))
+    options = parser.parse_args(command_line)
+    with quiet_ending(), exit_on_user_error():
+        try:
+            configuration = make_configuration(options)
+            with chdir(REPOSITORY):
+                plan = Plan(configuration)
+                _ = plan.sections  # a wrong --base_dir is said before anything is written
+                plan.check_csv()
+            check_folders(options, plan)
+        except ProblemsError as error:
+            parser.error("\n".join(map(str, in_options(error.problems))))
+        except UserError as error:
+            parser.error(str(error))
+        code = run(options, configuration, plan)
+        sys.stdout.flush()
+    sys.exit(code)
+
+
+def check_folders(options: argparse.Namespace, plan: Plan) -> None:
+    """Raise UserError where a folder that is written into at the end cannot be one, before anything is done."""
+    for option, folder in (
+        ("--model_dir", Path(options.model_dir)),
+        ("--result_dir", REPOSITORY / plan.results_root),
+        ("--pickle_dir", REPOSITORY / plan.features_root),
+    ):
+        there = next(part for part in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(part))
+        if not there.is_dir():
+            raise UserError(f"{option}: {there} is not a folder; choose another")
+        if not os.access(there, os.W_OK | os.X_OK) and not options.dry_run:
+            raise UserError(f"{option}: {there} cannot be written into; choose another")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -92,7 +110,7 @@ def make_parser() -> argparse.ArgumentParser:
     models.add_argument(
         "--model",
         nargs="+",
-        default=["all"],
+        action="extend",
         type=_model,
         metavar="MODEL",
         help=f"one, several or all (default: all, the ten of the original): {', '.join(model_names())}",
@@ -129,13 +147,17 @@ def make_parser() -> argparse.ArgumentParser:
     seeds = control.add_mutually_exclusive_group()
     seed = _reader("seed", seed_schema())
     seeds.add_argument("--seed", type=seed, default=42, help="random seed (default: %(default)s)")
-    seeds.add_argument("--seeds", type=seed, nargs="+", help="several seeds: every model with each of them")
+    seeds.add_argument(
+        "--seeds", type=seed, nargs="+", action="extend", help="several seeds: every model with each of them"
+    )
     for name, example in (("machines", "fan pump"), ("snrs", "6dB 0dB"), ("ids", "id_00 id_02")):
-        control.add_argument(f"--{name}", nargs="+", help=f"only these, such as {example} (default: all there are)")
+        control.add_argument(
+            f"--{name}", nargs="+", action="extend", help=f"only these, such as {example} (default: all there are)"
+        )
     control.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:1 (default: %(default)s)"
     )
-    control.add_argument("--cores", type=_cores, help="jobs at a time on this machine, or all (default: all)")
+    control.add_argument("--cores", type=parse_cores, help="jobs at a time on this machine, or all (default: all)")
     control.add_argument("--profile", help="a folder of profiles/, such as slurm, or a path")
     control.add_argument("--dry-run", action="store_true", help="say what would run, and write nothing")
     return parser
@@ -179,12 +201,6 @@ def _model(text: str) -> str:
     return text
 
 
-def _cores(text: str) -> str:
-    if text != "all" and not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, or all, not {text!r}")
-    return text
-
-
 def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
     """The workflow's configuration. Raises UserError where options contradict each other."""
     name = options.output_csv
@@ -192,8 +208,8 @@ def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
         raise UserError(
             f"--output_csv: expected a file name that ends in .csv, found {name!r}; --result_dir is its folder"
         )
-    models = list(dict.fromkeys(ORIGINAL_MODELS if "all" in options.model else options.model))
-    models += [model for model in dict.fromkeys(options.model) if model not in (*models, "all")]
+    named = options.model or ["all"]
+    models = list(dict.fromkeys([*(ORIGINAL_MODELS if "all" in named else ()), *named]))
     filters = {key: getattr(options, key) for key in ("snrs", "machines", "ids") if getattr(options, key)}
     given = {key: getattr(options, key) for key in (*FEATURE_OPTIONS, *TRAINING_OPTIONS)}
     results = Path(options.result_dir, Path(name).stem)
@@ -204,7 +220,7 @@ def make_configuration(options: argparse.Namespace) -> dict[str, Any]:
         "dataset": {"root": from_repository(options.base_dir), **filters},
         "features": {key: given[key] for key in FEATURE_OPTIONS if given[key] is not None},
         "settings": {key: given[key] for key in TRAINING_OPTIONS if given[key] is not None},
-        "models": {model: {} for model in models},
+        "models": {model: {} for model in models if model != "all"},
         "seeds": list(dict.fromkeys(options.seeds or [options.seed])),
         "compute": {"device": options.device},
         "report": {"tables": True, "figures": []},

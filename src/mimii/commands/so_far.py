@@ -70,17 +70,17 @@ def write_results_so_far(plan: Plan, output: Path) -> SoFar:
     Tables and summary are over the sections that every compared model with a finished run has: averages over others
     could not be compared.
     """
-    found = find_runs(plan)
+    so_far = find_runs(plan)
     present = recorded_columns(json.loads(merge_job(plan)))
-    merge_results(found.finished, plan.runs_root, output / "results.csv", present)
+    merge_results(so_far.finished, plan.runs_root, output / "results.csv", present)
     with written_whole(output / "missing.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for run, why in found.missing:
+        for run, why in so_far.missing:
             writer.writerow([run.variant.model, run.variant.name, run.seed, run.section.path, why])
-    if found.compared:
-        _write_tables(plan, found.compared, output)
-    return found
+    if so_far.compared:
+        _write_tables(plan, so_far.compared, output)
+    return so_far
 
 
 def _write_tables(plan: Plan, compared: Sequence[Run], output: Path) -> None:

@@ -24,7 +24,7 @@ def read_declarations(path: Path) -> Any:
     """What a YAML file of this package holds."""
     import yaml  # not needed where names alone are
 
-    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def types_of(schema: Mapping[str, Any]) -> list[str]:
@@ -60,6 +60,10 @@ def problems(values: Settings, declarations: Declarations) -> list[Problem]:
     for key, value in values.items():
         if key not in declarations:
             faults.append(Problem("", unknown("setting", key, declarations)))
+            continue
+        parts = value if isinstance(value, list) else [value]
+        if not all(math.isfinite(part) for part in parts if isinstance(part, float)):
+            faults.append(Problem(key, f"{value} is not a finite number"))
             continue
         errors = Draft202012Validator(dict(declarations[key])).iter_errors(canonical(value, declarations[key]))
         faults += [Problem(key, error.message) for error in errors]

@@ -94,7 +94,7 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
     source = _source(name)
     if source is None:
         raise ModuleNotFoundError(name)
-    tree = ast.parse(source.read_text(), filename=str(source))
+    tree = ast.parse(source.read_text(encoding="utf-8"), filename=str(source))
     meaning = [_meaning(tree)]
     beside = source.with_suffix(".yaml")
     if beside.is_file():

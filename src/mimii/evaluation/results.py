@@ -149,12 +149,19 @@ def read_results(path: str | Path) -> "pd.DataFrame":
         "integer": ("Int64", int),
         "number": ("float64", float),
     }
-    with Path(path).open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [column.name for column in read_columns() if column.name not in (reader.fieldnames or [])]
-        if missing:
-            raise UserError(f"{path}: lacks the columns {', '.join(missing)}; merge it again with snakemake")
-        rows = list(reader)
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column.name for column in read_columns() if column.name not in (reader.fieldnames or [])]
+            rows = list(reader)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give the CSV of a finished benchmark") from None
+    except (ValueError, csv.Error) as error:
+        raise UserError(f"{path}: no results CSV ({error}); merge it again with snakemake") from None
+    if missing:
+        raise UserError(f"{path}: lacks the columns {', '.join(missing)}; merge it again with snakemake")
+    if any(None in row or None in row.values() for row in rows):
+        raise UserError(f"{path}: rows and header differ in length; merge it again with snakemake")
     table = {}
     for column in read_columns():
         dtype, parse = types[column.type]

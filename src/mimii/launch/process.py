@@ -34,7 +34,7 @@ def run_snakemake(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         close_fds=False,  # the lock's file stays open in it
     )

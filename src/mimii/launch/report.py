@@ -20,7 +20,11 @@ def make_report(request: Request, plan: Plan) -> Path:
     # Snakemake goes by the ending, so this cannot be the usual temporary name.
     temporary = target.with_name(f".report.{os.getpid()}.html")
     done = subprocess.run(
-        [*snakemake(), *request.arguments(), "--report", str(temporary)], cwd=REPOSITORY, capture_output=True, text=True
+        [*snakemake(), *request.arguments(), "--report", str(temporary)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     try:
         if done.returncode:

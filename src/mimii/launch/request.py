@@ -1,6 +1,8 @@
 """What a person asks for: which configuration, how many jobs at a time, where they run."""
 
 import os
+from argparse import ArgumentTypeError
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,21 @@ def profile_folder(name: str) -> Path:
             return folder
     known = ", ".join(sorted(path.name for path in (REPOSITORY / "profiles").iterdir() if path.is_dir()))
     raise UserError(f"--profile: there is no profile {name!r} in profiles/ (there: {known}), nor a folder of that name")
+
+
+def check_start(cores: int | None, arguments: Collection[str]) -> None:
+    """Raise UserError on what Snakemake was given and would wait for without end, or answer with a traceback."""
+    if cores is not None and cores < 1:
+        raise UserError(f"--cores: expected a number of at least 1, or all, not {cores}")
+    if "" in arguments:
+        raise UserError("an empty target: name a file or a rule, or nothing for all that is configured")
+
+
+def parse_cores(text: str) -> str:
+    """What --cores may be. Raises ArgumentTypeError."""
+    if text != "all" and not (text.isdecimal() and int(text) > 0):
+        raise ArgumentTypeError(f"expected a number of at least 1, or all, not {text!r}")
+    return text
 
 
 def worker_count(cores: str | None) -> int:

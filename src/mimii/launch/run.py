@@ -61,7 +61,8 @@ def take_stale_lock_away(request: Request) -> None:
             [*snakemake(), "--unlock", *request.arguments()],
             cwd=REPOSITORY,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         if unlocked.returncode:
             raise UserError(f"snakemake --unlock failed: {unlocked.stderr.strip()}")
@@ -86,7 +87,7 @@ def execute(request: Request, progress: Progress, stop: StopRequest) -> int:
     log: IO[str] | None = None
     if request.log_file:
         request.log_file.parent.mkdir(parents=True, exist_ok=True)
-        log = request.log_file.open("a")
+        log = request.log_file.open("a", encoding="utf-8")
 
     def read(line: dict[str, Any]) -> None:
         if log:

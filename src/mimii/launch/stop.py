@@ -1,5 +1,6 @@
 """Ending: by a signal, by Ctrl-C, by a reader who has gone; and ending Snakemake with all that it has started."""
 
+import io
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import psutil
@@ -26,7 +28,15 @@ class StoppedError(Exception):
 
 @contextmanager
 def quiet_ending() -> Iterator[None]:
-    """End the program without a traceback where its user has interrupted it or has stopped reading its output."""
+    """End the program without a traceback where its user has interrupted it or has stopped reading its output.
+
+    Letters that the terminal's encoding has not are printed as escapes.
+    """
+    if sys.stdout is None:  # closed before this program started
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  to the end of the program
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         yield
     except KeyboardInterrupt:

@@ -2,9 +2,10 @@
 
 import itertools
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -19,6 +20,8 @@ from mimii.planning.variants import base_variants, models_of, overrides_in, stud
 from mimii.runs.run import Variant
 
 TOP = "top level"
+# Folders of the workflow's own.
+SOURCE_PARTS = (".git", ".snakemake", "benchmarks", "config", "docs", "profiles", "scripts", "src", "tests", "workflow")
 DEEPEST = 20
 LARGEST = 2**63
 LONGEST_TEXT = 1000
@@ -264,8 +267,26 @@ def _paths_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(key, f"a name in {path[:50]!r}... is longer than 255 bytes")
         if path != path.strip():
             yield Problem(key, f"{path!r} begins or ends with a space")
-    results, csv = paths.get("paths.results"), paths.get("paths.csv")
-    if results and csv:
-        for part in ("models", "studies"):
-            if PurePosixPath(csv).is_relative_to(PurePosixPath(results, part)):
-                yield Problem("paths.csv", f"{csv!r} is among the CSVs of {part}; choose another folder")
+    if all(path.isprintable() for path in paths.values()):
+        yield from _places_problems({key: os.path.realpath(path) for key, path in paths.items()})
+
+
+def _places_problems(places: Mapping[str, str]) -> Iterator[Problem]:
+    """Which of the folders may not lie in which; links followed. Nothing is written among what is only read."""
+    root, results, csv = (places.get(key) for key in ("dataset.root", "paths.results", "paths.csv"))
+    for key in ("paths.results", "paths.features", "paths.runs", "paths.csv"):
+        if root and key in places and PurePosixPath(places[key]).is_relative_to(root):
+            yield Problem(key, "lies in dataset.root, among the recordings; choose another folder")
+    if csv is None:
+        return
+    if PurePosixPath(csv).suffix != ".csv":
+        yield Problem("paths.csv", f"{PurePosixPath(csv).name!r} does not end in .csv")
+    for key in ("paths.features", "paths.runs"):
+        if key in places and PurePosixPath(csv).is_relative_to(places[key]):
+            yield Problem("paths.csv", f"lies in {key}, among files of the workflow's own; choose another folder")
+    for part in SOURCE_PARTS:
+        if PurePosixPath(csv).is_relative_to(Path.cwd() / part):
+            yield Problem("paths.csv", f"lies in {part}/, which belongs to the workflow; choose another folder")
+    for part in ("models", "studies"):
+        if results and PurePosixPath(csv).is_relative_to(PurePosixPath(results, part)):
+            yield Problem("paths.csv", f"is among the CSVs of {part}; choose another folder")

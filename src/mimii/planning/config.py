@@ -17,7 +17,7 @@ from mimii.planning.checking import config_problems, unreadable
 @cache
 def schema() -> dict[str, Any]:
     """`config.schema.yaml`, with the names of the datasets that have a file in `data/sources/`."""
-    shape: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "config.schema.yaml").read_text())
+    shape: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "config.schema.yaml").read_text(encoding="utf-8"))
     shape["properties"]["dataset"]["properties"]["source"]["enum"] = source_names()
     return shape
 

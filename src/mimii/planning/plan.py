@@ -4,6 +4,7 @@ A run is model x variant x seed x section, and its path says which:
 `results/runs/vae/learning_rate=0.01/seed=42/6dB/fan/id_00/scores.parquet`.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -68,12 +69,28 @@ class Plan:
             raise UserError(f"{len(faults)} of {len(sections)} sections cannot be used:\n" + "\n".join(faults))
         return sections
 
+    def check_csv(self) -> None:
+        """Raise ProblemsError where the CSV would replace what this workflow has not written."""
+        path = Path(self.results_csv)
+        if not os.path.lexists(path):
+            return
+        header = b""
+        if path.is_file():
+            with path.open("rb") as file:
+                header = file.readline(10_000)
+        if b"run_path" not in header.rstrip().split(b","):
+            text = f"{self.results_csv!r} was not written by this workflow; move it away, or choose another name"
+            raise ProblemsError.of("paths.csv", text)
+
     def variants_of(self, *, model: str | None = None, study: str | None = None) -> list[Variant]:
-        """All configured variants, or the base one of a model, or a study's."""
+        """All configured variants, or the base one of a model, or a study's. Raises UserError on another model."""
         if study is not None:
             return study_variants(self.config, study)
         if model is not None:
-            return [variant for variant in base_variants(self.config) if variant.model == model]
+            chosen = [variant for variant in base_variants(self.config) if variant.model == model]
+            if not chosen and model not in self.external:
+                raise UserError(unknown("configured model", model, [*self.config["models"], *self.external]))
+            return chosen
         return self.variants
 
     def runs(self, *, model: str | None = None, study: str | None = None) -> Iterator[Run]:
@@ -154,7 +171,7 @@ class Plan:
         return [f"{model}/{section}" for model in shown["models"] for section in shown["sections"]]
 
     def base_run(self, model: str, section: Section) -> Run:
-        """A model's run on a section with its configured settings and the first seed."""
+        """A model's run on a section with its configured settings and the first seed. Raises UserError without one."""
         (variant,) = self.variants_of(model=model)
         return Run(variant, self.seeds[0], section)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mimii.common.errors import UserError
+from mimii.common.errors import BadClipError, UserError
 from mimii.common.process import hidden
 from mimii.data.audio import read_clip
 from mimii.detectors.pooling import pool
@@ -29,6 +29,8 @@ class TrainedDetector:
     def __init__(self, run: str | Path, *, device: str = "cpu") -> None:
         """Load the model of a run. Raises UserError where a file is missing, damaged or not of this run."""
         self.run = Path(run)
+        if self.run.is_file():
+            raise UserError(f"{run}: is a file; give the folder of the run that it lies in")
         training = _read(self.run / "training.json")
         metrics = _read(self.run / "metrics.json")
         self.model: str = training["model"]
@@ -68,6 +70,11 @@ class TrainedDetector:
         else:
             samples, rate = self._channel(np.asarray(clip)), sample_rate or self.features["sample_rate"]
         frames = samples_features(samples, rate, self.features, self._log_mel, name=name)
+        window = self.settings["frames"]
+        if window is not None and len(frames) < window:
+            raise BadClipError(
+                f"{name}: its {len(frames)} frames are fewer than a window's {window}; give a longer clip"
+            )
         clips = Clips(np.ascontiguousarray(frames), np.array([len(frames)], dtype=np.int64))
         return self._detector.window_scores(clips)
 
