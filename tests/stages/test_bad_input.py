@@ -1038,7 +1038,7 @@ TABLE = {
         command_row(
             "a recording shorter than a window, for score",
             lambda b: [audio(noise(1100))(b), command("score", "RUN", str(clip_path()))(b)],
-            "frames are fewer than a window's 5",
+            "shorter than a window of 5",
         ),
     ],
 }

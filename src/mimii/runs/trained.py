@@ -72,9 +72,7 @@ class TrainedDetector:
         frames = samples_features(samples, rate, self.features, self._log_mel, name=name)
         window = self.settings["frames"]
         if window is not None and len(frames) < window:
-            raise BadClipError(
-                f"{name}: its {len(frames)} frames are fewer than a window's {window}; give a longer clip"
-            )
+            raise BadClipError(f"{name}: {len(frames)} frames, shorter than a window of {window}; give a longer clip")
         clips = Clips(np.ascontiguousarray(frames), np.array([len(frames)], dtype=np.int64))
         return self._detector.window_scores(clips)
 
