@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import hmean
 from sklearn.metrics import roc_auc_score
 
-from mimii.data.sections import AVERAGE
+from mimii.data.sections import AVERAGE, dcase_year
 from mimii.evaluation.official_score import (
     SCORE,
     SectionScores,
@@ -16,7 +16,6 @@ from mimii.evaluation.official_score import (
     official_scores,
     part_values,
     parts_of,
-    year_of,
 )
 
 # Evaluation data of 2024, the organisers' baseline: AUC source, AUC target, pAUC of its machine types; the score.
@@ -170,7 +169,7 @@ def test_models_meet_the_same_resamples():
 
 
 def test_the_year_stands_in_the_place_of_the_snr():
-    assert [year_of(name) for name in ("dcase2020", "dcase2026", "6dB", "dcase", "xdcase2020")] == [
+    assert [dcase_year(name) for name in ("dcase2020", "dcase2026", "6dB", "dcase", "xdcase2020")] == [
         2020,
         2026,
         None,

@@ -60,6 +60,12 @@ def snr_title(snr: str) -> str:
     return snr if order == float("inf") else f"{0 - order:g} dB".replace("-", "−")
 
 
+def dcase_year(snr: str) -> int | None:
+    """The year of `dcase2024`, which stands in the place of the SNR; None of anything else."""
+    match = re.fullmatch(r"dcase(20\d\d)", snr)
+    return int(match[1]) if match else None
+
+
 def has_snrs(names: Iterable[str]) -> bool:
     """Whether any of these names, which stand in the place of an SNR, is one."""
     return any(snr_order(name)[0] < float("inf") for name in names)

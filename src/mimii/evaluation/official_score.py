@@ -5,9 +5,9 @@ of the AUC of either domain and the pAUC of both, where the AUC of a domain sets
 ones of both (papers: `data/sources/dcase.py`; held against published values by a test).
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import hmean
 
-from mimii.data.sections import AVERAGE
+from mimii.common.errors import UserError
+from mimii.data.sections import AVERAGE, dcase_year
 from mimii.evaluation.intervals import BOOTSTRAP_SEED, count_blocks, machine_generator, percentile_interval
 from mimii.evaluation.metrics import METRICS, FloatArray, curves_of, metric_values
+from mimii.runs.clip_scores import read_clip_scores
 
 MAX_FPR = 0.1
 FLOOR = float(np.finfo(np.float64).eps)  # a harmonic mean has none of 0
@@ -58,12 +60,6 @@ class SectionScores:
     abnormal: NDArray[np.bool_]
     domains: NDArray[np.str_] | None
     scores: FloatArray
-
-
-def year_of(snr: str) -> int | None:
-    """The year of `dcase2024`, which stands in the place of the SNR; None of anything else."""
-    match = re.fullmatch(r"dcase(20\d\d)", snr)
-    return int(match[1]) if match else None
 
 
 def parts_of(year: int) -> tuple[Part, ...]:
@@ -159,6 +155,48 @@ def official_scores(
             low, high = percentile_interval(of_draws - of_draws.mean() + value, confidence)
             rows.append((machine, id, metric, value, max(low, 0.0), min(high, 1.0)))
     return pd.DataFrame(rows, columns=["machine_type", "machine_id", "metric", "value", "low", "high"])
+
+
+def scores_of_runs(frame: pd.DataFrame, runs_root: Path, snr: str) -> pd.DataFrame:
+    """`official_scores` of every model's runs on a year's data, with the column `label` before.
+
+    frame: rows of `inference.select_runs`. snr: such as dcase2024. Raises UserError where the clips have no domain that
+    the year's score needs.
+    """
+    year = dcase_year(snr)
+    assert year is not None, snr
+    tables = []
+    chosen = frame[frame["db_level"] == snr]
+    for label, rows in chosen.groupby("label", sort=False):
+        sections = []
+        for (machine, id), runs in rows.groupby(["machine_type", "machine_id"]):
+            of_seeds = [
+                read_clip_scores(Path(runs_root, path) / "scores.parquet", score)
+                for path, score in zip(runs["run_path"], runs["pooling"], strict=True)
+            ]
+            first = of_seeds[0]
+            if year > 2020 and (first.domains is None or any(domain is None for domain in first.domains)):
+                raise UserError(
+                    f"{runs['run_path'].iloc[0]}: its clips have no domain, which the official score of {year} needs; "
+                    "delete the features of its section and run again"
+                )
+            domains = None if year == 2020 else np.asarray(first.domains, dtype=str)
+            scores = np.stack([own.scores for own in of_seeds])
+            sections.append(SectionScores(str(machine), str(id), first.abnormal, domains, scores))
+        samples, confidence = int(rows["bootstrap_samples"].iloc[0]), float(rows["confidence"].iloc[0])
+        table = official_scores(year, sections, samples=samples, confidence=confidence)
+        table.insert(0, "label", str(label))
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def by_type(scores: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, float]]:
+    """value, low and high of `scores_of_runs` by label, machine type (AVERAGE: over all) and metric."""
+    rows: list[dict[Any, Any]] = scores[scores["machine_id"] == AVERAGE].to_dict("records")
+    return {
+        (row["label"], row["machine_type"], row["metric"]): {name: row[name] for name in ("value", "low", "high")}
+        for row in rows
+    }
 
 
 def _of_seeds(year: int, section: SectionScores, weights: NDArray[np.int64]) -> dict[str, FloatArray]:

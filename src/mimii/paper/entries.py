@@ -9,7 +9,8 @@ the report, below a head of comments that says what it is called and how the rep
     .. SNR: all
 
 Braces stand for what there is one of each: `snr`, `model`, `metric` (one shown in tables, or in figures), `test` (a
-post-hoc test). `make` or `draw` gets those by name.
+post-hoc test), `year` (what stands in the place of the SNR in DCASE's data, such as dcase2024), `domains` (the same of
+years with source and target domain). `make` or `draw` gets those by name.
 """
 
 import itertools
@@ -22,6 +23,7 @@ from typing import Any, Literal
 
 from mimii.common.lookup import names_in
 from mimii.common.provenance import REPOSITORY
+from mimii.data.sections import dcase_year
 from mimii.evaluation.metrics import metrics_in
 
 HERE = Path(__file__).parent
@@ -76,6 +78,8 @@ def _entries(kind: Kind, models: Sequence[str], snrs: Sequence[str]) -> Iterator
         "model": models,
         "metric": list(metrics_in(kind).values()),
         "test": POST_HOC,
+        "year": [snr for snr in snrs if dcase_year(snr)],
+        "domains": [snr for snr in snrs if (dcase_year(snr) or 0) > 2020],
     }
     for module in names_in(f"mimii.paper.{kind}"):
         caption = HERE / kind / f"{module}.rst"

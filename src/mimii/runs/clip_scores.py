@@ -10,18 +10,22 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Test clips of one run, by path: (clips,) each."""
+    """Test clips of one run, by path: (clips,) each. domains: "source", "target" or None; None where none are kept."""
 
     paths: NDArray[np.object_]
     abnormal: NDArray[np.bool_]
     scores: NDArray[np.float64]
+    domains: NDArray[np.object_] | None = None
 
 
 def read_clip_scores(path: str | Path, pooling: str) -> ClipScores:
     """The test clips of a scores.parquet with one pooling's scores, sorted by path."""
-    table = pq.read_table(path, columns=["path", "label", pooling], filters=[("split", "==", "test")]).sort_by("path")
+    names = ["path", "label", pooling]
+    names += [name for name in pq.read_schema(path).names if name == "domain"]
+    table = pq.read_table(path, columns=names, filters=[("split", "==", "test")]).sort_by("path")
     return ClipScores(
         table.column("path").to_numpy(zero_copy_only=False),
         table.column("label").to_numpy(zero_copy_only=False) == "abnormal",
         table.column(pooling).to_numpy().astype(np.float64),
+        table.column("domain").to_numpy(zero_copy_only=False) if "domain" in names else None,
     )
