@@ -20,6 +20,7 @@ from mimii.features.file import ClipTable
 from mimii.planning.config import read_config
 from mimii.planning.job_parameters import listed_runs
 from mimii.planning.plan import Plan
+from mimii.runs.clip_scores import read_clip_scores
 from mimii.runs.external import import_scores, match_scores, read_scores
 
 SECTION = "6dB/fan/id_00"
@@ -242,3 +243,17 @@ def test_external_scores_are_compared_like_a_model(tmp_path):
     paths = [run.path for run in plan.runs()]
     assert paths[-1] == "mine/external/6dB/pump/id_00"
     assert [run.path for run in plan.runs(model="mine")] == paths[-2:]
+
+
+def test_domain_and_attributes_are_kept_with_the_scores(tmp_path, monkeypatch):
+    monkeypatch.setattr("mimii.runs.external.read_table", lambda features: dcase_clips())
+    source = tmp_path / "anomaly_score_fan_section_00_test.csv"
+    source.write_text("".join(f"section_00_{number:04d}.wav,{number / 8}\n" for number in range(4)))
+    files = [tmp_path / file for file in ("scores.parquet", "training.json", "scoring.json")]
+    job = {"name": "team", "section": "dcase2024/fan/section_00"}
+    import_scores(
+        source, tmp_path / "f.parquet", job, scores_file=files[0], training_file=files[1], scoring_file=files[2]
+    )
+    clips = read_clip_scores(files[0], "mean")
+    assert list(clips.domains) == ["source", "source", "target", "target"]
+    assert pq.read_table(files[0]).column("attributes").to_pylist() == [""] * 4

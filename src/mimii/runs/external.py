@@ -40,14 +40,16 @@ def import_scores(
     Raises one UserError that lists what is wrong.
     """
     table = read_table(features)
-    tested = {table.paths[row]: table.labels[row] for row in table.usable("test")}
+    rows = table.usable("test")
     scores = match_scores(read_scores(source), table, job["section"], source)
-    paths = list(tested)
+    paths = [table.paths[row] for row in rows]
     values = [scores[path] for path in paths]
     columns = {
         "path": paths,
-        "label": list(tested.values()),
+        "label": [table.labels[row] for row in rows],
         "split": ["test"] * len(paths),
+        "domain": pa.array([table.domains[row] for row in rows], pa.string()),
+        "attributes": [table.attributes[row] for row in rows],
         # How the method made one score of a clip is its own affair, so it has one whatever the pooling.
         **dict.fromkeys(POOLINGS, values),
     }

@@ -74,6 +74,8 @@ def score_clips(
         "path": paths,
         "label": [table.labels[row] for row in rows],
         "split": ["test"] * (len(rows) - len(held_out)) + ["validation"] * len(held_out),
+        "domain": pa.array([table.domains[row] for row in rows], pa.string()),
+        "attributes": [table.attributes[row] for row in rows],
         **pooled,
     }
     for name, values in pooled.items():
