@@ -1,0 +1,92 @@
+"""DCASE task 2 from archives to a table with the official score, by the configuration that is shipped for it."""
+
+import csv
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+from dcase_layout import lay_out, packed, small_dcase, wav
+from mirror import serving
+from workspace import QUICK, Workspace
+
+from mimii.data.dcase_years import Year, years
+from mimii.data.sections import AVERAGE
+
+
+def configured(workspace, year, **dcase):
+    """config/dcase.yaml with year and root filled in, and less to compute."""
+    config = yaml.safe_load((workspace.folder / "config/dcase.yaml").read_text())
+    config["dataset"]["root"] = "data"
+    config["dataset"]["dcase"] |= {"year": year, **dcase}
+    config |= {"models": {"mahalanobis": {}}, "seeds": [42], "studies": {}, "metrics": QUICK}
+    config["report"] = {"figures": [], "tables": True}
+    (workspace.folder / "my_dcase.yaml").write_text(yaml.safe_dump(config))
+
+
+def run(workspace):
+    command = [sys.executable, "-m", "mimii", "run", "--configfile", "my_dcase.yaml", "--cores", "2"]
+    done = subprocess.run(
+        command, cwd=workspace.folder, env=workspace.environment, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def official_scores(workspace, year):
+    """{(machine type, ID, metric): value} of the table's CSV."""
+    with (workspace.folder / f"results/tables/official_score_dcase{year}.csv").open(newline="") as file:
+        return {
+            (row["machine_type"], row["machine_id"], row["metric"]): float(row["value"]) for row in csv.DictReader(file)
+        }
+
+
+def recording(seed, channels):
+    return wav(seed, channels, samples=8000)
+
+
+@pytest.mark.parametrize(
+    "year", [pytest.param(year, marks=() if year == 2021 else pytest.mark.slow) for year in years()]
+)
+def test_development_data_in_archives_come_to_a_table_with_the_official_score(tmp_path, year):
+    machines = Year(year).types("development")[:2]
+    workspace = Workspace(tmp_path)
+    lay_out(tmp_path / "data", small_dcase(year, machines, content=recording)[0], "zipped")
+    configured(workspace, year, download=False)
+    run(workspace)
+    scores = official_scores(workspace, year)
+    id = Year(year).ids("development", machines[0])[0]
+    for key in [(AVERAGE, AVERAGE), *((machine, name) for machine in machines for name in (AVERAGE, id))]:
+        assert 0 < scores[*key, "official_score"] < 1
+    if year == 2020:
+        parts = [(scores[machine, id, "auc"] + scores[machine, id, "pauc"]) / 2 for machine in machines]
+        assert scores[AVERAGE, AVERAGE, "official_score"] == pytest.approx(sum(parts) / 2)
+
+
+@pytest.mark.slow
+def test_evaluation_data_are_downloaded_and_scored_by_the_published_labels(tmp_path):
+    archives, labels = small_dcase(2024, ["3DPrinter"], part="evaluation", content=recording)
+    files = {}
+    for archive in Year(2024).archives("evaluation", "3DPrinter"):
+        content = packed(archives[archive.name])
+        files[f"{archive.record}/{archive.name}"] = content
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        listed = [{"key": archive.name, "size": len(content), "checksum": f"md5:{md5}"}]
+        files[f"api/{archive.record}"] = json.dumps({"files": listed}).encode()
+    workspace = Workspace(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/eval_data_list_2024.csv").write_text(labels)
+    with serving(files) as mirror, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        host = mirror.address.removesuffix("/{archive}")
+        addresses = {"address": f"{host}/{{record}}/{{archive}}", "listing": f"{host}/api/{{record}}"}
+        configured(workspace, 2024, data="evaluation", keep_archives=False, **addresses)
+        config = yaml.safe_load((tmp_path / "my_dcase.yaml").read_text())
+        config["dataset"]["machines"] = ["3DPrinter"]
+        (tmp_path / "my_dcase.yaml").write_text(yaml.safe_dump(config))
+        mirror.drops = 1
+        run(workspace)
+        assert sorted(set(mirror.names())) == sorted(files)
+    assert not list((tmp_path / "data").glob("*.zip"))
+    assert 0 < official_scores(workspace, 2024)["3DPrinter", "section_00", "official_score"] < 1
