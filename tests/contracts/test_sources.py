@@ -34,7 +34,7 @@ def names(source):
 
 def test_the_configuration_takes_every_source_that_has_a_file_and_no_other():
     assert schema()["properties"]["dataset"]["properties"]["source"]["enum"] == source_names()
-    assert {"dcase2020", "folder", "labelled", "made_up", "zenodo"} <= set(source_names())
+    assert {"dcase2020", "folder", "labelled", "made_up", "table", "zenodo"} <= set(source_names())
     with pytest.raises(UserError, match=r"dataset.source: unknown value 'zenod'; did you mean 'zenodo'"):
         config(".", "zenod")
 
@@ -160,6 +160,22 @@ def test_own_recordings_of_any_names_and_depth(tmp_path):
     ]
     assert all(Path(source.open(clip)).is_file() for clip in clips)
     assert len(source.clips(Section("+", "press", "+"))) == 2
+
+
+def test_domain_and_attributes_are_the_folders_below_the_label(tmp_path):
+    touch(tmp_path, "normal/new hall/speed 3/1.wav", "normal/speed 3/2.wav", "abnormal/old hall/3.wav", "normal/4.wav")
+    own = {"source": ["old hall"], "target": ["new hall"]}
+    source = open_source(config(tmp_path, "labelled", labelled=own))
+    clips = {clip.path: (clip.domain, clip.attributes) for clip in source.clips(source.sections()[0])}
+    assert clips == {
+        "normal/new hall/speed 3/1.wav": ("target", "speed 3"),
+        "normal/speed 3/2.wav": (None, "speed 3"),
+        "abnormal/old hall/3.wav": ("source", ""),
+        "normal/4.wav": (None, ""),
+    }
+    touch(tmp_path, "normal/new hall/old hall/5.wav")
+    with pytest.raises(UserError, match="lies in folders of both domains"):
+        open_source(config(tmp_path, "labelled", labelled=own)).clips(source.sections()[0])
 
 
 def test_own_recordings_right_below_the_root(tmp_path):

@@ -1,9 +1,11 @@
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mimii.common.errors import UserError
-from mimii.data.split import check_counts, fit_count, split_normal
+from mimii.data.split import AS_MANY, check_counts, fit_count, split_normal
 
 names = st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=60)
 
@@ -54,3 +56,37 @@ def test_too_few_clips_are_refused_with_counts(counts):
 
 def test_just_enough_clips_pass():
     check_counts("S", 10, 1, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("normal", "abnormal", "setting", "tested"),
+    [
+        (42, 42, AS_MANY, 42),
+        (42, 42, 13, 13),
+        (42, 42, 0.3, 13),
+        (5, 1, 0.01, 1),
+        (5, 9, 7, 5),
+        (100, 2, 20, 20),
+    ],
+)
+def test_how_many_normal_clips_are_tested_is_a_setting(normal, abnormal, setting, tested):
+    names = [f"{number:03d}" for number in range(normal)]
+    assert split_normal(names, abnormal, setting) == (names[tested:], names[:tested])
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_what_is_proposed_is_enough_to_train_and_test(normal, abnormal):
+    tested = min(normal, abnormal)
+    assume(normal - tested < 10 or not tested)
+    with pytest.raises(UserError, match=r"Add some\.") as refused:
+        check_counts("S", normal - tested, tested, abnormal, "Add some.", settable=True)
+    proposal = re.search(r"dataset.split: (\d+) would train on (\d+) of", str(refused.value))
+    assert (proposal is not None) == (normal > 10 and abnormal > 0)
+    if proposal:
+        check_counts("S", int(proposal[2]), int(proposal[1]), abnormal, "")
+        assert int(proposal[1]) + int(proposal[2]) == normal
+
+
+def test_42_normal_and_42_abnormal_clips_are_not_the_end():
+    with pytest.raises(UserError, match=r"dataset.split: 13 would train on 29 of the 42 normal clips"):
+        check_counts("S", 0, 42, 42, "", settable=True)

@@ -202,12 +202,9 @@ def test_the_page_on_adding_a_dataset_can_be_followed(tmp_path):
         (tmp_path / name).write_text(block)
 
     (tmp_path / "workshop").mkdir()
-    with (tmp_path / "workshop/labels.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["file", "machine", "unit", "label"])
-        for number in range(14):
-            (tmp_path / f"workshop/{number}.wav").write_bytes(clip_bytes(number))
-            table.writerow([f"{number}.wav", "lathe", "left", "abnormal" if number % 6 == 5 else "normal"])
+    for number in range(14):
+        label = "broken" if number % 6 == 5 else "ok"
+        (tmp_path / f"workshop/lathe-left_{label}_{number}.wav").write_bytes(clip_bytes(number))
 
     for block in blocks(page, "bash"):
         for line in block.splitlines():
@@ -215,11 +212,11 @@ def test_the_page_on_adding_a_dataset_can_be_followed(tmp_path):
             assert command == "snakemake"
             printed = workspace.snakemake(*arguments).stdout
             if "check_dataset" in arguments:
-                assert "workshop/lathe/left: 12 normal, 2 abnormal: fine" in printed
+                assert "+/lathe/left: 12 normal, 2 abnormal: fine" in printed
     with (tmp_path / "results/results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["model"], row["db_level"], row["machine_type"], row["machine_id"]) for row in rows] == [
-        (model, "workshop", "lathe", "left") for model in ("isolation_forest", "mahalanobis")
+        (model, "+", "lathe", "left") for model in ("isolation_forest", "mahalanobis")
     ]
 
 

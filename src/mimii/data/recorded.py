@@ -1,21 +1,45 @@
 """Base of the datasets whose recordings lie in folders and archives."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
+from mimii.common.errors import BadClipError
 from mimii.data.archive import open_archive
 from mimii.data.recordings import LABELS, Clip, Recording, digest, ordered_clips
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
-from mimii.data.split import check_counts
+from mimii.data.split import AS_MANY, Tested, check_counts
+
+
+@dataclass(frozen=True)
+class Part:
+    """What becomes a clip: a recording, or `seconds` of it from `start` on. path: of the clip."""
+
+    path: str
+    recording: Recording
+    start: float = 0.0
+    seconds: float | None = None
+
+    def described(self, clip: Clip) -> Clip:
+        """`clip` with all that is known of it."""
+        own = self.recording
+        return replace(clip, domain=own.domain, attributes=own.attributes, start=self.start, seconds=self.seconds)
+
+
+def whole_recordings(recordings: Iterable[Recording]) -> list[Part]:
+    """Each recording as one clip."""
+    return [Part(recording.path, recording) for recording in recordings]
 
 
 class RecordedSource(DatasetSource):
     """A dataset whose recordings are there already: a subclass says which, and the rest follows."""
 
-    what_to_do = "Add recordings (*.wav), or leave the section out by dataset.snrs, dataset.machines or dataset.ids"
+    what_to_do = (
+        "Add recordings, set dataset.split, or leave the section out by dataset.snrs, dataset.machines or dataset.ids"
+    )
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -31,49 +55,95 @@ class RecordedSource(DatasetSource):
         """The section's recordings by path, listed once."""
         if section not in self._listed:
             self._listed[section] = sorted(self.list_section(section))
-            self._by_path.update({recording.path: recording for recording in self._listed[section]})
         return self._listed[section]
 
     def inputs(self, section: Section) -> list[str]:
         """None: the recordings are there already."""
         return []
 
+    @property
+    def tested(self) -> Tested:
+        """How many normal clips are tested, where the dataset has no split of its own: `dataset.split`."""
+        tested: Tested = self.config.get("split", AS_MANY)
+        return tested
+
+    @property
+    def clip_seconds(self) -> float | None:
+        """How long the clips are that recordings are cut into: `dataset.clip_seconds`; None: a recording is a clip."""
+        seconds: float | None = self.config.get("clip_seconds")
+        return seconds
+
+    def choices(self) -> list[object]:
+        """What decides which clips a recording is and which are tested, for fingerprints."""
+        return [self.tested, self.clip_seconds]
+
     def fingerprint(self, section: Section) -> str:
         """Hash over the section's recordings: path, size and stamp, and what the dataset says of each."""
+        recordings = self.recordings(section)
         return digest(
-            (r.path, r.size, r.stamp, r.label, r.split, r.domain, r.attributes) for r in self.recordings(section)
+            [*self.choices()]
+            + [(r.path, r.size, r.stamp, r.label, r.split, r.domain, r.attributes) for r in recordings]
         )
 
     def check(self, section: Section) -> None:
         """Raise UserError where the section has too few clips."""
-        kinds = [(clip.split, clip.label) for clip in self.clips(section)]
+        recordings = self.recordings(section)
+        counts = Counter((clip.split, clip.label) for clip in self._split(section, whole_recordings(recordings)))
+        if self.clip_seconds is not None:
+            # How many clips a recording becomes is known once it is opened: extraction counts them.
+            labels = {recording.label for recording in recordings}
+            if labels == {"normal", "abnormal"}:
+                return
         check_counts(
             f"{section} (in {self.root!r})",
-            kinds.count(("train", "normal")),
-            kinds.count(("test", "normal")),
-            kinds.count(("test", "abnormal")),
+            counts["train", "normal"],
+            counts["test", "normal"],
+            counts["test", "abnormal"],
             self.what_to_do,
+            settable=not any(recording.split for recording in recordings),
         )
 
     def clips(self, section: Section) -> list[Clip]:
-        """The section's clips, from names alone."""
-        recordings = {recording.path: recording for recording in self.recordings(section)}
-        if not any(recording.split for recording in recordings.values()):
-            clips = ordered_clips(*([r.path for r in recordings.values() if r.label == label] for label in LABELS))
+        """The section's clips: from names alone, or from the recordings' lengths where these are cut."""
+        recordings = self.recordings(section)
+        if self.clip_seconds is None:
+            return self._split(section, whole_recordings(recordings))
+        return self._split(section, [part for recording in recordings for part in self._parts(recording)])
+
+    def _parts(self, recording: Recording) -> list[Part]:
+        """The clips that a recording is cut into, without what is left at its end; one too short is a clip itself."""
+        from mimii.data.audio import read_header  # not needed while planning
+
+        assert self.clip_seconds is not None
+        try:
+            rate, _, samples = read_header(self._content(recording), name=recording.file)
+        except BadClipError:
+            return [Part(recording.path, recording)]  # said when it is read
+        count = samples // max(1, round(self.clip_seconds * rate))
+        if count == 0:
+            return [Part(recording.path, recording)]
+        starts = [number * self.clip_seconds for number in range(count)]
+        return [Part(f"{recording.path}#t={start:09.3f}", recording, start, self.clip_seconds) for start in starts]
+
+    def _split(self, section: Section, parts: Sequence[Part]) -> list[Clip]:
+        by_path = {part.path: part for part in parts}
+        if not any(part.recording.split for part in parts):
+            names = {label: [part.path for part in parts if part.recording.label == label] for label in LABELS}
+            clips = ordered_clips(names["normal"], names["abnormal"], self.tested)
         else:
-            clips = [Clip(r.path, r.label, r.split) for r in recordings.values() if r.split is not None]
-            if len(clips) != len(recordings):
+            clips = [Clip(p.path, p.recording.label, p.recording.split) for p in parts if p.recording.split is not None]
+            if len(clips) != len(parts):
                 raise ValueError(f"{self.name}: either all recordings of {section} have a split, or none")
             order = [("train", "normal"), ("test", "normal"), ("test", "abnormal")]
             clips.sort(key=lambda clip: order.index((clip.split, clip.label)))
-        return [
-            replace(clip, domain=recordings[clip.path].domain, attributes=recordings[clip.path].attributes)
-            for clip in clips
-        ]
+        self._by_path.update({part.path: part.recording for part in parts})
+        return [by_path[clip.path].described(clip) for clip in clips]
 
     def open(self, clip: Clip) -> str | BinaryIO:
         """The clip's path, or its content where it lies in an archive."""
-        recording = self._by_path[clip.path]
+        return self._content(self._by_path[clip.path])
+
+    def _content(self, recording: Recording) -> str | BinaryIO:
         if recording.archive is None:
             return recording.file
         return open_archive(recording.archive).read(recording.file)

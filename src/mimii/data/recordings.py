@@ -5,25 +5,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from mimii.data.split import split_normal
+from mimii.data.split import AS_MANY, Tested, split_normal
 
+Label = Literal["normal", "abnormal"]
+Split = Literal["train", "test"]
+Domain = Literal["source", "target"]
 LABELS: tuple[Literal["normal"], Literal["abnormal"]] = ("normal", "abnormal")
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording of a section.
+    """One recording of a section, or a part of a long one.
 
     path: its name in features and scores, with '/'; the same for every layout that a dataset may have on disk.
     domain: "source" or "target", where the dataset says so. attributes: what else it says of a recording, such as
-    `vel_21`; "" where it says nothing.
+    `vel_21`; "" where it says nothing. start, seconds: the part of the recording; all of it where `seconds` is None.
     """
 
     path: str
-    label: Literal["normal", "abnormal"]
-    split: Literal["train", "test"]
-    domain: Literal["source", "target"] | None = None
+    label: Label
+    split: Split
+    domain: Domain | None = None
     attributes: str = ""
+    start: float = 0.0
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -36,13 +41,13 @@ class Recording:
     """
 
     path: str
-    label: Literal["normal", "abnormal"]
+    label: Label
     file: str
     size: int
     stamp: int
-    split: Literal["train", "test"] | None = None
+    split: Split | None = None
     archive: str | None = None
-    domain: Literal["source", "target"] | None = None
+    domain: Domain | None = None
     attributes: str = ""
 
 
@@ -55,10 +60,13 @@ class Format:
     samples: int
 
 
-def ordered_clips(normal: Iterable[str], abnormal: Iterable[str]) -> list[Clip]:
-    """Clips with the benchmark's own split, in the order of the features: train, normal test, abnormal test."""
+def ordered_clips(normal: Iterable[str], abnormal: Iterable[str], tested: Tested = AS_MANY) -> list[Clip]:
+    """Clips with the benchmark's own split, in the order of the features: train, normal test, abnormal test.
+
+    tested: how many normal clips are test clips, as in `split.count_tested`.
+    """
     bad = sorted(abnormal)
-    train, test = split_normal(list(normal), len(bad))
+    train, test = split_normal(list(normal), len(bad), tested)
     return (
         [Clip(path, "normal", "train") for path in train]
         + [Clip(path, "normal", "test") for path in test]

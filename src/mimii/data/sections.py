@@ -44,6 +44,11 @@ class Section:
         return self.path
 
 
+def section_name(text: str) -> str:
+    """A text as it can stand in a section's name, and so in the path of a result: `unit 7` becomes `unit_7`."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text)
+
+
 def snr_order(name: str) -> tuple[float, str]:
     """Sorts SNRs from the easiest to the hardest: 6dB, 0dB, min6dB; names of another kind come last."""
     number = re.fullmatch(r"(min|-)?(\d+(?:\.\d+)?)_?dB", name)

@@ -6,16 +6,30 @@ from mimii.common.errors import UserError
 
 MIN_ABNORMAL = 1
 MIN_TRAINING = 10
+AS_MANY = "as_many_as_abnormal"
+PROPOSED_SHARE = 0.3  # of the normal clips, for the test
+
+Tested = float | str  # AS_MANY; a number of clips, 1 or more; or a share, below 1
 
 
-def split_normal(names: Sequence[str], abnormal: int) -> tuple[list[str], list[str]]:
-    """Split the normal clips of a section: as many for the test as there are abnormal ones, the first by name.
+def count_tested(normal: int, abnormal: int, tested: Tested) -> int:
+    """How many of a section's normal clips are test clips, by the setting `dataset.split`."""
+    if isinstance(tested, str):
+        return abnormal
+    return int(tested) if tested >= 1 else max(1, round(normal * tested))
 
-    names: the normal clips, in any order. abnormal: number of abnormal clips, all of which are test clips.
-    Returns (training names, test names), both sorted. With fewer normal than abnormal clips none is left for training.
+
+def split_normal(names: Sequence[str], abnormal: int, tested: Tested = AS_MANY) -> tuple[list[str], list[str]]:
+    """Split the normal clips of a section: the first by name are for the test, as many as there are abnormal ones.
+
+    names: the normal clips, in any order. abnormal: number of abnormal clips, all of which are test clips. tested: of
+    the normal ones, where another number is set.
+    Returns (training names, test names), both sorted. Where more are to be tested than there are, none is left for
+    training.
     """
     ordered = sorted(names)
-    return ordered[abnormal:], ordered[:abnormal]
+    count = count_tested(len(ordered), abnormal, tested)
+    return ordered[count:], ordered[:count]
 
 
 def fit_count(n_train: int, val_split: float) -> int:
@@ -24,15 +38,24 @@ def fit_count(n_train: int, val_split: float) -> int:
     return int(round(n_train * (1 - val_split), 9))
 
 
-def check_counts(section: object, train: int, test_normal: int, test_abnormal: int, what_to_do: str) -> None:
+def check_counts(
+    section: object, train: int, test_normal: int, test_abnormal: int, what_to_do: str, *, settable: bool = False
+) -> None:
     """Raise UserError where a section has too few clips to train a model or to compute an AUC.
 
-    section: what the message calls the section. what_to_do: the message's last sentence.
+    section: what the message calls the section. what_to_do: the message's last sentence. settable: whether
+    `dataset.split` decides how many normal clips are tested, so that another value may help.
     """
     if train >= MIN_TRAINING and test_abnormal >= MIN_ABNORMAL and test_normal >= 1:
         return
+    normal = train + test_normal
+    proposal = ""
+    if settable and normal > MIN_TRAINING and test_abnormal >= MIN_ABNORMAL:
+        tested = min(max(1, round(normal * PROPOSED_SHARE)), normal - MIN_TRAINING)
+        proposal = f"dataset.split: {tested} would train on {normal - tested} of the {normal} normal clips. Or: "
     raise UserError(
         f"section {section}: {train} training, {test_normal} normal test and {test_abnormal} abnormal clips; "
         f"at least {MIN_TRAINING}, 1 and {MIN_ABNORMAL} are needed "
-        f"(as many normal clips are kept for the test as there are abnormal ones). {what_to_do}"
+        f"(as many normal clips are kept for the test as there are abnormal ones, where dataset.split does not say "
+        f"otherwise). {proposal}{what_to_do}"
     )

@@ -63,8 +63,11 @@ class Tally:
                 f"cannot be used (dataset.on_bad_clip: skip leaves such clips out):\n{lines}"
             )
 
-    def check(self, section: Section) -> None:
-        """Raise UserError on mixed sample rates, and where too few clips are left."""
+    def check(self, section: Section, *, settable: bool) -> None:
+        """Raise UserError on mixed sample rates, and where too few clips are left.
+
+        settable: whether another `dataset.split` may help.
+        """
         if len(self.rates) > 1:
             counts = ", ".join(f"{count} clip(s) of {rate} Hz" for rate, count in self.rates.most_common())
             raise UserError(
@@ -76,6 +79,7 @@ class Tally:
             self.usable["test", "normal"],
             self.usable["test", "abnormal"],
             f"{len(self.bad)} clip(s) could not be used{f', the first: {self.bad[0]}' if self.bad else ''}",
+            settable=settable,
         )
 
     def warn(self, section: Section) -> None:
@@ -128,7 +132,7 @@ def extract_features(
                 writer.add(clip, features.log_mel)
         if on_bad_clip == "stop":
             tally.refuse_bad(section)
-        tally.check(section)
+        tally.check(section, settable=source.config.get("clip_seconds") is not None)
     tally.warn(section)
 
 
@@ -137,7 +141,7 @@ def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any]
     opened = source.open(clip)
     name = opened if isinstance(opened, str) else clip.path
     try:
-        samples, rate = read_clip(opened, settings["channel"], name=name)
+        samples, rate = read_clip(opened, settings["channel"], name=name, start=clip.start, seconds=clip.seconds)
     finally:
         if not isinstance(opened, str):
             opened.close()

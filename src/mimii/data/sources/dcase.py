@@ -125,7 +125,9 @@ class Source(DownloadedSource):
         if self.downloads:
             published: list[object] = [(archive.name, archive.record) for archive in self._archives_of(section)]
             labels = sorted(self._labels(section).items()) if self._part(section) == "evaluation" else []
-            return digest([*published, section.path, labels, sorted(self._later_attributes(section).items())])
+            return digest(
+                [*published, section.path, labels, sorted(self._later_attributes(section).items()), *self.choices()]
+            )
         return super().fingerprint(section)
 
     def check(self, section: Section) -> None:

@@ -1,20 +1,20 @@
 """Your own recordings: wav files in folders of normal and of abnormal ones, anywhere below the root.
 
 The folders above say which machine it is: `<root>/plant 1/press/unit 7/normal/...` is machine type press, ID unit_7,
-and what is above that, plant_1, stands in the place of the SNR. `+` stands for what is not there.
+and what is above that, plant_1, stands in the place of the SNR. `+` stands for what is not there. Folders below normal/
+are attributes of the recordings in them, or their domain where `labelled.source` or `labelled.target` names them.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 from mimii.common.errors import UserError
 from mimii.common.problems import ProblemsError
 from mimii.data.folders import audio_files, subfolders
 from mimii.data.recorded import RecordedSource
-from mimii.data.recordings import LABELS, Recording
-from mimii.data.sections import NO_LEVEL, Section
+from mimii.data.recordings import LABELS, Domain, Label, Recording
+from mimii.data.sections import NO_LEVEL, Section, section_name
 from mimii.data.selection import select_sections
 
 
@@ -40,11 +40,27 @@ class Source(RecordedSource):
             raise UserError(f"section {section}: nothing of it is in {self.root!r}")
         folder = self._machines[section]
         return [
-            Recording(Path(path).relative_to(self.root).as_posix(), label, path, size, mtime)
+            self._recording(folder / name, label, path, size, mtime)
             for name in subfolders(folder)
             if (label := self._label(name)) is not None
             for path, size, mtime in self._below(folder / name)
         ]
+
+    def _recording(self, folder: Path, label: Label, path: str, size: int, mtime: int) -> Recording:
+        """folder: the one of the label; those below it are the domain, where one is named so, and attributes."""
+        below = Path(path).relative_to(folder).parts[:-1]
+        domains = {part: domain for part in below for domain in get_args(Domain) if part in self._names(domain)}
+        if len(domains) > 1:
+            raise UserError(f"{path!r}: lies in folders of both domains; move it")
+        return Recording(
+            Path(path).relative_to(self.root).as_posix(),
+            label,
+            path,
+            size,
+            mtime,
+            domain=next(iter(domains.values()), None),
+            attributes="/".join(part for part in below if part not in domains),
+        )
 
     @property
     def _machines(self) -> dict[Section, Path]:
@@ -77,11 +93,11 @@ class Source(RecordedSource):
                 raise UserError(f"folder {str(folder / name)!r}: lies in a folder of recordings itself; move it out")
             yield from self._below(folder / name)
 
-    def _names(self, label: Literal["normal", "abnormal"]) -> list[str]:
-        names: list[str] = self.config["labelled"][label]
+    def _names(self, kind: Label | Domain) -> list[str]:
+        names: list[str] = self.config["labelled"][kind]
         return names
 
-    def _label(self, name: str) -> Literal["normal", "abnormal"] | None:
+    def _label(self, name: str) -> Label | None:
         """What recordings in folders of this name are; upper and lower case are the same."""
         for label in LABELS:
             if name.casefold() in [own.casefold() for own in self._names(label)]:
@@ -91,7 +107,7 @@ class Source(RecordedSource):
 
 def section_of(parts: tuple[str, ...]) -> Section:
     """The section whose folder has this path below the root, in names that can stand in the path of a result."""
-    names = [re.sub(r"[^A-Za-z0-9._-]+", "_", part) for part in parts]
+    names = [section_name(part) for part in parts]
     outer = "_".join(names[:-2]) or NO_LEVEL
     machine = (names[-2:-1] or names[-1:] or [NO_LEVEL])[0]
     return Section(outer, machine, names[-1] if len(names) > 1 else NO_LEVEL)

@@ -12,7 +12,7 @@ from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import Format, Recording, digest
 from mimii.data.sections import Section
 from mimii.data.selection import select_sections
-from mimii.data.split import check_counts
+from mimii.data.split import check_counts, count_tested
 
 
 class Source(RecordedSource):
@@ -36,18 +36,20 @@ class Source(RecordedSource):
     def fingerprint(self, section: Section) -> str:
         """Hash of what the section's recordings are made from; other sections do not enter."""
         kept = {key: value for key, value in self.settings.items() if key not in ("snrs", "machines", "ids")}
-        return digest([section.path, sorted(kept.items())])
+        return digest([section.path, sorted(kept.items()), *self.choices()])
 
     def check(self, section: Section) -> None:
         """Raise UserError where the configuration asks for too few clips."""
         refuse_recordings(Path(self.root, section.path))
         normal, abnormal = self.settings["normal_clips"], self.settings["abnormal_clips"]
+        tested = min(count_tested(normal, abnormal, self.tested), normal)
         check_counts(
             section,
-            max(normal - abnormal, 0),
-            min(normal, abnormal),
+            normal - tested,
+            tested,
             abnormal,
             "Change dataset.made_up.normal_clips or dataset.made_up.abnormal_clips",
+            settable=True,
         )
 
     def list_section(self, section: Section) -> list[Recording]:

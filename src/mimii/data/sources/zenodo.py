@@ -13,7 +13,7 @@ from mimii.data.published import PublishedArchive
 from mimii.data.recordings import Format, Recording, digest
 from mimii.data.sections import Section
 from mimii.data.selection import select_sections
-from mimii.data.split import check_counts
+from mimii.data.split import check_counts, count_tested
 
 
 class Source(DownloadedSource):
@@ -48,13 +48,14 @@ class Source(DownloadedSource):
 
     def fingerprint(self, section: Section) -> str:
         """Hash of the archive's MD5 and the section's name."""
-        return digest([self.archive(section).md5, section.path])
+        return digest([self.archive(section).md5, section.path, *self.choices()])
 
     def check(self, section: Section) -> None:
         """Raise UserError where too few clips were published."""
         counts = official.clip_counts(section) or {"normal": 0, "abnormal": 0}
-        spare = counts["normal"] - counts["abnormal"]
-        check_counts(section, spare, counts["abnormal"], counts["abnormal"], self.what_to_do)
+        tested = min(count_tested(counts["normal"], counts["abnormal"], self.tested), counts["normal"])
+        spare = counts["normal"] - tested
+        check_counts(section, spare, tested, counts["abnormal"], self.what_to_do, settable=True)
 
     def list_section(self, section: Section) -> list[Recording]:
         """Raises UserError where the archive is missing, damaged or not the published one."""
