@@ -25,9 +25,9 @@ import numpy as np
 import torch
 
 from mimii.common.declarations import resolve
+from mimii.detectors.autoencoder import AutoencoderDetector
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import model_declaration, model_names
-from mimii.detectors.network import NetworkDetector
 from mimii.features.clips import Clips
 
 NETWORKS = [name for name in model_names() if model_declaration(name).base == "network"]
@@ -44,21 +44,21 @@ def made_up_clips(count: int) -> Clips:
     return Clips(frames, np.full(count, CLIP_FRAMES, np.int64))
 
 
-def make_detector(name: str, epochs: int, device: str = "cpu") -> NetworkDetector:
+def make_detector(name: str, epochs: int, device: str = "cpu") -> AutoencoderDetector:
     settings = resolve(model_declaration(name).settings, {"epochs": epochs})
     detector = detector_class(name)(settings, N_MELS, seed=1, device=device)
-    assert isinstance(detector, NetworkDetector)
+    assert isinstance(detector, AutoencoderDetector)
     return detector
 
 
-def stacked_windows(detector: NetworkDetector, clips: Clips) -> torch.Tensor:
+def stacked_windows(detector: AutoencoderDetector, clips: Clips) -> torch.Tensor:
     """Standardised windows, each with its own copy of its frames: (windows, frames, n_mels)."""
     frames = (clips.frames - clips.frames.mean(0)) / clips.frames.std(0)
     starts, _ = detector.windows(clips)
     return torch.from_numpy(np.stack([frames[start : start + detector.settings["frames"]] for start in starts]))
 
 
-def reference(detector: NetworkDetector, windows: torch.Tensor, epochs: int, device: str = "cpu") -> None:
+def reference(detector: AutoencoderDetector, windows: torch.Tensor, epochs: int, device: str = "cpu") -> None:
     """As one would write it, with the same network and loss."""
     loader = torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(windows), batch_size=detector.settings["batch_size"], shuffle=True

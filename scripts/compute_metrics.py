@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
 from mimii.common.files import written_whole
-from mimii.common.process import hidden
+from mimii.common.process import prepare_process
 from mimii.evaluation.row import compute_metrics
 
 if __name__ == "__main__":
@@ -17,7 +17,8 @@ if __name__ == "__main__":
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: metrics settings and code")
     parser.add_argument("--output", type=Path, required=True, help="metrics.json")
     arguments = parser.parse_args()
-    with exit_on_user_error(), hidden("pandas"):
+    prepare_process()
+    with exit_on_user_error():
         row = compute_metrics(
             arguments.scores,
             arguments.training,

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
-from mimii.common.process import hidden
+from mimii.common.process import prepare_process
 from mimii.data.lookup import open_source
 from mimii.data.sections import Section
 from mimii.features.extraction import extract_features
@@ -19,7 +19,8 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     job = dict(arguments.job)
-    with exit_on_user_error(), hidden("pandas"):
+    prepare_process()
+    with exit_on_user_error():
         extract_features(
             open_source(arguments.dataset),
             Section.parse(job.pop("section")),

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
-from mimii.common.process import hidden
+from mimii.common.process import prepare_process
 from mimii.runs.external import import_scores
 
 if __name__ == "__main__":
@@ -17,7 +17,8 @@ if __name__ == "__main__":
     parser.add_argument("--training", type=Path, required=True, help="training.json to write")
     parser.add_argument("--scoring", type=Path, required=True, help="scoring.json to write")
     arguments = parser.parse_args()
-    with exit_on_user_error(), hidden("pandas"):
+    prepare_process()
+    with exit_on_user_error():
         import_scores(
             arguments.source,
             arguments.features,

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
-from mimii.common.process import hidden
+from mimii.common.process import prepare_process
 from mimii.runs.training import train_model
 
 if __name__ == "__main__":
@@ -19,7 +19,8 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    with exit_on_user_error(), hidden("pandas"):
+    prepare_process()
+    with exit_on_user_error():
         train_model(
             arguments.features,
             arguments.job,

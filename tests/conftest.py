@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import signal
+import sys
 
 import hypothesis
 import pytest
@@ -17,3 +18,11 @@ def _interrupts_reach_us():
     """A shell that starts tests in the background lets them ignore Ctrl-C, and their subprocesses too."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _a_job_hides_no_module_from_later_tests():
+    """A job that a test runs in this process prepares it for itself."""
+    finders = list(sys.meta_path)
+    yield
+    sys.meta_path[:] = finders

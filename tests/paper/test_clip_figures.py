@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 
 from mimii.common.errors import UserError
-from mimii.detectors.contract import detector_class
-from mimii.features.clips import Clips
-from mimii.paper.clip_figures import Shown, choose_clips, clip_figure, reconstruct
-from mimii.planning.config import read_config
+from mimii.paper.clip_figures import Shown, choose_clips, clip_figure
 from mimii.planning.plan import Plan
-from mimii.planning.variants import base_variants
 from mimii.runs.clip_scores import ClipScores
 
 METRICS = {
@@ -39,29 +35,6 @@ def config(**changes):
     made_up = {"snrs": ["min6dB", "6dB"], "machines": ["fan", "pump"], "ids": ["id_00", "id_02"]}
     dataset = {"source": "made_up", "root": "nowhere", "made_up": made_up}
     return {"dataset": dataset, "models": {"simple_ae": {}, "pca": {}}, **changes}
-
-
-def detector(model, n_mels=16, **overrides):
-    variant = base_variants(read_config(config(models={model: overrides})))[0]
-    return detector_class(model)(variant.settings, n_mels, seed=1)
-
-
-@pytest.mark.parametrize("standardize", [True, False])
-def test_a_reconstruction_is_the_mean_over_the_windows_that_hold_a_frame(standardize):
-    import torch
-
-    made = detector("simple_ae", frames=4, hop_frames=3, standardize=standardize, latent=4)
-    made.network = torch.nn.Identity()
-    made.mean, made.deviation = torch.full((16,), 3.0), torch.full((16,), 2.0)
-    frames = np.random.default_rng(0).normal(size=(12, 16)).astype(np.float32)
-    copied = reconstruct(made, Clips(frames, np.array([12])))
-    np.testing.assert_allclose(copied[:10], frames[:10], atol=1e-6)
-    assert np.isnan(copied[10:]).all()  # windows start at 0, 3 and 6
-
-
-def test_a_model_without_reconstruction_has_none():
-    frames = np.zeros((12, 16), np.float32)
-    assert reconstruct(detector("isolation_forest"), Clips(frames, np.array([12]))) is None
 
 
 @pytest.mark.parametrize("reconstructed", [True, False])

@@ -118,11 +118,15 @@ def _summary(arguments: argparse.Namespace) -> int:
 def _score(arguments: argparse.Namespace) -> int:
     """One line for each clip: score, whether it is above the run's threshold, path. Exit code 1 where one failed."""
     from mimii.common.errors import UserError
-    from mimii.common.process import limit_threads
-    from mimii.runs.trained import load_detector
+    from mimii.common.process import prepare_process
+    from mimii.detectors.contract import detector_class
+    from mimii.runs.trained import load_detector, read_training
 
+    prepare_process()
+    training = read_training(arguments.run)
+    detector_class(training["model"])  # imports the model, and with it the libraries that are prepared
+    prepare_process(threads=training["threads"])
     detector = load_detector(arguments.run, device=arguments.device)
-    limit_threads(detector.threads)
     failed = 0
     for clip in _wav_files(arguments.clips):
         try:

@@ -1,10 +1,35 @@
-"""What a job sets for its own process: how many threads compute, and which libraries stay unimported."""
+"""What a job sets for its whole process. Nothing else in the library has an effect beyond its own objects."""
 
+import ctypes
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+
+# Imported by others where they can be, and of no use to a job: pyarrow and scikit-learn import pandas (0.2 to 0.4 s),
+# skops imports pytest and torch (1 s together).
+UNUSED = ("pandas", "pytest")
+# From glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+
+def prepare_process(*, threads: int | None = None) -> None:
+    """Prepare this process for a job. May be called again.
+
+    A script calls it first, so that what no job uses stays unimported. A job that computes with a model calls it again
+    once the model is imported: threads is how many torch, BLAS, OpenMP and Arrow compute with (a network's scores can
+    differ with their number, so it is set, never found out), and torch, where it is imported, becomes deterministic.
+    """
+    _hide(UNUSED)
+    if threads is None:
+        return
+    _limit_threads(threads)
+    if "torch" in sys.modules:
+        _make_torch_deterministic()
+        _keep_freed_memory()
+    else:
+        _hide(("torch",))
 
 
 class _Absent:
@@ -17,29 +42,17 @@ class _Absent:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name in self.modules:
-            raise ModuleNotFoundError(f"{name} is hidden here", name=name)
+            raise ModuleNotFoundError(f"{name} is hidden in this process", name=name)
         return None
 
 
-@contextmanager
-def hidden(*modules: str) -> Iterator[None]:
-    """Within the context these modules cannot be imported, as if they were not installed.
-
-    pyarrow and scikit-learn import pandas where they can (0.2 to 0.4 s), skops imports torch and pytest (1 s).
-    """
-    absent = _Absent(modules)
-    sys.meta_path.insert(0, absent)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(absent)
+def _hide(modules: Sequence[str]) -> None:
+    """From here on these modules cannot be imported, as if they were not installed."""
+    if not any(isinstance(finder, _Absent) and finder.modules == modules for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Absent(modules))
 
 
-def limit_threads(threads: int) -> None:
-    """Hold torch, BLAS, OpenMP and Arrow to `threads`. Call after the numerical libraries are imported.
-
-    Scores of a network can differ with their number, so it is set, never found out.
-    """
+def _limit_threads(threads: int) -> None:
     import pyarrow
     from threadpoolctl import threadpool_limits
 
@@ -48,3 +61,23 @@ def limit_threads(threads: int) -> None:
     pyarrow.set_io_thread_count(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def _make_torch_deterministic() -> None:
+    torch = sys.modules["torch"]
+    # The same as use_deterministic_algorithms(True), without its import of the compiler.
+    torch.set_deterministic_debug_mode("error")
+    # That also fills every new tensor, a tenth of a training's time, against reads of memory never written: none here.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    # cuBLAS reads it when the first GPU is used, and is not deterministic without it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed tensors for the next step's: getting it anew from the system, page by
+    page, takes a quarter of a convolutional network's time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # of glibc alone
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 2**25)
+        mallopt(M_TRIM_THRESHOLD, 2**30)

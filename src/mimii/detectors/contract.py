@@ -38,9 +38,19 @@ class FitResult:
 
 
 class AnomalyDetector(ABC):
-    """Learns what normal clips of one section sound like, and scores windows: higher = more anomalous."""
+    """Learns what normal clips sound like, and scores windows or whole clips: higher = more anomalous.
+
+    What a detector can do stands in its class; nothing else is asked:
+    suffix: the ending of its file's name, and of nothing more.
+    uses_gpu: whether it computes on a GPU where there is one.
+    libraries: the distributions, beside numpy and pyarrow, whose versions belong in the record of its training.
+    reconstructs: whether `reconstruct` gives its reconstruction of a clip.
+    """
 
     suffix: ClassVar[str]
+    uses_gpu: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]]
+    reconstructs: ClassVar[bool] = False
 
     def __init__(self, settings: Mapping[str, Any], n_mels: int, *, seed: int, device: str = "cpu") -> None:
         """settings: every setting that the model declares, each in its range; n_mels: mel bands of the features.
@@ -59,13 +69,30 @@ class AnomalyDetector(ABC):
         """The model's name: that of its file."""
         return cls.__module__.rpartition(".")[2]
 
+    @property
+    def scope(self) -> str:
+        """What one model is trained on: "section", or "machine_type", all IDs of a type at one SNR."""
+        scope: str = self.settings["train_per"]
+        return scope
+
+    @property
+    def window_frames(self) -> int | None:
+        """Frames of a window that is scored; None where a clip is scored as one."""
+        frames: int | None = self.settings["frames"]
+        return frames
+
     def windows(self, clips: Clips) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """First frame of every window that is scored, and its clip: `Clips.windows` with this model's settings."""
+        """First frame of every window that is scored, and its clip: `Clips.windows` with this model's settings.
+
+        Of a detector that scores a clip as one, its only window is the whole clip.
+        """
+        if self.window_frames is None:
+            return np.cumsum(clips.lengths) - clips.lengths, np.arange(len(clips))
         return clips.windows(self.settings["frames"], self.settings["hop_frames"])
 
     @abstractmethod
     def fit(self, training: Clips, validation: Clips) -> FitResult:
-        """Learn from normal clips. Owns both arrays and may change them in place; validation may hold no clip.
+        """Learn from normal clips; validation may hold no clip. Changes no clip.
 
         Raises UserError where the features or the loss are not finite.
         """
@@ -76,6 +103,12 @@ class AnomalyDetector(ABC):
 
         A clip's scores depend on that clip alone, not on its company, their order or a batch size. Changes no clip.
         """
+
+    def reconstruct(self, clips: Clips) -> NDArray[np.float32]:
+        """The detector's reconstruction of clips, (total frames, n_mels) in dB: the mean over the windows that hold a
+        frame, NaN where none does. Only of detectors that reconstruct.
+        """
+        raise NotImplementedError(f"{self.name()} does not reconstruct")
 
     @abstractmethod
     def parameter_count(self) -> int | None:

@@ -16,7 +16,6 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
-from mimii.common.process import hidden
 from mimii.detectors.contract import AnomalyDetector, FitResult
 from mimii.detectors.scaling import mean_and_deviation
 from mimii.features.clips import Clips
@@ -35,6 +34,7 @@ class EstimatorDetector(AnomalyDetector):
     """
 
     suffix = ".skops"
+    libraries = ("scikit-learn",)
     # Whether the score of a projected vector is the same to the last bit in whatever block it comes.
     exact_in_blocks: ClassVar[bool] = False
 
@@ -141,8 +141,7 @@ class EstimatorDetector(AnomalyDetector):
         return sum(int(np.size(value)) for value in self.learnt.values())
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        with hidden("torch", "pytest"):
-            import skops.io
+        import skops.io
 
         content = {"model": self.name(), "settings": self.settings, "n_mels": self.n_mels, "seed": self.seed}
         Path(path).write_bytes(_same_bytes(skops.io.dumps({**content, "learnt": self.learnt})))
@@ -150,8 +149,7 @@ class EstimatorDetector(AnomalyDetector):
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
         """Loads what skops trusts by itself and `TRUSTED`. Verify the file's checksum first."""
-        with hidden("torch", "pytest"):
-            import skops.io
+        import skops.io
         from skops.io.exceptions import UntrustedTypesFoundException
 
         try:

@@ -1,73 +1,81 @@
-"""Base of the networks: trained to reproduce normal windows, scored by how badly they reproduce a window.
+"""Base of the networks, whatever they learn: the training loop, the choice of the kept epoch, and the model's file."""
 
-The frames of a section lie on the device once, unstacked. A window is `frames` rows of them, so all windows are a
-strided view, and a batch is a gather from it: no window is stored twice and no loader runs beside the training.
-"""
-
-import ctypes
 import io
 import math
 import os
 import pickle
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
-from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 from mimii.common.errors import UserError
+from mimii.detectors.adam import Adam
 from mimii.detectors.contract import AnomalyDetector, FitResult
 from mimii.detectors.device import peak_gpu_memory_mb, reset_peak_gpu_memory
+from mimii.detectors.initialization import initialize_like_keras
 from mimii.detectors.scaling import mean_and_deviation
 from mimii.features.clips import Clips
 
-# Values (windows x frames x bands) in one forward pass outside training: bounds the memory of activations.
-PASS_VALUES = 2**19
-# From glibc's malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 # A network that is this many times worse than it was before its first step does not learn.
 EXPLODED = 1e3
 
 
-class NetworkDetector(AnomalyDetector):
-    """A network that maps windows (batch, frames, n_mels) to reconstructions with as many values.
+class Examples(Protocol):
+    """What a network is trained on: windows, or whole clips with what is to be told of them."""
 
-    A model gives `build`, and names its bottleneck in its yaml; it may change the loss that is minimised and the score
-    of a window, both of which are the mean squared error here.
+    def __len__(self) -> int: ...
+
+    def sizes(self, size: int, *, least: int = 1) -> list[int]:
+        """Numbers of examples in batches of `size`; the last has the rest, and is left out below `least`."""
+
+    def pass_sizes(self) -> list[int]:
+        """The same for passes outside training: as many at once as memory bears."""
+
+    def batches(self, sizes: list[int], order: Tensor | None = None) -> Iterator[Any]:
+        """A batch for each of `sizes`, in the given order of examples, else as they are."""
+
+
+class NetworkDetector(AnomalyDetector):
+    """A network that learns by gradient descent.
+
+    A model, or a base for several, gives `build`, `examples`, `loss` and `window_scores`. Weights, noise and the order
+    of batches are drawn from the seed; the process's own random state stays as it is. On a GPU equal trainings are
+    equal to the last bit only in a process that `mimii.common.process.prepare_process` has prepared.
     """
 
     suffix = ".pth"
+    uses_gpu = True
+    libraries = ("torch",)
 
     def __init__(self, settings: Mapping[str, Any], n_mels: int, *, seed: int, device: str = "cpu") -> None:
         super().__init__(settings, n_mels, seed=seed, device=device)
-        _make_deterministic(device)
-        _keep_freed_memory()
-        torch.manual_seed(seed)
-        self.network = self.build()
-        if self.settings["initialization"] == "keras":
-            self.network.apply(_initialize_like_keras)
+        with seeded(seed):
+            self.network = self.build()
+            if self.settings["initialization"] == "keras":
+                self.network.apply(initialize_like_keras)
         self.network.to(device)
         self.mean = torch.zeros(n_mels, device=device)
         self.deviation = torch.ones(n_mels, device=device)
 
     @abstractmethod
     def build(self) -> nn.Module:
-        """The untrained network, from `self.settings` and `self.n_mels`; (batch, frames, n_mels) -> the same values."""
+        """The untrained network, from `self.settings` and `self.n_mels`."""
 
-    def loss(self, windows: Tensor, epoch: int) -> Tensor:
-        """What training minimises, a scalar, for windows (batch, frames, n_mels) in the given epoch (from 1)."""
-        return mean_squared_error(self.network(windows), windows)
+    @abstractmethod
+    def examples(self, clips: Clips) -> Examples:
+        """What the network sees of clips, on its device and standardised. Changes no clip."""
 
-    def errors(self, windows: Tensor) -> Tensor:
-        """Score of every window, (batch,): mean squared error of its reconstruction."""
-        return squared_errors(self.network(windows), windows)
+    @abstractmethod
+    def loss(self, batch: Any, epoch: int) -> Tensor:
+        """What training minimises, a scalar: the mean over a batch of `examples` in the given epoch (from 1)."""
 
     def fit(self, training: Clips, validation: Clips) -> FitResult:
         self._check_finite(training, "training")
@@ -77,71 +85,48 @@ class NetworkDetector(AnomalyDetector):
                 f"{self.name()}: early_stopping_patience and best_epoch need validation clips; raise val_split"
             )
         reset_peak_gpu_memory(self.device)
-        if self.settings["standardize"]:
-            mean, deviation = mean_and_deviation(training.frames)
-            self.mean, self.deviation = (
-                torch.from_numpy(mean).to(self.device),
-                torch.from_numpy(deviation).to(self.device),
-            )
-        train, valid = self._on_device(training), self._on_device(validation)
-        if len(train) < 2:
-            raise UserError(f"{self.name()}: {len(train)} training window(s); at least 2 are needed")
-
-        torch.manual_seed(self.seed)
-        shuffling = torch.Generator().manual_seed(self.seed)
-        optimizer = _Adam(
-            list(self.network.parameters()), self.settings["learning_rate"], self.settings["adam_epsilon"]
-        )
-        sizes = train.sizes(self.settings["batch_size"], least=2)
-        losses: list[dict[str, Any]] = []
-        best, best_at, kept_epoch, weights = math.inf, 0, 0, None
-        for epoch in range(1, self.settings["epochs"] + 1):
-            self.network.train()
-            order = torch.randperm(len(train), generator=shuffling).to(self.device)
-            step_losses = self._train_epoch(train.batches(sizes, order), len(sizes), optimizer, epoch)
-            training_loss = float(step_losses @ sizes) / sum(sizes)
-            if epoch == 1:
-                before = float(step_losses[0])
-            validation_loss = self._validation_loss(valid, epoch) if len(valid) else None
-            if not math.isfinite(training_loss) or training_loss > EXPLODED * before:
-                raise self._diverged(f"the training loss of epoch {epoch} is {training_loss:.3g}")
-            if validation_loss is not None and not math.isfinite(validation_loss):
-                raise self._diverged(f"the validation loss of epoch {epoch} is {validation_loss:.3g}")
-            losses.append({"epoch": epoch, "training_loss": training_loss, "validation_loss": validation_loss})
-            if validation_loss is None or not self.settings["best_epoch"]:
-                kept_epoch = epoch
-            if validation_loss is not None:
-                if validation_loss < best:
-                    best, best_at = validation_loss, epoch
-                    if self.settings["best_epoch"]:
-                        kept_epoch, weights = epoch, deepcopy(self.network.state_dict())
-                patience = self.settings["early_stopping_patience"]
-                if patience is not None and epoch - best_at >= patience:
-                    break
-        if weights is not None:
-            self.network.load_state_dict(weights)
+        self._learn_scale(training)
+        examples, held_out = self.examples(training), self.examples(validation)
+        if len(examples) < 2:
+            raise UserError(f"{self.name()}: {len(examples)} training window(s); at least 2 are needed")
+        with seeded(self.seed, self.device):
+            losses, kept_epoch = self._train(examples, held_out)
         # The loss of a step is that before it: of what the last step did, no training loss tells.
         if not all(bool(value.isfinite().all()) for value in self.network.state_dict().values()):
             raise self._diverged("weights are NaN or infinite after the last epoch")
         self.network.eval()
         return FitResult(
-            training_windows=len(train),
+            training_windows=len(examples),
             losses=losses,
             epochs_run=len(losses),
             kept_epoch=kept_epoch,
             peak_gpu_memory_mb=peak_gpu_memory_mb(self.device),
         )
 
-    def _diverged(self, what: str) -> UserError:
-        scale = "" if self.settings["standardize"] else " or set standardize: true"
-        return UserError(
-            f"{self.name()}: {what}, training has diverged; "
-            f"lower learning_rate (now {self.settings['learning_rate']}){scale}"
-        )
+    def _train(self, examples: Examples, held_out: Examples) -> tuple[list[dict[str, Any]], int]:
+        """The losses of each epoch, and the epoch whose weights are kept."""
+        settings = self.settings
+        shuffling = torch.Generator().manual_seed(self.seed)
+        optimizer = Adam(list(self.network.parameters()), settings["learning_rate"], settings["adam_epsilon"])
+        sizes = examples.sizes(settings["batch_size"], least=2)
+        losses: list[dict[str, Any]] = []
+        kept = KeptEpoch(settings["best_epoch"], settings["early_stopping_patience"])
+        for epoch in range(1, settings["epochs"] + 1):
+            self.network.train()
+            order = torch.randperm(len(examples), generator=shuffling).to(self.device)
+            step_losses = self.train_epoch(examples.batches(sizes, order), len(sizes), optimizer, epoch)
+            if epoch == 1:
+                before = float(step_losses[0])
+            training_loss = float(step_losses @ sizes) / sum(sizes)
+            validation_loss = self.validation_loss(held_out, epoch) if len(held_out) else None
+            self._stop_divergence(epoch, training_loss, validation_loss, before)
+            losses.append({"epoch": epoch, "training_loss": training_loss, "validation_loss": validation_loss})
+            if kept.update(epoch, validation_loss, self.network):
+                break
+        kept.restore(self.network)
+        return losses, kept.epoch
 
-    def _train_epoch(
-        self, batches: Iterator[Tensor], steps: int, optimizer: "_Adam", epoch: int
-    ) -> NDArray[np.float64]:
+    def train_epoch(self, batches: Iterator[Any], steps: int, optimizer: Adam, epoch: int) -> NDArray[np.float64]:
         """One pass over the batches. Returns the loss of each, (steps,)."""
         # Kept on the device and read once: reading the loss at every step would wait for every step.
         losses = torch.empty(steps, device=self.device)
@@ -151,23 +136,28 @@ class NetworkDetector(AnomalyDetector):
             losses[step] = loss.detach()
         return losses.double().cpu().numpy()
 
-    def window_scores(self, clips: Clips) -> NDArray[np.float64]:
+    def validation_loss(self, held_out: Examples, epoch: int) -> float:
+        """The mean loss of held-out examples."""
         self.network.eval()
-        clip = self.windows(clips)[1]
-        edges = np.searchsorted(clip, np.arange(len(clips) + 1))
-        # One array for all: kept between what each clip needs for a moment, small ones would keep memory in pieces.
-        scores = torch.empty(len(clip), device=self.device)
-        # Clip by clip: the last bits of a matrix product depend on how many rows it has.
-        with torch.inference_mode():
-            for index in range(len(clips)):
-                alone = clips.select(index, index + 1)
-                frames = torch.tensor(alone.frames, device=self.device)
-                windows = _Windows(self._standardized(frames), self.windows(alone)[0], self.settings["frames"])
-                sizes = windows.sizes(self._pass_windows())
-                parts = scores[edges[index] : edges[index + 1]].split(sizes)
-                for part, batch in zip(parts, windows.batches(sizes), strict=True):
-                    part.copy_(self.errors(batch))
-        return scores.double().cpu().numpy()
+        sizes = held_out.pass_sizes()
+        with torch.no_grad():
+            batches = zip(held_out.batches(sizes), sizes, strict=True)
+            losses = [self.loss(batch, epoch) * size for batch, size in batches]
+            return float(torch.stack(losses).double().sum()) / len(held_out)
+
+    def _stop_divergence(self, epoch: int, training_loss: float, validation_loss: float | None, before: float) -> None:
+        """Raise UserError where a loss is no number, or far above that before the first step."""
+        if not math.isfinite(training_loss) or training_loss > EXPLODED * before:
+            raise self._diverged(f"the training loss of epoch {epoch} is {training_loss:.3g}")
+        if validation_loss is not None and not math.isfinite(validation_loss):
+            raise self._diverged(f"the validation loss of epoch {epoch} is {validation_loss:.3g}")
+
+    def _diverged(self, what: str) -> UserError:
+        scale = "" if self.settings["standardize"] else " or set standardize: true"
+        return UserError(
+            f"{self.name()}: {what}, training has diverged; "
+            f"lower learning_rate (now {self.settings['learning_rate']}){scale}"
+        )
 
     def parameter_count(self) -> int:
         """Trainable weights."""
@@ -204,134 +194,56 @@ class NetworkDetector(AnomalyDetector):
         detector.network.eval()
         return detector
 
-    def _standardized(self, frames: Tensor) -> Tensor:
-        """In place."""
+    def _learn_scale(self, training: Clips) -> None:
+        if self.settings["standardize"]:
+            mean, deviation = mean_and_deviation(training.frames)
+            self.mean = torch.from_numpy(mean).to(self.device)
+            self.deviation = torch.from_numpy(deviation).to(self.device)
+
+    def standardized(self, clips: Clips) -> Tensor:
+        """The clips' frames on the device, (total frames, n_mels), standardised if the setting says so; no views."""
+        frames = torch.tensor(clips.frames, device=self.device)
         if self.settings["standardize"]:
             frames.sub_(self.mean).div_(self.deviation)
         return frames
 
-    def _on_device(self, clips: Clips) -> "_Windows":
-        starts, _ = self.windows(clips)
-        frames = torch.from_numpy(np.require(clips.frames, np.float32, ["C", "W"])).to(self.device)
-        return _Windows(self._standardized(frames), starts, self.settings["frames"])
 
-    def _pass_windows(self) -> int:
-        return max(1, PASS_VALUES // (self.settings["frames"] * self.n_mels))
+class KeptEpoch:
+    """Which epoch's weights a training keeps, and when it stops: the validation loss says, where the settings do so."""
 
-    def _validation_loss(self, windows: "_Windows", epoch: int) -> float:
-        self.network.eval()
-        with torch.no_grad():
-            batches = windows.batches(windows.sizes(self._pass_windows()))
-            losses = [self.loss(batch, epoch) * len(batch) for batch in batches]
-            return float(torch.stack(losses).double().sum()) / len(windows)
+    def __init__(self, best: bool, patience: int | None) -> None:
+        """best: keep the epoch with the lowest validation loss, not the last. patience: epochs without a lower one."""
+        self.best, self.patience = best, patience
+        self.epoch = 0
+        self._lowest, self._lowest_at = math.inf, 0
+        self._weights: dict[str, Any] | None = None
 
+    def update(self, epoch: int, validation_loss: float | None, network: nn.Module) -> bool:
+        """Whether to stop after this epoch."""
+        if validation_loss is None or not self.best:
+            self.epoch = epoch
+        if validation_loss is None:
+            return False
+        if validation_loss < self._lowest:
+            self._lowest, self._lowest_at = validation_loss, epoch
+            if self.best:
+                self.epoch, self._weights = epoch, deepcopy(network.state_dict())
+        return self.patience is not None and epoch - self._lowest_at >= self.patience
 
-class _Windows:
-    """Windows over frames that lie on a device: (total frames, n_mels), and the first frame of each window."""
-
-    def __init__(self, frames: Tensor, starts: NDArray[np.int64], length: int) -> None:
-        n_mels = frames.shape[1]
-        self.shape = (length, n_mels)
-        # Row i is the window that starts at frame i; rows overlap in memory, and are contiguous for the gather.
-        self.view = frames.flatten().as_strided((max(0, len(frames) - length + 1), length * n_mels), (n_mels, 1))
-        self.starts = torch.from_numpy(starts).to(frames.device)
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def sizes(self, size: int, *, least: int = 1) -> list[int]:
-        """Numbers of windows in batches of `size`; the last has the rest, and is left out below `least`.
-
-        Training needs 2: batch normalisation has nothing to learn from a single window.
-        """
-        whole, rest = divmod(len(self), size)
-        return [size] * whole + [rest] * (rest >= least)
-
-    def batches(self, sizes: list[int], order: Tensor | None = None) -> Iterator[Tensor]:
-        """(size, frames, n_mels) for each of `sizes`, in the given order of windows, else as they are."""
-        starts = self.starts if order is None else self.starts.index_select(0, order)
-        for part in starts[: sum(sizes)].split(sizes):
-            yield self.view.index_select(0, part).unflatten(1, self.shape)
+    def restore(self, network: nn.Module) -> None:
+        """Give the network the weights of the epoch that is kept."""
+        if self._weights is not None:
+            network.load_state_dict(self._weights)
 
 
-class _Adam:
-    """PyTorch's own Adam, fused, as a function: its optimiser class takes a second to import the compiler.
-
-    All parameters become views of one array, so that a step is one call on one array.
-    """
-
-    def __init__(self, parameters: list[nn.Parameter], learning_rate: float, epsilon: float) -> None:
-        self.parameters, self.learning_rate, self.epsilon = parameters, learning_rate, epsilon
-        self.weights = torch.cat([parameter.detach().flatten() for parameter in parameters])
-        parts = self.weights.split([parameter.numel() for parameter in parameters])
-        for parameter, part in zip(parameters, parts, strict=True):
-            parameter.data = part.view_as(parameter)
-        self.first, self.second = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        self.steps = torch.zeros((), device=self.weights.device)
-
-    def step(self, gradients: tuple[Tensor, ...]) -> None:
-        with torch.no_grad():
-            adam(
-                [self.weights],
-                [torch.cat([gradient.flatten() for gradient in gradients])],
-                [self.first],
-                [self.second],
-                [],
-                [self.steps],
-                fused=True,
-                amsgrad=False,
-                beta1=0.9,
-                beta2=0.999,
-                lr=self.learning_rate,
-                weight_decay=0.0,
-                eps=self.epsilon,
-                maximize=False,
-            )
-
-
-def squared_errors(reconstructions: Tensor, windows: Tensor) -> Tensor:
-    """Mean squared error of each window, (batch,)."""
-    return (reconstructions.flatten(1) - windows.flatten(1)).square().mean(1)
-
-
-def mean_squared_error(reconstructions: Tensor, windows: Tensor) -> Tensor:
-    """The mean of `squared_errors` over the batch, a scalar, in one fused and so faster operation."""
-    return nn.functional.mse_loss(reconstructions.flatten(1), windows.flatten(1))
-
-
-def _make_deterministic(device: str) -> None:
-    # The same as use_deterministic_algorithms(True), without its import of the compiler.
-    torch.set_deterministic_debug_mode("error")
-    # That also fills every new tensor, a tenth of a training's time, against reads of memory never written: none here.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if device.startswith("cuda"):
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Let the C library keep the memory of freed tensors for the next step's: getting it anew from the system, page by
-    page, takes a quarter of a convolutional network's time.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # of glibc alone
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 2**25)
-        mallopt(M_TRIM_THRESHOLD, 2**30)
-
-
-def _initialize_like_keras(module: nn.Module) -> None:
-    """Glorot uniform weights and zero biases; of an LSTM, orthogonal recurrent weights and a forget bias of 1."""
-    if isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.RNNBase):
-        for name, parameter in module.named_parameters():
-            if name.startswith("weight_ih"):
-                nn.init.xavier_uniform_(parameter)
-            elif name.startswith("weight_hh"):
-                nn.init.orthogonal_(parameter)
-            else:
-                nn.init.zeros_(parameter)
-                if name.startswith("bias_ih"):
-                    nn.init.ones_(parameter[module.hidden_size : 2 * module.hidden_size])
+@contextmanager
+def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
+    """What torch draws within the context comes from `seed`; afterwards its random state is what it was before."""
+    gpus = [] if device == "cpu" else [torch.device(device)]
+    with torch.random.fork_rng(gpus):
+        # Not torch.manual_seed: that seeds every GPU of the process.
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield

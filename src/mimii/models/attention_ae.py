@@ -12,7 +12,7 @@ arXiv:2002.04745.
 import torch
 from torch import Tensor, nn
 
-from mimii.detectors.network import NetworkDetector
+from mimii.detectors.autoencoder import AutoencoderDetector
 
 
 class AttentionAutoencoder(nn.Module):
@@ -55,7 +55,7 @@ class Layer(nn.Module):
         return tokens + self.dense(tokens)
 
 
-class Detector(NetworkDetector):
+class Detector(AutoencoderDetector):
     """See the module."""
 
     def build(self) -> nn.Module:

@@ -12,10 +12,10 @@ from itertools import pairwise
 
 from torch import nn
 
-from mimii.detectors.network import NetworkDetector
+from mimii.detectors.autoencoder import AutoencoderDetector
 
 
-class Detector(NetworkDetector):
+class Detector(AutoencoderDetector):
     """See the module."""
 
     def build(self) -> nn.Module:

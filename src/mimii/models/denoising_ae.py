@@ -12,10 +12,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mimii.detectors.network import NetworkDetector, mean_squared_error
+from mimii.detectors.autoencoder import AutoencoderDetector, mean_squared_error
 
 
-class Detector(NetworkDetector):
+class Detector(AutoencoderDetector):
     """See the module."""
 
     def build(self) -> nn.Module:
@@ -27,8 +27,8 @@ class Detector(NetworkDetector):
             layers.pop()
         return nn.Sequential(*layers)
 
-    def loss(self, windows: Tensor, epoch: int) -> Tensor:
-        noisy = windows
+    def loss(self, batch: Tensor, epoch: int) -> Tensor:
+        noisy = batch
         if self.network.training:
-            noisy = windows + self.settings["noise"] * torch.randn_like(windows)
-        return mean_squared_error(self.network(noisy), windows)
+            noisy = batch + self.settings["noise"] * torch.randn_like(batch)
+        return mean_squared_error(self.network(noisy), batch)

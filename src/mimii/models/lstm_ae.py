@@ -10,7 +10,7 @@ Papers: Malhotra et al., arXiv:1607.00148; Srivastava et al., ICML 2015, arXiv:1
 
 from torch import Tensor, nn
 
-from mimii.detectors.network import NetworkDetector
+from mimii.detectors.autoencoder import AutoencoderDetector
 
 
 class LSTMAutoencoder(nn.Module):
@@ -30,7 +30,7 @@ class LSTMAutoencoder(nn.Module):
         return self.output(steps)
 
 
-class Detector(NetworkDetector):
+class Detector(AutoencoderDetector):
     """See the module."""
 
     def build(self) -> nn.Module:

@@ -23,8 +23,8 @@ class Detector(EstimatorDetector):
 
     def windows(self, clips: Clips) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The stretches over which statistics are taken: by default each clip as one."""
-        if self.settings["frames"] is None:
-            return np.cumsum(clips.lengths) - clips.lengths, np.arange(len(clips))
+        if self.window_frames is None:
+            return super().windows(clips)
         return clips.windows(self.settings["frames"], self.settings["hop_frames"] or self.settings["frames"])
 
     def learn(self, training: Clips) -> int:

@@ -29,7 +29,9 @@ class Detector(EstimatorDetector):
         gamma = settings["gamma"]
         if gamma is None:
             gamma = 1 / (projected.shape[1] * projected.var())
-        machine = OneClassSVM(nu=settings["nu"], gamma=gamma, cache_size=500).fit(projected)
+        machine = OneClassSVM(nu=settings["nu"], gamma=gamma, cache_size=500)
+        machine.random_state = self.seed  # which it never uses, but else draws from numpy's global random state
+        machine.fit(projected)
         self.learnt |= {
             "support_vectors": machine.support_vectors_,
             "weights": machine.dual_coef_[0],

@@ -7,15 +7,18 @@ Parameters: components, mean, standardisation.
 Paper: Jackson and Mudholkar, Technometrics 21, 1979.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from mimii.detectors.estimator import BLOCK, EstimatorDetector
+from mimii.detectors.reconstruction import ReconstructingDetector
 from mimii.features.clips import Clips
 
 
-class Detector(EstimatorDetector):
+class Detector(ReconstructingDetector, EstimatorDetector):
     """See the module."""
 
     def learn(self, training: Clips) -> int:
@@ -41,3 +44,11 @@ class Detector(EstimatorDetector):
         components = self.learnt["components"]
         centred = self.scaled(vectors) - self.learnt["centre"]
         return np.square(centred - centred @ components @ components.T).mean(1, dtype=np.float64)
+
+    def reconstructed_windows(self, clip: Clips) -> Iterator[NDArray[np.float32]]:
+        centred = self.scaled(self.vectors(clip, self.windows(clip)[0])) - self.learnt["centre"]
+        components = self.learnt["components"]
+        windows = (centred @ components @ components.T + self.learnt["centre"]).reshape(len(centred), -1, self.n_mels)
+        if self.settings["standardize"]:
+            windows = windows * self.learnt["deviation"] + self.learnt["mean"]
+        yield windows

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from mimii.detectors.network import NetworkDetector
+from mimii.detectors.autoencoder import AutoencoderDetector
 
 
 class Block(nn.Module):
@@ -27,7 +27,7 @@ class Block(nn.Module):
         return self.projection(values) + self.correction(values)
 
 
-class Detector(NetworkDetector):
+class Detector(AutoencoderDetector):
     """See the module."""
 
     def build(self) -> nn.Module:

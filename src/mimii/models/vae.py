@@ -16,7 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mimii.detectors.network import NetworkDetector, mean_squared_error
+from mimii.detectors.autoencoder import AutoencoderDetector, mean_squared_error
 
 
 class VariationalAutoencoder(nn.Module):
@@ -43,7 +43,7 @@ class VariationalAutoencoder(nn.Module):
         return self.decoder(self.encode(windows)[0])
 
 
-class Detector(NetworkDetector):
+class Detector(AutoencoderDetector):
     """See the module."""
 
     network: VariationalAutoencoder
@@ -52,12 +52,12 @@ class Detector(NetworkDetector):
         settings = self.settings
         return VariationalAutoencoder(settings["frames"] * self.n_mels, settings["hidden"], settings["latent"])
 
-    def loss(self, windows: Tensor, epoch: int) -> Tensor:
-        mean, log_variance = self.network.encode(windows)
+    def loss(self, batch: Tensor, epoch: int) -> Tensor:
+        mean, log_variance = self.network.encode(batch)
         latent, beta = mean, self.settings["beta"]
         if self.network.training:
             latent = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
             beta *= min(1.0, epoch / (self.settings["warmup_epochs"] + 1))
-        error = mean_squared_error(self.network.decoder(latent), windows)
+        error = mean_squared_error(self.network.decoder(latent), batch)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-        return 0.5 * error + beta * divergence / windows[0].numel()
+        return 0.5 * error + beta * divergence / batch[0].numel()

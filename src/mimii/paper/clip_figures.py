@@ -10,8 +10,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mimii.detectors.contract import AnomalyDetector
-from mimii.features.clips import Clips
 from mimii.features.file import read_clips, read_table
 from mimii.paper.drawing import ABNORMAL, NORMAL, PAGE, STYLE
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
@@ -47,32 +45,6 @@ def choose_clips(clips: ClipScores) -> dict[str, int]:
     }
 
 
-def reconstruct(detector: AnomalyDetector, clip: Clips) -> NDArray[np.float32] | None:
-    """A network's reconstruction of one clip, (frames, n_mels) in dB: the mean over the windows that hold a frame.
-
-    NaN for frames at the end that no window holds. None for models that do not reconstruct.
-    """
-    network: Any = getattr(detector, "network", None)
-    if network is None:
-        return None
-    import torch
-
-    made: Any = detector
-    length, n_mels = detector.settings["frames"], clip.n_mels
-    starts = torch.from_numpy(detector.windows(clip)[0])
-    rows = starts[:, None] + torch.arange(length)
-    frames = torch.tensor(clip.frames, device=detector.device)
-    standardized = (frames - made.mean) / made.deviation if detector.settings["standardize"] else frames
-    with torch.inference_mode():
-        network.eval()
-        windows = network(standardized[rows.to(frames.device)]).reshape(-1, n_mels).cpu()
-    total = torch.zeros(clip.frames.shape).index_add_(0, rows.flatten(), windows)
-    mean = total / torch.bincount(rows.flatten(), minlength=len(total))[:, None]
-    if detector.settings["standardize"]:
-        mean = mean * made.deviation.cpu() + made.mean.cpu()
-    return mean.numpy()
-
-
 def clips_to_show(
     features: Path, model_file: Path, training_record: Path, scores: Path, metrics: Mapping[str, Any]
 ) -> list[Shown]:
@@ -87,13 +59,13 @@ def clips_to_show(
     for title, index in choose_clips(clip_scores).items():
         clip = read_clips(features, [table.paths.index(clip_scores.paths[index])])
         starts, _ = detector.windows(clip)
-        length = detector.settings.get("frames") or len(clip.frames)
+        length = detector.window_frames or len(clip.frames)
         shown.append(
             Shown(
                 f"{title}: {clip_scores.scores[index]:.3g}\n{Path(clip_scores.paths[index]).stem}",
                 bool(clip_scores.abnormal[index]),
                 clip.frames,
-                reconstruct(detector, clip),
+                detector.reconstruct(clip) if detector.reconstructs else None,
                 (starts + (length - 1) / 2) * frame_time,
                 detector.window_scores(clip),
                 len(clip.frames) * frame_time,

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
-from mimii.common.process import limit_threads
+from mimii.common.process import prepare_process
 from mimii.common.provenance import host, peak_host_memory_mb
 from mimii.detectors.contract import AnomalyDetector, detector_class
 from mimii.detectors.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
@@ -33,7 +33,7 @@ def load_detector(model_file: Path, record: Mapping[str, Any], *, device: str) -
     if hashlib.sha256(model_file.read_bytes()).hexdigest() != record["model_sha256"]:
         raise damaged(model_file, "not the file that training wrote: its checksum differs")
     make = detector_class(record["model"])
-    return make.load(model_file, device=pick_device(device) if make.suffix == ".pth" else "cpu")
+    return make.load(model_file, device=pick_device(device) if make.uses_gpu else "cpu")
 
 
 def score_clips(
@@ -53,8 +53,9 @@ def score_clips(
     training.
     """
     record = read_record(training_record)
+    detector_class(record["model"])  # imports the model, and with it the libraries that are prepared
+    prepare_process(threads=threads)
     detector = load_detector(model_file, record, device=device)
-    limit_threads(threads)
 
     table = read_table(features)
     table.check(features, record["section"], record["features"])

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mimii.common.errors import BadClipError, UserError
-from mimii.common.process import hidden
 from mimii.data.audio import read_clip
 from mimii.detectors.pooling import pool
 from mimii.features.clips import Clips
@@ -29,9 +28,7 @@ class TrainedDetector:
     def __init__(self, run: str | Path, *, device: str = "cpu") -> None:
         """Load the model of a run. Raises UserError where a file is missing, damaged or not of this run."""
         self.run = Path(run)
-        if self.run.is_file():
-            raise UserError(f"{run}: is a file; give the folder of the run that it lies in")
-        training = _read(self.run / "training.json")
+        training = read_training(run)
         metrics = _read(self.run / "metrics.json")
         self.model: str = training["model"]
         self.section: str = training["section"]
@@ -45,8 +42,7 @@ class TrainedDetector:
         files = [file for file in (self.run / "model.pth", self.run / "model.skops") if file.is_file()]
         if not files:
             raise UserError(f"{self.run}: holds no model; ask snakemake for {self.run}/metrics.json")
-        with hidden("pandas"):
-            self._detector = load_model(files[0], training, device=device)
+        self._detector = load_model(files[0], training, device=device)
         self._log_mel = LogMel(self.features)
 
     def score(self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None) -> float:
@@ -98,6 +94,13 @@ def load_detector(run: str | Path, *, device: str = "cpu") -> TrainedDetector:
     device: cpu, cuda, cuda:1 or auto. Raises UserError where the run is not finished or its files are damaged.
     """
     return TrainedDetector(run, device=device)
+
+
+def read_training(run: str | Path) -> dict[str, Any]:
+    """The training record of a run. Raises UserError where it is missing or damaged."""
+    if Path(run).is_file():
+        raise UserError(f"{run}: is a file; give the folder of the run that it lies in")
+    return _read(Path(run) / "training.json")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
-from mimii.common.process import limit_threads
+from mimii.common.process import prepare_process
 from mimii.common.provenance import git_revision, host, peak_host_memory_mb, versions
 from mimii.detectors.contract import detector_class
 from mimii.detectors.device import pick_device
@@ -61,8 +61,8 @@ def train_model(
     nothing.
     """
     make = detector_class(job["model"])
-    device = pick_device(device) if make.suffix == ".pth" else "cpu"
-    limit_threads(threads)
+    prepare_process(threads=threads)
+    device = pick_device(device) if make.uses_gpu else "cpu"
 
     table = read_table(features)
     table.check(features, job["section"], job["features"])
@@ -118,7 +118,7 @@ def train_model(
         "device": device,
         "threads": threads,
         "host": host(),
-        "versions": versions("numpy", "pyarrow", "torch" if make.suffix == ".pth" else "scikit-learn"),
+        "versions": versions("numpy", "pyarrow", *make.libraries),
         "git_revision": git_revision(),
     }
     with written_whole(record_file) as temporary:

@@ -1,0 +1,48 @@
+"""Base of the autoencoders: trained to reproduce normal windows, scored by how badly they reproduce a window."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mimii.detectors.reconstruction import ReconstructingDetector
+from mimii.detectors.window_network import WindowNetwork
+from mimii.features.clips import Clips
+
+
+class AutoencoderDetector(ReconstructingDetector, WindowNetwork):
+    """A network that maps windows (batch, frames, n_mels) to reconstructions with as many values.
+
+    A model gives `build`, and names its bottleneck in its yaml; it may change the loss that is minimised, which is the
+    mean squared error here, as is the score of a window.
+    """
+
+    def loss(self, batch: Tensor, epoch: int) -> Tensor:
+        """The mean squared error of the windows' reconstructions."""
+        return mean_squared_error(self.network(batch), batch)
+
+    def errors(self, windows: Tensor) -> Tensor:
+        """Mean squared error of each window's reconstruction."""
+        return squared_errors(self.network(windows), windows)
+
+    def reconstructed_windows(self, clip: Clips) -> Iterator[NDArray[np.float32]]:
+        self.network.eval()
+        windows = self.examples(clip)
+        with torch.inference_mode():
+            for batch in windows.batches(windows.pass_sizes()):
+                made = self.network(batch).reshape(batch.shape)
+                if self.settings["standardize"]:
+                    made = made * self.deviation + self.mean
+                yield made.cpu().numpy()
+
+
+def squared_errors(reconstructions: Tensor, windows: Tensor) -> Tensor:
+    """Mean squared error of each window, (batch,)."""
+    return (reconstructions.flatten(1) - windows.flatten(1)).square().mean(1)
+
+
+def mean_squared_error(reconstructions: Tensor, windows: Tensor) -> Tensor:
+    """The mean of `squared_errors` over the batch, a scalar, in one fused and so faster operation."""
+    return nn.functional.mse_loss(reconstructions.flatten(1), windows.flatten(1))

@@ -1,0 +1,112 @@
+"""Effects on the whole process: a job's own, and of nothing else in the library."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mimii.detectors.declaration import model_names
+
+LIBRARY = r"""
+import json, os, pickle, random, sys
+import numpy as np, pyarrow, sklearn.svm, skops.io, torch  # what these do when they are imported is theirs
+
+def state():
+    return {
+        "torch": torch.get_rng_state().tolist(), "numpy": pickle.dumps(np.random.get_state()).hex(),
+        "random": str(random.getstate()), "deterministic": torch.get_deterministic_debug_mode(),
+        "fill": torch.utils.deterministic.fill_uninitialized_memory, "type": str(torch.get_default_dtype()),
+        "gradients": torch.is_grad_enabled(), "environment": dict(os.environ), "finders": str(sys.meta_path),
+        "threads": [torch.get_num_threads(), pyarrow.cpu_count(), pyarrow.io_thread_count()],
+        "numpy_errors": np.geterr(), "allocator": allocator(),
+    }
+
+def allocator():
+    # Whether freed memory stays with the process instead of going back to the system.
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    blocks = [np.ones(2**17) for _ in range(200)]
+    held = resident()
+    del blocks
+    return "kept" if held - resident() < 100e6 else "returned"
+
+import mimii
+from mimii.common.declarations import resolve
+from mimii.detectors.contract import detector_class
+from mimii.detectors.declaration import model_declaration
+from mimii.features.clips import Clips
+
+name, file = sys.argv[1], sys.argv[2]
+make = detector_class(name)
+before = state()
+declared = model_declaration(name).settings
+quick = {"epochs": 2, "max_vectors": 200, "trees": 5, "best_epoch": True}
+settings = resolve(declared, {key: value for key, value in quick.items() if key in declared})
+frames = np.random.default_rng(1).normal(size=(40 * 48, 16)).astype(np.float32)
+training, validation = (Clips(frames.copy(), np.full(40, 48)) for _ in range(2))
+detector = make(settings, 16, seed=3)
+detector.fit(training, validation)
+detector.window_scores(training)
+if detector.reconstructs:
+    detector.reconstruct(training)
+detector.save(file)
+make.load(file).window_scores(training)
+after = state()
+assert (training.frames == frames).all() and (validation.frames == frames).all()
+print(json.dumps([key for key in before if before[key] != after[key]]))
+"""
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_detector_changes_nothing_in_somebodys_process(name, tmp_path):
+    command = [sys.executable, "-c", LIBRARY, name, str(tmp_path / "model")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == []
+
+
+def test_a_job_is_prepared():
+    code = """
+import os, sys, torch
+from mimii.common.process import prepare_process
+finders = len(sys.meta_path)
+prepare_process()
+assert torch.get_deterministic_debug_mode() == 0
+prepare_process(threads=1)
+prepare_process(threads=1)
+assert len(sys.meta_path) == finders + 1
+assert torch.get_deterministic_debug_mode() == 2
+assert torch.get_num_threads() == 1
+assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+try:
+    import pandas
+except ModuleNotFoundError as error:
+    assert error.name == "pandas"
+else:
+    raise AssertionError
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_test_would_see_what_a_job_changes(tmp_path):
+    prepare = "import mimii.common.process\nmimii.common.process.prepare_process(threads=3)\n"
+    code = LIBRARY.replace("detector = make(", f"{prepare}detector = make(")
+    command = [sys.executable, "-c", code, "simple_ae", str(tmp_path / "model")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    changed = {"deterministic", "fill", "environment", "finders", "threads", "allocator"}
+    assert set(json.loads(done.stdout)) == changed
+
+
+def test_a_job_without_torch_stays_without_it():
+    code = """
+import sys
+from mimii.common.process import prepare_process
+from mimii.detectors.contract import detector_class
+prepare_process()
+detector_class("pca")
+prepare_process(threads=1)
+import skops.io
+assert not {"torch", "pytest", "pandas"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
