@@ -16,7 +16,6 @@ from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.features.file import read_clips, read_table
 from mimii.features.settings import band_edges
-from mimii.paper.clip_figures import reconstruct
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 from mimii.runs.records import read_record
 from mimii.runs.scoring import load_detector
@@ -74,9 +73,9 @@ def gather_clips(
     for place, (kind, index) in enumerate(chosen):
         clip = all_frames.select(place, place + 1)
         starts, _ = detector.windows(clip)
-        length = detector.settings.get("frames") or len(clip.frames)
+        length = detector.window_frames or len(clip.frames)
         middle = (starts + (length - 1) / 2) * frame_time
-        made = reconstruct(detector, clip)
+        made = detector.reconstruct(clip) if detector.reconstructs else None
         path = str(clips.paths[index])
         found.append(
             {
