@@ -4,6 +4,8 @@ import io
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import soundfile
 
 from mimii.data.dcase_years import Year
@@ -95,3 +97,12 @@ def lay_out(root, archives, layout):
         for member, data in members.items():
             (folder / member).parent.mkdir(parents=True, exist_ok=True)
             (folder / member).write_bytes(data)
+
+
+def with_domains(path):
+    """Give every second clip of a scores.parquet the target domain."""
+    table = pq.read_table(path)
+    domains = pa.array(["target" if row % 2 else "source" for row in range(len(table))])
+    if "domain" in table.column_names:
+        table = table.drop_columns(["domain"])
+    pq.write_table(table.append_column("domain", domains), path)

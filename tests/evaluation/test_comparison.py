@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from dcase_layout import with_domains
 from scipy import stats
 
 from mimii.common.errors import UserError
@@ -135,3 +136,42 @@ def test_the_command_s_exit_code_says_whether_a_model_got_worse(results, quality
     if code:
         # Without a model there is nothing to fail for.
         assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+DCASE = [f"dcase2024/{machine}/section_00" for machine in ("fan", "bearing")]
+
+
+@pytest.fixture
+def dcase_results(results):
+    """`results` whose clips have domains."""
+
+    def make(name, quality, **options):
+        path = results(name, lambda section: quality, **{"sections": DCASE, **options})
+        for file in (path.parent / "runs").rglob("scores.parquet"):
+            with_domains(file)
+        return path
+
+    return make
+
+
+def test_official_scores_are_compared_paired_by_clip(dcase_results):
+    old = dcase_results("old", 2.5)
+    same = compare_results(old, dcase_results("same", 2.5), metric="official_score")
+    assert same.overall["difference"].tolist() == [0.0]
+    assert set(same.cells["verdict"]) == {"within noise"}
+    found = compare_results(old, dcase_results("new", 0.0), metric="official_score")
+    assert found.worse("vae")
+    assert found.cells["paired"].all()
+    (overall,) = found.overall.to_dict("records")
+    # The harmonic mean over the parts of all sections: of sections alike in number of parts, that of their scores.
+    assert overall["new"] == pytest.approx(stats.hmean(found.cells["new"]))
+    assert "Official score, OLD -> NEW" in as_text(found, "official_score")
+
+
+def test_official_scores_need_one_year_and_the_clip_scores(results, dcase_results):
+    with pytest.raises(UserError, match="must be of one year of DCASE's data"):
+        compare_results(results("mimii"), results("again"), metric="official_score")
+    old, new = dcase_results("old", 1.5), dcase_results("new", 1.5)
+    next((new.parent / "runs").rglob("scores.parquet")).unlink()
+    with pytest.raises(UserError, match="needs the clip scores of all runs"):
+        compare_results(old, new, metric="official_score")

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from dcase_layout import with_domains
 
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
@@ -18,15 +17,6 @@ from mimii.paper.results import Results
 from mimii.paper.tables import official_score
 
 MODELS = (("isolation_forest", 0.3), ("vae", 3.0))
-
-
-def with_domains(path):
-    """Give every second clip of a scores.parquet the target domain."""
-    table = pq.read_table(path)
-    domains = pa.array(["target" if row % 2 else "source" for row in range(len(table))])
-    if "domain" in table.column_names:
-        table = table.drop_columns(["domain"])
-    pq.write_table(table.append_column("domain", domains), path)
 
 
 @pytest.fixture

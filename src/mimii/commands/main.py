@@ -55,7 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--model", nargs="+", action="extend", default=[], help="these alone; exit code 1 where one of them got worse"
     )
-    compare.add_argument("--metric", default="auc", help="a metric of results.csv: auc, pr_auc or pauc")
+    compare.add_argument("--metric", default="auc", help="auc, pr_auc or pauc; of DCASE's data also official_score")
     compare.add_argument("--old-runs", type=Path, help="folder of OLD's runs (default: runs, beside the CSV)")
     compare.add_argument("--new-runs", type=Path, help="folder of NEW's runs (default: runs, beside the CSV)")
 

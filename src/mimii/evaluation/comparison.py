@@ -19,9 +19,11 @@ from statsmodels.stats.multitest import multipletests
 
 from mimii.common.errors import UserError
 from mimii.common.suggestions import unknown
+from mimii.data.sections import dcase_year
 from mimii.evaluation.inference import paired_p_value
 from mimii.evaluation.intervals import machine_generator, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in, point_values
+from mimii.evaluation.official_score import SCORE, Resampled, read_sections, resample
 from mimii.evaluation.results import average, read_results
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 
@@ -52,12 +54,12 @@ def compare_results(
 ) -> Comparison:
     """Compare two results CSVs, seeds averaged.
 
-    models: all that are in both by default. metric: one of results.csv. old_runs, new_runs: folders of the runs;
-    beside the CSV by default. Raises UserError for an unknown metric, where a model is
-    missing in either, or where nothing can be compared.
+    models: all that are in both by default. metric: one of results.csv, or the official score of DCASE's data.
+    old_runs, new_runs: folders of the runs; beside the CSV by default. Raises UserError for an unknown metric, where a
+    model is missing in either, or where nothing can be compared.
     """
-    if metric not in metrics_in("csv"):
-        raise UserError(unknown("metric", metric, metrics_in("csv")))
+    if metric not in (known := [*metrics_in("csv"), SCORE]):
+        raise UserError(unknown("metric", metric, known))
     frames = [read_results(path) for path in (old, new)]
     runs = [given or path.parent / "runs" for given, path in ((old_runs, old), (new_runs, new))]
     for name in models:
@@ -72,7 +74,7 @@ def compare_results(
                 frame[(frame["model"] == name) & (frame["variant"] == variant)]
                 for frame, variant in zip(frames, variants, strict=True)
             ]
-            found = compare_model(sides, runs, metric)
+            found = compare_official_scores(sides, runs) if metric == SCORE else compare_model(sides, runs, metric)
             cells.append(found.cells.assign(model=name, variant=variants[1]))
             overall.append(found.overall.assign(model=name, variant=variants[1]))
     if not cells:
@@ -106,6 +108,43 @@ def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: s
     alone = table[table["difference"].isna()]
     alone = alone.assign(verdict=["only in OLD" if lost else "only in NEW" for lost in alone["new"].isna()])
     return Comparison(pd.concat([cells, alone], ignore_index=True) if len(alone) else cells, overall)
+
+
+def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path]) -> Comparison:
+    """One model's official score of a year, over the sections that are in both, and each of them; paired by clip.
+
+    Raises UserError where these are not the sections of one year, or clip scores of either are not at hand.
+    """
+    common = set.intersection(*(set(zip(*(frame[name] for name in SECTION), strict=True)) for frame in sides))
+    snrs = sorted({snr for snr, _, _ in common})
+    year = dcase_year(snrs[0]) if len(snrs) == 1 else None
+    if year is None:
+        raise UserError(f"{SCORE}: both results must be of one year of DCASE's data; in common are {snrs or 'none'}")
+    resampled = []
+    for stream, (frame, folder) in enumerate(zip(sides, runs, strict=True)):
+        rows = frame[[key in common for key in zip(*(frame[name] for name in SECTION), strict=True)]]
+        if verified_scores(rows, folder, "auc") is None:
+            raise UserError(
+                f"{folder}: {SCORE} needs the clip scores of all runs in the CSV, as they were when it was made"
+            )
+        samples = int(sides[0]["bootstrap_samples"].iloc[0])
+        resampled.append(resample(year, read_sections(rows, folder, year), samples, stream=stream))
+    confidence = float(sides[0]["confidence"].iloc[0])
+    keys = sorted((machine, id) for _, machine, id in common)
+    changes = [_official_change(resampled, scope) for scope in ([key] for key in keys)]
+    cells = pd.DataFrame([(snrs[0], *key) for key in keys], columns=SECTION).join(pd.DataFrame(changes))
+    cells["p_holm"] = multipletests(cells["p_value"], method="holm")[1]
+    overall = pd.DataFrame([_official_change(resampled, keys)])
+    for table, column in ((cells, "p_holm"), (overall, "p_value")):
+        pairs = zip(table["difference"], table[column], strict=True)
+        table["verdict"] = [verdict(difference, p, confidence) for difference, p in pairs]
+    return Comparison(cells, overall)
+
+
+def _official_change(resampled: Sequence[Resampled], keys: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    (old, old_draws), (new, new_draws) = (own.score(keys) for own in resampled)
+    p = paired_p_value(new - old, new_draws - old_draws)
+    return {"old": old, "new": new, "difference": new - old, "p_value": p, "paired": True}
 
 
 def rows_of(frame: pd.DataFrame, cell: Mapping[Any, Any]) -> pd.DataFrame:
@@ -215,7 +254,7 @@ def _overall(cells: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float], 
 
 def as_text(found: Comparison, metric: str) -> str:
     """What changed, for a terminal."""
-    lines = [f"{METRICS[metric].title}, OLD -> NEW", ""]
+    lines = [f"{'Official score' if metric == SCORE else METRICS[metric].title}, OLD -> NEW", ""]
     for _, row in found.overall.iterrows():
         mine = found.cells[(found.cells["model"] == row["model"]) & (found.cells["variant"] == row["variant"])]
         compared = mine[mine["difference"].notna()]

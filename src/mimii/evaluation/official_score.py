@@ -129,30 +129,60 @@ def resample_weights(section: SectionScores, samples: int) -> NDArray[np.int64]:
     return weights
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """A model's parts of a year's score in each of its sections, by (machine type, ID), and on resampled clips.
+
+    values: (seeds, 1) of each part. resampled: (seeds, samples). drawn: (seeds, samples), which seeds a resample has.
+    """
+
+    year: int
+    values: Mapping[tuple[str, str], Mapping[str, FloatArray]]
+    resampled: Mapping[tuple[str, str], Mapping[str, FloatArray]]
+    drawn: NDArray[np.int64]
+
+    def score(self, keys: Sequence[tuple[str, str]], metric: str = SCORE) -> tuple[float, FloatArray]:
+        """The score of some sections, or their mean of one part: mean over seeds, and (samples,) of the resamples."""
+        names = [part.name for part in parts_of(self.year)] if metric == SCORE else [metric]
+        of_clips, of_resamples = (
+            official_score(self.year, {key: {name: parts[key][name] for name in names} for key in keys})
+            for parts in (self.values, self.resampled)
+        )
+        return float(of_clips.mean()), np.take_along_axis(of_resamples, self.drawn, axis=0).mean(axis=0)
+
+
+def resample(year: int, sections: Sequence[SectionScores], samples: int, *, stream: int = 0) -> Resampled:
+    """Draw the clips of every section and the seeds anew, `samples` times.
+
+    All models meet the same resamples of clips; stream: of the seeds', which belong to one model. Raises ValueError as
+    `part_values`.
+    """
+    values, resampled = {}, {}
+    for section in sections:
+        once = np.ones((1, len(section.abnormal)), dtype=np.int64)
+        values[section.machine, section.id] = _of_seeds(year, section, once)
+        resampled[section.machine, section.id] = _of_seeds(year, section, resample_weights(section, samples))
+    seeds = len(sections[0].scores)
+    drawn = np.random.default_rng([BOOTSTRAP_SEED, seeds, stream]).integers(seeds, size=(seeds, samples))
+    return Resampled(year, values, resampled, drawn)
+
+
 def official_scores(
     year: int, sections: Sequence[SectionScores], *, samples: int = 1000, confidence: float = 0.95
 ) -> pd.DataFrame:
     """The score and its parts, per section, machine type and over all.
 
     Columns: machine_type, machine_id (AVERAGE where it is a mean over them), metric (`official_score` or a part), value
-    (mean over seeds), low and high. The interval is the bootstrap's of that very number: each resample draws the clips
-    of every section and the seeds anew, and takes the year's mean of what it then finds. It is moved so that the mean
-    of the resamples lies at the value: resampled clips raise pAUC a little. Raises ValueError as `part_values`.
+    (mean over seeds), low and high. The interval is the bootstrap's of that very number: each resample takes the year's
+    mean of what it finds. It is moved so that the mean of the resamples lies at the value: resampled clips raise pAUC a
+    little. Raises ValueError as `part_values`.
     """
-    values, resampled = {}, {}
-    for section in sections:
-        key, weights = (section.machine, section.id), resample_weights(section, samples)
-        once = np.ones((1, len(section.abnormal)), dtype=np.int64)
-        values[key] = _of_seeds(year, section, once)
-        resampled[key] = _of_seeds(year, section, weights)
-    seeds = len(sections[0].scores)
-    drawn = np.random.default_rng([BOOTSTRAP_SEED, seeds]).integers(seeds, size=(seeds, samples))
+    resampled = resample(year, sections, samples)
     rows = []
-    for machine, id, keys in _scopes(list(values)):
+    for machine, id, keys in _scopes(list(resampled.values)):
         for metric in (SCORE, *(part.name for part in parts_of(year))):
-            value = float(_in_scope(year, values, keys, metric).mean())
-            of_draws = np.take_along_axis(_in_scope(year, resampled, keys, metric), drawn, axis=0).mean(axis=0)
-            low, high = percentile_interval(of_draws - of_draws.mean() + value, confidence)
+            value, draws = resampled.score(keys, metric)
+            low, high = percentile_interval(draws - draws.mean() + value, confidence)
             rows.append((machine, id, metric, value, max(low, 0.0), min(high, 1.0)))
     return pd.DataFrame(rows, columns=["machine_type", "machine_id", "metric", "value", "low", "high"])
 
@@ -160,34 +190,40 @@ def official_scores(
 def scores_of_runs(frame: pd.DataFrame, runs_root: Path, snr: str) -> pd.DataFrame:
     """`official_scores` of every model's runs on a year's data, with the column `label` before.
 
-    frame: rows of `inference.select_runs`. snr: such as dcase2024. Raises UserError where the clips have no domain that
-    the year's score needs.
+    frame: rows of `inference.select_runs`. snr: such as dcase2024. Raises UserError as `read_sections`.
     """
     year = dcase_year(snr)
     assert year is not None, snr
     tables = []
-    chosen = frame[frame["db_level"] == snr]
-    for label, rows in chosen.groupby("label", sort=False):
-        sections = []
-        for (machine, id), runs in rows.groupby(["machine_type", "machine_id"]):
-            of_seeds = [
-                read_clip_scores(Path(runs_root, path) / "scores.parquet", score)
-                for path, score in zip(runs["run_path"], runs["pooling"], strict=True)
-            ]
-            first = of_seeds[0]
-            if year > 2020 and (first.domains is None or any(domain is None for domain in first.domains)):
-                raise UserError(
-                    f"{runs['run_path'].iloc[0]}: its clips have no domain, which the official score of {year} needs; "
-                    "delete the features of its section and run again"
-                )
-            domains = None if year == 2020 else np.asarray(first.domains, dtype=str)
-            scores = np.stack([own.scores for own in of_seeds])
-            sections.append(SectionScores(str(machine), str(id), first.abnormal, domains, scores))
+    for label, rows in frame[frame["db_level"] == snr].groupby("label", sort=False):
         samples, confidence = int(rows["bootstrap_samples"].iloc[0]), float(rows["confidence"].iloc[0])
-        table = official_scores(year, sections, samples=samples, confidence=confidence)
+        table = official_scores(year, read_sections(rows, runs_root, year), samples=samples, confidence=confidence)
         table.insert(0, "label", str(label))
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def read_sections(rows: pd.DataFrame, runs_root: Path, year: int) -> list[SectionScores]:
+    """One model's clip scores of each section of a year's data, all seeds.
+
+    rows: of results.csv, one per section and seed. Raises UserError where a clip has no domain that the score needs.
+    """
+    sections = []
+    for (machine, id), runs in rows.groupby(["machine_type", "machine_id"]):
+        of_seeds = [
+            read_clip_scores(Path(runs_root, path) / "scores.parquet", score)
+            for path, score in zip(runs["run_path"], runs["pooling"], strict=True)
+        ]
+        first = of_seeds[0]
+        if year > 2020 and (first.domains is None or any(domain is None for domain in first.domains)):
+            raise UserError(
+                f"{runs['run_path'].iloc[0]}: its clips have no domain, which the official score of {year} needs; "
+                "delete the features of its section and run again"
+            )
+        domains = None if year == 2020 else np.asarray(first.domains, dtype=str)
+        scores = np.stack([own.scores for own in of_seeds])
+        sections.append(SectionScores(str(machine), str(id), first.abnormal, domains, scores))
+    return sections
 
 
 def by_type(scores: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, float]]:
@@ -203,14 +239,6 @@ def _of_seeds(year: int, section: SectionScores, weights: NDArray[np.int64]) -> 
     """(seeds, n) values of each part."""
     of_seeds = [part_values(year, section.abnormal, section.domains, scores, weights) for scores in section.scores]
     return {part.name: np.stack([values[part.name] for values in of_seeds]) for part in parts_of(year)}
-
-
-def _in_scope(
-    year: int, values: Mapping[tuple[str, str], Mapping[str, FloatArray]], keys: Sequence[tuple[str, str]], metric: str
-) -> FloatArray:
-    """(seeds, n): the score of some sections, or their mean of one part."""
-    names = [part.name for part in parts_of(year)] if metric == SCORE else [metric]
-    return official_score(year, {key: {name: values[key][name] for name in names} for key in keys})
 
 
 def _scopes(keys: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
