@@ -115,7 +115,7 @@ def test_each_csv_has_a_folder_of_its_own_for_tables():
     ("arguments", "says"),
     [
         (["--model", "vea"], "unknown model 'vea'; did you mean 'vae'?"),
-        (["--epochs", "0"], "argument --epochs: 0 is less than the minimum of 1"),
+        (["--epochs", "-1"], "argument --epochs: -1 is less than the minimum of 0"),
         (["--epochs", "many"], "argument --epochs: 'many' is not of type 'integer'"),
         (["--val_split", "1.5"], "argument --val_split: 1.5 is greater than the maximum of 0.9"),
         (["--seed", "-1"], "argument --seed: -1 is less than the minimum of 0"),

@@ -57,7 +57,7 @@ def test_rules_are_known_and_name_settings(name):
     """A rule that is misspelt would hold nothing."""
     own = yaml.safe_load((MODELS / f"{name}.yaml").read_text())
     base = yaml.safe_load((BASES / f"{own['base']}.yaml").read_text())
-    assert {*own, *base} <= {"title", "base", "paper", "settings", "bottleneck", "multiples", "needs"}
+    assert {*own, *base} <= {"title", "base", "stochastic", "paper", "settings", "bottleneck", "multiples", "needs"}
     rules = model_rules(name)
     assert rules.bottleneck or own["base"] != "network"
     named = {*rules.multiples, *rules.multiples.values(), *rules.needs, *rules.needs.values()}

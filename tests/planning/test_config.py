@@ -80,7 +80,7 @@ def test_studies_are_grids_and_lists_in_the_configured_order():
         ({"models": {}}, "models"),
         ({"models": {"vea": {}}}, "unknown model 'vea'; did you mean 'vae'"),
         ({"models": {"vae": {"bta": 1}}}, "did you mean 'beta'"),
-        ({"models": {"vae": {"epochs": 0}}}, "models.vae.epochs: 0 is less than the minimum of 1"),
+        ({"models": {"vae": {"epochs": -1}}}, "models.vae.epochs: -1 is less than the minimum of 0"),
         ({"settings": {"epoch": 3}}, "did you mean 'epochs'"),
         ({"settings": {"epochs": "many"}}, "settings.epochs: 'many' is not of type 'integer'"),
         ({"features": {"n_mel": 3}}, "did you mean 'n_mels'"),
@@ -107,5 +107,5 @@ def test_what_is_wrong_is_said_with_its_key(change, says):
 
 def test_all_errors_are_listed_at_once():
     with pytest.raises(UserError) as error:
-        read_config({**LEAST, "models": {"vae": {"beta": -1, "epochs": 0}, "nothing": {}}, "features": {"n_mels": 1}})
+        read_config({**LEAST, "models": {"vae": {"beta": -1, "epochs": -1}, "nothing": {}}, "features": {"n_mels": 1}})
     assert "4 error(s)" in str(error.value)

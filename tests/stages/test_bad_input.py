@@ -450,7 +450,9 @@ TABLE = {
             config(models={"vae": {"epochs": 1.5}}),
             "models.vae.epochs: 1.5 is not of type 'integer'",
         ),
-        Kind("too small", config(models={"vae": {"epochs": 0}}), "models.vae.epochs: 0 is less than the minimum of 1"),
+        Kind(
+            "too small", config(models={"vae": {"epochs": -1}}), "models.vae.epochs: -1 is less than the minimum of 0"
+        ),
         Kind(
             "too large", config(features={"n_mels": 5000}), "features.n_mels: 5000 is greater than the maximum of 512"
         ),

@@ -114,7 +114,7 @@ def refused(workspace, *arguments):
     ("change", "says"),
     [
         ({"models": {"vea": {}}}, "unknown model 'vea'; did you mean 'vae'"),
-        ({"settings": {"epochs": 0}}, "settings.epochs: 0 is less than the minimum of 1"),
+        ({"settings": {"epochs": -1}}, "settings.epochs: -1 is less than the minimum of 0"),
         ({"dataset": {"root": "nowhere"}}, "there is no folder 'nowhere'"),
         ({"dataset": {"root": "."}}, "no recordings in '.'"),
         ({"dataset": {**TINY["dataset"], "made_up": {"normal_clips": 12, "abnormal_clips": 5}}}, "at least 10"),
@@ -129,7 +129,7 @@ def test_what_cannot_work_is_refused_before_any_job(workspace, change, says):
     ("target", "says"),
     [
         (RUN.replace("epochs=2", "epoch=2") + "/metrics.json", "did you mean 'epochs'"),
-        (RUN.replace("epochs=2", "epochs=0") + "/metrics.json", "less than the minimum"),
+        (RUN.replace("epochs=2", "epochs=-1") + "/metrics.json", "less than the minimum"),
         ("results/models/vea.csv", "vea"),
     ],
 )

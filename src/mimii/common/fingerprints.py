@@ -31,6 +31,8 @@ NEUTRAL = {
     "mimii.detectors.declaration",
     "mimii.runs.records",
 }
+# Of a declaration: what says something of a model and changes nothing that it computes.
+NEUTRAL_KEYS = ("title", "paper", "stochastic", "description")
 
 
 def _source(module: str) -> Path | None:
@@ -69,7 +71,8 @@ def _declared(value: Any) -> Any:
     return {
         key: _declared(part)
         for key, part in value.items()
-        if key not in ("title", "paper", "description") and not (isinstance(part, dict) and "default" in part)
+        if key not in ("title", "paper", "stochastic", "description")
+        and not (isinstance(part, dict) and "default" in part)
     }
 
 

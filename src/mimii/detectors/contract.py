@@ -26,7 +26,8 @@ class FitResult:
 
     losses: one dict per epoch (epoch from 1, training_loss, validation_loss or None); empty where nothing is iterated.
     training_windows: how many windows were fitted on.
-    epochs_run, kept_epoch: epochs trained, and the one whose weights are kept; None where nothing is iterated.
+    epochs_run, kept_epoch: epochs trained, and the one whose weights are kept, 0 for those of before the first; None
+    where nothing is iterated.
     peak_gpu_memory_mb: highest memory of this process's tensors on the GPU, in MB (10^6 bytes); None on a CPU.
     """
 

@@ -31,12 +31,16 @@ def model_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ModelDeclaration:
-    """What `models/<name>.yaml` says; `settings` holds those of its base too."""
+    """What `models/<name>.yaml` says; `settings` holds those of its base too.
+
+    stochastic: whether anything is drawn from the seed, so that another seed makes another model.
+    """
 
     name: str
     title: str
     base: str
     paper: str
+    stochastic: bool
     settings: Declarations
 
 
@@ -55,7 +59,9 @@ def model_declaration(name: str) -> ModelDeclaration:
     settings = {key: dict(value) for key, value in base_declarations(declared["base"]).items()}
     for key, value in (declared.get("settings") or {}).items():
         settings[key] = {**settings.get(key, {}), **value}
-    return ModelDeclaration(name, declared["title"], declared["base"], declared.get("paper", ""), settings)
+    return ModelDeclaration(
+        name, declared["title"], declared["base"], declared.get("paper", ""), declared["stochastic"], settings
+    )
 
 
 @dataclass(frozen=True)
