@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from mimii.common.errors import UserError, exit_on_user_error
-from mimii.evaluation.inference import Statistics, select_runs
+from mimii.evaluation.compared import Statistics
+from mimii.evaluation.inference import select_runs
 from mimii.evaluation.results import read_results
 from mimii.paper.drawing import save
 from mimii.paper.results import Results, all_figures
@@ -14,9 +15,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="results.csv")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--averages", type=Path, required=True, help="averages.csv of make_statistics")
-    parser.add_argument("--comparisons", type=Path, required=True, help="comparisons.csv of make_statistics")
-    parser.add_argument("--ranks", type=Path, required=True, help="ranks.json of make_statistics")
+    parser.add_argument("--statistics", type=Path, required=True, help="folder that make_statistics wrote")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, [model, variant] each")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     parser.add_argument("--figures", nargs="+", help="names such as roc/6dB; all by default")
@@ -24,7 +23,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
-        statistics = Statistics.read(arguments.averages, arguments.comparisons, arguments.ranks)
+        statistics = Statistics.read(arguments.statistics)
         drawn = all_figures(Results(frame, statistics, arguments.runs))
         for name in arguments.figures or drawn:
             if name not in drawn:

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
-from mimii.evaluation.inference import compute_statistics, select_runs
+from mimii.evaluation.compared import compute_statistics
+from mimii.evaluation.inference import select_runs
 from mimii.evaluation.results import read_results
 
 if __name__ == "__main__":
@@ -13,11 +14,9 @@ if __name__ == "__main__":
     parser.add_argument("--results", type=Path, required=True, help="results.csv")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, [model, variant] each")
-    parser.add_argument("--averages", type=Path, required=True, help="CSV to write")
-    parser.add_argument("--comparisons", type=Path, required=True, help="CSV to write")
-    parser.add_argument("--ranks", type=Path, required=True, help="JSON to write")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     arguments = parser.parse_args()
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
         statistics = compute_statistics(frame, arguments.runs)
-        statistics.write(arguments.averages, arguments.comparisons, arguments.ranks)
+        statistics.write(arguments.output)

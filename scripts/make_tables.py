@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
-from mimii.evaluation.inference import Statistics, select_runs
+from mimii.evaluation.compared import Statistics
+from mimii.evaluation.inference import select_runs
 from mimii.evaluation.results import read_results
 from mimii.paper.results import Results, make_tables
 from mimii.paper.table_formats import write_tables
@@ -14,13 +15,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="results.csv")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--averages", type=Path, required=True, help="averages.csv of make_statistics")
-    parser.add_argument("--comparisons", type=Path, required=True, help="comparisons.csv of make_statistics")
-    parser.add_argument("--ranks", type=Path, required=True, help="ranks.json of make_statistics")
+    parser.add_argument("--statistics", type=Path, required=True, help="folder that make_statistics wrote")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, [model, variant] each")
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     arguments = parser.parse_args()
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
-        statistics = Statistics.read(arguments.averages, arguments.comparisons, arguments.ranks)
+        statistics = Statistics.read(arguments.statistics)
         write_tables(make_tables(Results(frame, statistics, arguments.runs)), arguments.output)

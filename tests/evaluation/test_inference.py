@@ -7,6 +7,8 @@ from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
 from mimii.evaluation import inference as statistics
 from mimii.evaluation import intervals, metrics
+from mimii.evaluation.compared import Statistics, compute_statistics
+from mimii.evaluation.variance import variance_components
 from mimii.runs.clip_scores import read_clip_scores
 
 SNRS, MACHINES, IDS = ("6dB", "min6dB"), ("fan", "pump"), ("id_00", "id_02")
@@ -31,7 +33,7 @@ def benchmark(run_folder, tmp_path):
 
 
 def test_means_and_intervals(benchmark, tmp_path):
-    frame = benchmark({"vae": 2.0, "deep_ae": 0.5})
+    frame = benchmark({"vae": 2.0, "deep_ae": 0.5}, seeds=(1, 2, 3))
     resampled = statistics.resample_runs(frame, tmp_path, samples=200)
     table = statistics.average_metrics(frame, resampled)
     # 2 models, 3 metrics, (2 SNRs + all) x (2 machine types + all)
@@ -182,7 +184,102 @@ def test_too_little_for_a_test_is_said_not_guessed(machines, models):
 
 
 def test_everything_at_once(benchmark, tmp_path):
-    found = statistics.compute_statistics(benchmark({"vae": 2.0, "deep_ae": 1.0, "conv": 0.2}, seeds=(1,)), tmp_path)
+    found = compute_statistics(benchmark({"vae": 2.0, "deep_ae": 1.0, "conv": 0.2}, seeds=(1,)), tmp_path)
     assert set(found.ranks) == {"auc", "pr_auc", "pauc"}
     assert set(found.comparisons["db_level"]) == {AVERAGE, *SNRS}
     assert (found.comparisons["p_holm"] >= found.comparisons["p_value"]).all()
+    assert set(found.variances["label"]) == {"vae", "deep_ae", "conv"}
+
+
+def test_statistics_read_back(benchmark, tmp_path):
+    found = compute_statistics(benchmark({"vae": 2.0, "deep_ae": 1.0, "conv": 0.2}), tmp_path)
+    found.write(tmp_path / "statistics")
+    read = Statistics.read(tmp_path / "statistics")
+    for name in ("averages", "comparisons", "variances"):
+        pd.testing.assert_frame_equal(getattr(read, name), getattr(found, name), check_dtype=False)
+    assert read.ranks == found.ranks
+
+
+def runs_of(values, seeds, *, label="a"):
+    """Rows of one section: (seeds, resamples) values."""
+    keys = {"label": label, "db_level": "6dB", "machine_type": "fan", "machine_id": "id_00", "seed": list(seeds)}
+    return pd.concat([pd.DataFrame(keys), pd.DataFrame(values)], axis=1)
+
+
+def test_seeds_are_drawn_with_the_clips():
+    """The spread over resamples is that of the clips and that of a mean over seeds together."""
+    rng = np.random.default_rng(0)
+    seeds, clips = rng.normal(0, 0.02, size=5), rng.normal(0, 0.01, size=20_000)
+    found = statistics.resampled_mean(runs_of(0.8 + seeds[:, None] + clips, range(5)))
+    assert found.var() == pytest.approx(seeds.var(ddof=1) / 5 + clips.var(), rel=0.05)
+    alone = statistics.resampled_mean(runs_of(0.8 + clips[None], [42]))
+    np.testing.assert_allclose(alone, 0.8 + clips)
+
+
+def test_degrees_of_freedom_are_those_of_the_seeds_where_these_are_all_of_the_spread():
+    seeds = np.array([0.7, 0.8, 0.9])
+    only_seeds = np.random.default_rng(0).normal(0, seeds.std(ddof=1) / np.sqrt(3), size=100_000)
+    assert statistics.seed_freedom(only_seeds, [seeds]) == pytest.approx(2, rel=0.05)
+    assert statistics.seed_freedom(10 * only_seeds, [seeds]) > 1000
+    assert statistics.seed_freedom(only_seeds, [seeds[:1]]) == np.inf
+    wide, narrow = (statistics.centred_interval(0.8, only_seeds, freedom=freedom) for freedom in (2, np.inf))
+    assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(4.303 / 1.96, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_difference_between_equal_models_is_significant_in_5_percent_whatever_the_seeds_do():
+    """Two models of equal quality whose seeds differ by more than resampling clips shows."""
+    rng = np.random.default_rng(0)
+    below = 0
+    for _ in range(1000):
+        runs = []
+        for label in "ab":
+            seeds, clips = rng.normal(0, 0.02, size=(5, 1)), rng.normal(0, 0.01, size=300)
+            runs.append(runs_of(0.8 + rng.normal(0, 0.01) + seeds + clips, range(5), label=label).assign(auc=0.0))
+            runs[-1]["auc"] = runs[-1][list(range(300))].mean(axis=1)
+        rows = pd.concat(runs, ignore_index=True)
+        scope = statistics.Scope.of(rows, rows.drop(columns="auc"), "auc")
+        below += statistics.paired_p_value(*scope.difference(0, 1)) < 0.05
+    assert 0.03 < below / 1000 < 0.075
+
+
+def test_nothing_is_claimed_of_a_stochastic_model_with_fewer_than_three_seeds(benchmark, tmp_path, monkeypatch):
+    frame = benchmark({"vae": 3.0, "deep_ae": 0.3}, seeds=(1, 2))
+    resampled = statistics.resample_runs(frame, tmp_path, samples=100)
+    assert not statistics.average_metrics(frame, resampled)["is_significantly_best"].any()
+    assert not statistics.compare_models(frame, resampled)["enough_seeds"].any()
+    external = frame.assign(variant="external", seed=None)
+    assert all(statistics.has_enough_seeds(external).values())
+    monkeypatch.setattr(statistics, "is_stochastic", lambda model: False)
+    assert statistics.average_metrics(frame, resampled)["is_significantly_best"].any()
+
+
+def test_iman_davenport_on_demsars_example():
+    """Section 3.2.2: chi squared of 9.28 over 14 data sets and 4 classifiers is an F of 3.69."""
+    found = statistics.iman_davenport(9.28, 14, 4)
+    assert found["f_statistic"] == pytest.approx(3.69, abs=0.01)
+    assert found["f_p_value"] == pytest.approx(stats.f.sf(3.69, 3, 39), rel=0.02)
+    assert statistics.rank_tests(DEMSAR)["friedman"]["f_p_value"] < 0.05
+    assert statistics.iman_davenport(10.0, 5, 3) == {"f_statistic": None, "f_p_value": 0.0}
+
+
+def test_variance_is_split_into_seed_clip_id_and_machine_type():
+    """Known components, many levels of each: they are found again."""
+    rng = np.random.default_rng(0)
+    truth = {"seed": 0.01, "clip": 0.02, "machine_id": 0.04, "machine_type": 0.06}
+    rows = []
+    for machine_type in range(60):
+        type_effect = rng.normal(0, truth["machine_type"])
+        for machine_id in range(10):
+            effect = type_effect + rng.normal(0, truth["machine_id"])
+            # The clips that are there, for all seeds the same, and their resamples.
+            there, resamples = rng.normal(0, truth["clip"]), rng.normal(0, truth["clip"], size=50)
+            for seed in range(4):
+                value = 0.7 + effect + there + rng.normal(0, truth["seed"])
+                rows.append(["a", "6dB", f"t{machine_type}", f"id_{machine_id}", seed, value, *(value + resamples)])
+    table = pd.DataFrame(rows, columns=[*statistics.RUN, "auc", *range(50)])
+    found = variance_components(table, table.drop(columns="auc"), "auc").iloc[0]
+    for name, value in truth.items():
+        assert found[name] == pytest.approx(value, rel=0.2), name
+    one = variance_components(table.iloc[:1], table.iloc[:1].drop(columns="auc"), "auc").iloc[0]
+    assert one[["seed", "machine_id", "machine_type"]].isna().all()

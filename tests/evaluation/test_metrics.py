@@ -137,6 +137,45 @@ def test_no_threshold_without_held_out_clips():
     assert thresholds.threshold_from_normal(np.array([])) is None
 
 
+def test_conformal_threshold_is_an_order_statistic():
+    scores = np.arange(1.0, 20.0)[::-1]
+    assert thresholds.conformal_threshold(scores, 0.9) == 18
+    assert thresholds.conformal_threshold(scores[:9], 0.9) == scores[0]
+    assert thresholds.conformal_threshold(scores[:8], 0.9) is None
+    assert thresholds.conformal_threshold(scores[:0], 0.9) is None
+
+
+def test_conformal_threshold_keeps_its_rate_whatever_the_distribution():
+    rng = np.random.default_rng(0)
+    for draw in (rng.normal, rng.standard_cauchy, lambda size: rng.exponential(size=size) ** 3):
+        rates = [(draw(size=1000) > thresholds.conformal_threshold(draw(size=29), 0.9)).mean() for _ in range(400)]
+        assert np.mean(rates) == pytest.approx(0.1, abs=0.012)
+
+
+def test_perfect_scores_have_a_lower_bound():
+    for name, metric in metrics.metrics_in("csv").items():
+        low, high = intervals.section_interval(metric, 1.0, np.ones(100), normal=50, abnormal=20)
+        assert high == 1
+        assert metric.minimum < low < 1, name
+        surer, _ = intervals.section_interval(metric, 1.0, np.ones(100), normal=500, abnormal=200)
+        assert low < surer < 1
+    # 1 - .025^(1/20) of the abnormal clips may score as the normal ones do, and count half.
+    auc = metrics.METRICS["auc"]
+    assert intervals.bound_of_perfection(auc, 50, 20) == pytest.approx(1 - (1 - 0.025 ** (1 / 20)) / 2)
+
+
+@given(labelled_scores())
+def test_interval_holds_the_value_and_stays_in_the_range(data):
+    abnormal, scores = data
+    found, resampled = metrics.point_values(abnormal, scores), intervals.bootstrap(abnormal, scores, samples=30)
+    for name, metric in metrics.metrics_in("csv").items():
+        counts = {"normal": int((~abnormal).sum()), "abnormal": int(abnormal.sum())}
+        low, high = intervals.section_interval(metric, found[name], resampled[name], **counts)
+        assert metric.minimum <= low <= metric.maximum
+        assert metric.minimum <= high <= metric.maximum
+        assert low <= high
+
+
 def test_row_has_every_column_and_the_right_values(run_files):
     paths = run_files()
     row = compute_metrics(*paths, SETTINGS, code="metrics-code")

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_curve
 
-from mimii.evaluation.inference import compute_statistics, select_runs
+from mimii.evaluation.compared import compute_statistics
+from mimii.evaluation.inference import select_runs
 from mimii.evaluation.metrics import point_values
 from mimii.paper import drawing
 from mimii.paper.entries import POST_HOC, figure_entries

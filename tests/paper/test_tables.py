@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mimii.data.sections import snr_title
-from mimii.evaluation.inference import compute_statistics, select_runs
+from mimii.evaluation.compared import compute_statistics
+from mimii.evaluation.inference import select_runs
 from mimii.paper import table_formats
 from mimii.paper.entries import table_entries
 from mimii.paper.results import Results, make_tables
@@ -20,10 +21,13 @@ def made(run_folder, tmp_path_factory):
     """(results, tables by name) of two models, one far better, the other without a count of parameters."""
     root = tmp_path_factory.mktemp("runs")
     rows = [
-        run_folder(root, model=model, section=f"{snr}/{machine}/id_00", quality=quality, num_parameters=parameters)
+        run_folder(
+            root, model=model, section=f"{snr}/{machine}/id_00", seed=seed, quality=quality, num_parameters=parameters
+        )
         for model, quality, parameters in (("isolation_forest", 0.3, None), ("vae", 3.0, 42440))
         for snr in ("min6dB", "6dB")
         for machine in ("fan", "pump")
+        for seed in (1, 2, 3)
     ]
     frame = select_runs(pd.DataFrame(rows), [["isolation_forest", "default"], ["vae", "default"]])
     results = Results(frame, compute_statistics(frame, root), root)
@@ -40,11 +44,11 @@ def test_ranks_and_friedmans_test_stand_together(made):
     assert [[cell.text for cell in row[:2]] for row in table.rows] == [["vae", "1.00"], ["isolation_forest", "2.00"]]
     assert "Friedman" not in table.caption  # two models
     three = {
-        metric: {**one, "friedman": {"statistic": 4.0, "p_value": 0.1353}}
+        metric: {**one, "friedman": {"statistic": 4.0, "p_value": 0.1353, "f_statistic": 2.5, "f_p_value": 0.12}}
         for metric, one in results.statistics.ranks.items()
     }
     changed = replace(results, statistics=replace(results.statistics, ranks=three))
-    assert "AUC 4.0 (p = 0.14)" in ranks.make(changed).caption
+    assert "AUC 4.0, p = 0.14 (F 2.5, p = 0.12)" in ranks.make(changed).caption
 
 
 def test_differences_are_row_minus_column_and_bold_where_significant(made):
@@ -73,7 +77,7 @@ def test_overview_has_best_first_in_bold_and_empty_costs_empty(made):
     assert "GPU memory" not in [cell.text for cell in overview.header]  # nobody used one
     expected = frame[frame["model"] == "vae"]["auc"].mean()
     assert overview.data["auc"][0] == pytest.approx(expected)
-    assert overview.rows[0][1].text == f"{expected:.3f}"
+    assert overview.rows[0][1].text.split(" ± ")[0] == f"{expected:.3f}"
 
 
 def test_snrs_and_machine_types_are_columns(made):

@@ -9,6 +9,11 @@ FORMATS = plan.config["report"]["figures"] or ["png"]
 
 
 @ask
+def statistics_place(wildcards, resources):
+    return STATISTICS
+
+
+@ask
 def tables_place(wildcards, resources):
     return TABLES
 
@@ -70,6 +75,7 @@ rule make_statistics:
     output:
         averages=f"{STATISTICS}/averages.csv",
         comparisons=f"{STATISTICS}/comparisons.csv",
+        variances=f"{STATISTICS}/variances.csv",
         ranks=f"{STATISTICS}/ranks.json",
     log:
         f"{RESULTS}/logs/make_statistics.log",
@@ -81,10 +87,11 @@ rule make_statistics:
         mem_mb=report_memory,
     params:
         job=statistics_job,
+        folder=statistics_place,
         runs=runs_place,
     shell:
         "python scripts/make_statistics.py --results {input.results:q} --runs {params.runs:q} --job {params.job:q}"
-        " --averages {output.averages:q} --comparisons {output.comparisons:q} --ranks {output.ranks:q} 2> {log:q}"
+        " --output {params.folder:q} 2> {log:q}"
 
 
 rule make_tables:
@@ -92,6 +99,7 @@ rule make_tables:
         results=RESULTS_CSV,
         averages=f"{STATISTICS}/averages.csv",
         comparisons=f"{STATISTICS}/comparisons.csv",
+        variances=f"{STATISTICS}/variances.csv",
         ranks=f"{STATISTICS}/ranks.json",
     output:
         [in_report(f"{TABLES}/{table.name}.html", table) for table in plan.tables()],
@@ -110,11 +118,12 @@ rule make_tables:
         mem_mb=report_memory,
     params:
         job=tables_job,
+        statistics=statistics_place,
         folder=tables_place,
         runs=runs_place,
     shell:
         "python scripts/make_tables.py --results {input.results:q} --runs {params.runs:q}"
-        " --averages {input.averages:q} --comparisons {input.comparisons:q} --ranks {input.ranks:q} --job {params.job:q}"
+        " --statistics {params.statistics:q} --job {params.job:q}"
         " --output {params.folder:q} 2> {log:q}"
 
 
@@ -123,6 +132,7 @@ rule make_figures:
         results=RESULTS_CSV,
         averages=f"{STATISTICS}/averages.csv",
         comparisons=f"{STATISTICS}/comparisons.csv",
+        variances=f"{STATISTICS}/variances.csv",
         ranks=f"{STATISTICS}/ranks.json",
         scores=compared_scores,
         losses=compared_losses,
@@ -142,12 +152,13 @@ rule make_figures:
         mem_mb=report_memory,
     params:
         job=figures_job,
+        statistics=statistics_place,
         folder=figures_place,
         formats=" ".join(FORMATS),
         runs=runs_place,
     shell:
         "python scripts/make_figures.py --results {input.results:q} --runs {params.runs:q}"
-        " --averages {input.averages:q} --comparisons {input.comparisons:q} --ranks {input.ranks:q}"
+        " --statistics {params.statistics:q}"
         " --job {params.job:q} --output {params.folder:q} --endings {params.formats} 2> {log:q}"
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
 from mimii.detectors.pooling import POOLINGS
-from mimii.evaluation.intervals import bootstrap, percentile_interval
+from mimii.evaluation.intervals import bootstrap, section_interval
 from mimii.evaluation.metrics import FloatArray, metrics_in, point_values
-from mimii.evaluation.thresholds import threshold_from_normal
+from mimii.evaluation.thresholds import conformal_threshold, threshold_from_normal
 from mimii.runs.records import damaged, read_record
 from mimii.runs.run import run_path_of
 
@@ -42,11 +42,20 @@ def compute_metrics(
     point = point_values(abnormal, scores, max_fpr=max_fpr)
     resampled = bootstrap(abnormal, scores, samples=settings["bootstrap_samples"], max_fpr=max_fpr)
     intervals: dict[str, float] = {}
-    for name in metrics_in("csv"):
-        intervals[f"{name}_low"], intervals[f"{name}_high"] = percentile_interval(resampled[name], confidence)
+    for name, metric in metrics_in("csv").items():
+        intervals[f"{name}_low"], intervals[f"{name}_high"] = section_interval(
+            metric,
+            point[name],
+            resampled[name],
+            normal=int((~abnormal).sum()),
+            abnormal=int(abnormal.sum()),
+            confidence=confidence,
+            max_fpr=max_fpr,
+        )
 
     threshold = threshold_from_normal(held_out, settings["threshold_quantile"])
     flagged = None if threshold is None else scores > threshold.value
+    conformal = conformal_threshold(held_out, settings["threshold_quantile"])
 
     db_level, machine_type, machine_id = training["section"].split("/")
     # A setting that a kind of model does not have is empty; of external scores none is known.
@@ -87,6 +96,9 @@ def compute_metrics(
         "threshold_method": None if threshold is None else threshold.method,
         "tpr": None if flagged is None else float(flagged[abnormal].mean()),
         "fpr": None if flagged is None else float(flagged[~abnormal].mean()),
+        "conformal_threshold": conformal,
+        "conformal_tpr": None if conformal is None else float((scores > conformal)[abnormal].mean()),
+        "conformal_fpr": None if conformal is None else float((scores > conformal)[~abnormal].mean()),
         "pooling": settings["pooling"],
         "top_k": (scoring.get("scoring") or {}).get("top_k"),
         "bootstrap_samples": settings["bootstrap_samples"],

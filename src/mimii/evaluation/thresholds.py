@@ -29,6 +29,17 @@ def fit_gamma(values: FloatArray) -> tuple[float, float]:
     return shape, mean / shape
 
 
+def conformal_threshold(scores: FloatArray, quantile: float = 0.9) -> float | None:
+    """The threshold above which a new normal clip scores with a probability of at most 1 - quantile.
+
+    scores: of held-out normal clips. It is the ceil(quantile (n + 1))-th smallest of them, which assumes nothing of
+    their distribution but that new clips come from the same (split conformal prediction: Vovk, Gammerman & Shafer,
+    Algorithmic Learning in a Random World, 2005). None where there are too few for it: below 9 for a quantile of .9.
+    """
+    place = math.ceil(round(quantile * (len(scores) + 1), 9))
+    return float(np.sort(scores)[place - 1]) if 0 < place <= len(scores) else None
+
+
 @dataclass(frozen=True)
 class Threshold:
     value: float

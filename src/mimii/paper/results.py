@@ -10,7 +10,8 @@ import pandas as pd
 
 from mimii.common.lookup import load
 from mimii.data.sections import snr_order
-from mimii.evaluation.inference import Statistics
+from mimii.evaluation.compared import Statistics
+from mimii.evaluation.inference import has_enough_seeds
 from mimii.paper.entries import figure_entries, table_entries
 from mimii.paper.table import Table
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Results:
-    """Rows of `inference.select_runs`, their `inference.compute_statistics`, and the folder of their runs."""
+    """Rows of `inference.select_runs`, their `compared.compute_statistics`, and the folder of their runs."""
 
     frame: pd.DataFrame
     statistics: Statistics
@@ -40,6 +41,11 @@ class Results:
     def snrs(self) -> list[str]:
         """The SNRs, the easiest first."""
         return sorted(self.frame["db_level"].unique(), key=snr_order)
+
+    @cached_property
+    def unclaimed(self) -> list[str]:
+        """Models of which nothing may be claimed: they have too few seeds."""
+        return [label for label, enough in has_enough_seeds(self.frame).items() if not enough]
 
     @property
     def confidence(self) -> float:

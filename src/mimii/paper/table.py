@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mimii.data.sections import AVERAGE
+from mimii.evaluation.inference import LEAST_SEEDS
 
 MISSING = "–"
 
@@ -61,16 +62,29 @@ def best_first(averages: pd.DataFrame, metric: str, snr: str) -> list[str]:
     return list(chosen.sort_values("mean", ascending=False, kind="stable")["label"])
 
 
-def mean_cell(value: Mapping[str, Any], *, deviation: bool = False) -> Cell:
+def mean_cell(value: Mapping[str, Any], *, mark: bool = True) -> Cell:
+    """A mean, its deviation over several seeds, and its interval; bold if `mark` and it is clearly the best."""
     text = f"{value['mean']:.3f}"
-    if deviation and value["machine_deviation"] == value["machine_deviation"]:
-        text += f" ± {value['machine_deviation']:.3f}"
-    return Cell(text, f"[{value['low']:.3f}, {value['high']:.3f}]", bool(value["is_significantly_best"]))
+    if value["seed_deviation"] == value["seed_deviation"]:
+        text += f" ± {value['seed_deviation']:.3f}"
+    return Cell(text, f"[{value['low']:.3f}, {value['high']:.3f}]", mark and bool(value["is_significantly_best"]))
 
 
-def how_averaged(confidence: float) -> str:
-    return (
-        "Averaged over seeds, then machine IDs, then machine types, then SNRs. "
-        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips. "
-        f"Bold: better than every other model, paired by clip, at the {100 * (1 - confidence):.3g} % level."
+def how_averaged(confidence: float, unclaimed: Sequence[str] = ()) -> str:
+    """What means, deviations and brackets are, and what is bold: nothing where `unclaimed` models lack seeds."""
+    text = (
+        "Averaged over seeds, then machine IDs, then machine types, then SNRs; ± standard deviation over seeds. "
+        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips and seeds. "
     )
+    if unclaimed:
+        return text + no_claim(unclaimed)
+    return text + (
+        f"Bold: better than every other model on other clips of these machines, paired by clip, at the "
+        f"{100 * (1 - confidence):.3g} % level."
+    )
+
+
+def no_claim(unclaimed: Sequence[str]) -> str:
+    """Why nothing is claimed of models with too few seeds."""
+    names = ", ".join(unclaimed)
+    return f"Nothing is claimed of {names}: they depend on the seed, and fewer than {LEAST_SEEDS} seeds were run."

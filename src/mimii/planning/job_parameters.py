@@ -83,7 +83,7 @@ def study_job(plan: Plan, study: str) -> str:
 
 def statistics_job(plan: Plan) -> str:
     """What is compared, and the code that compares it."""
-    return to_json({"variants": plan.compared, "code": fingerprints.fingerprint("mimii.evaluation.inference")})
+    return to_json({"variants": plan.compared, "code": fingerprints.fingerprint("mimii.evaluation.compared")})
 
 
 def tables_job(plan: Plan) -> str:

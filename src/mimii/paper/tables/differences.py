@@ -2,7 +2,7 @@
 
 from mimii.data.sections import AVERAGE
 from mimii.paper.results import Results
-from mimii.paper.table import MISSING, Cell, Table, best_first, signed
+from mimii.paper.table import MISSING, Cell, Table, best_first, no_claim, signed
 
 
 def make(results: Results) -> Table:
@@ -12,24 +12,27 @@ def make(results: Results) -> Table:
     order = best_first(averages, "auc", AVERAGE)
     chosen = comparisons[(comparisons["metric"] == "auc") & (comparisons["db_level"] == AVERAGE)]
     found = {}
-    for _, pair in chosen.iterrows():
-        found[pair["label"], pair["other"]] = pair["difference"], pair["p_holm"]
-        found[pair["other"], pair["label"]] = -pair["difference"], pair["p_holm"]
+    for pair in chosen.to_dict("records"):
+        differs = pair["p_holm"] < 1 - confidence and pair["enough_seeds"]
+        found[pair["label"], pair["other"]] = pair["difference"], differs
+        found[pair["other"], pair["label"]] = -pair["difference"], differs
     rows = []
     for number, label in enumerate(order, 1):
         row = [Cell(f"{label} ({number})")]
         for other in order:
-            difference, p_value = found.get((label, other), (None, None))
+            difference, differs = found.get((label, other), (None, False))
             if difference is None:
                 row.append(Cell(MISSING))
             else:
                 # Without the zero: a dozen models then fit a page.
-                row.append(Cell(signed(difference).replace("0.", ".", 1), bold=p_value < 1 - confidence))
+                row.append(Cell(signed(difference).replace("0.", ".", 1), bold=differs))
         rows.append(row)
     caption = (
-        "Overall AUC of the row's model minus that of the column's, paired by clip. "
+        "Overall AUC of the row's model minus that of the column's, paired by clip, over clips and seeds. "
         f"Bold: differs at the {100 * (1 - confidence):.3g} % level, with Holm's correction for all pairs. "
-        "Intervals and p-values: differences.csv."
+        "It is about other clips of these machines. Intervals and p-values: differences.csv."
     )
+    if results.unclaimed:
+        caption += f" {no_claim(results.unclaimed)}"
     header = [Cell("Model"), *(Cell(f"({number})") for number in range(1, len(order) + 1))]
     return Table("differences", caption, header, rows, chosen.drop(columns=["metric", "db_level"]))

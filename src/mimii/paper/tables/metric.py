@@ -9,14 +9,14 @@ from mimii.paper.table import Cell, Table, best_first, how_averaged, lookup, mea
 
 
 def make(results: Results, metric: Metric) -> Table:
-    """Model by SNR and overall: mean ± deviation over machines, and the interval below."""
+    """Model by SNR and overall: mean ± deviation over seeds, and the interval below."""
     averages, snrs = results.statistics.averages, results.snrs
     means = lookup(averages)
     rows, data = [], []
     for label in best_first(averages, metric.name, AVERAGE):
         found = [means[label, metric.name, snr, AVERAGE] for snr in [*snrs, AVERAGE]]
-        rows.append([Cell(label), *(mean_cell(value, deviation=True) for value in found)])
+        rows.append([Cell(label), *(mean_cell(value) for value in found)])
         data += [{name: value[name] for name in averages.columns if name != "machine_type"} for value in found]
-    caption = f"{metric.title} per SNR: mean ± standard deviation over machines. {how_averaged(results.confidence)}"
+    caption = f"{metric.title} per SNR. {how_averaged(results.confidence, results.unclaimed)}"
     header = [Cell("Model"), *(Cell(snr_title(snr)) for snr in snrs), Cell("Overall")]
     return Table(metric.name, caption, header, rows, pd.DataFrame(data).rename(columns={"label": "model"}))

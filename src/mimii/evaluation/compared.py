@@ -1,0 +1,65 @@
+"""All statistics of the compared models, and their files."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mimii.common.files import written_whole
+from mimii.evaluation.inference import (
+    COMPARED,
+    average_metrics,
+    compare_models,
+    machine_table,
+    measure,
+    rank_tests,
+    resample_runs,
+)
+from mimii.evaluation.variance import variance_components
+
+CSVS = ("averages", "comparisons", "variances")
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is known of the compared models.
+
+    averages: `average_metrics`. comparisons: `compare_models`. variances: `variance_components` of AUC. ranks:
+    `rank_tests` of each metric.
+    """
+
+    averages: pd.DataFrame
+    comparisons: pd.DataFrame
+    variances: pd.DataFrame
+    ranks: dict[str, Any]
+
+    def write(self, folder: str | Path) -> None:
+        """A CSV for each table, and ranks.json."""
+        for name in CSVS:
+            with written_whole(Path(folder) / f"{name}.csv") as temporary:
+                getattr(self, name).to_csv(temporary, index=False, lineterminator="\n")
+        with written_whole(Path(folder) / "ranks.json") as temporary:
+            temporary.write_text(json.dumps(self.ranks, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: str | Path) -> "Statistics":
+        """What `write` wrote."""
+        tables = {name: pd.read_csv(Path(folder) / f"{name}.csv", float_precision="round_trip") for name in CSVS}
+        ranks = json.loads((Path(folder) / "ranks.json").read_text(encoding="utf-8"))
+        return cls(tables["averages"], tables["comparisons"], tables["variances"], ranks)
+
+
+def compute_statistics(frame: pd.DataFrame, runs_root: str | Path) -> Statistics:
+    """All of it, from rows of `select_runs` and the clip scores of their runs."""
+    samples, confidence = int(frame["bootstrap_samples"].iloc[0]), float(frame["confidence"].iloc[0])
+    frame = measure(frame, runs_root)
+    resampled = resample_runs(frame, runs_root, samples=samples)
+    compared = {metric: resampled[metric] for metric in COMPARED}
+    return Statistics(
+        average_metrics(frame, resampled, confidence=confidence),
+        compare_models(frame, compared, confidence=confidence),
+        variance_components(frame, resampled["auc"], "auc"),
+        {metric: rank_tests(machine_table(frame, metric), alpha=round(1 - confidence, 12)) for metric in COMPARED},
+    )

@@ -1,0 +1,36 @@
+"""What a threshold from normal clips does on the test clips."""
+
+from mimii.data.sections import AVERAGE
+from mimii.evaluation.inference import THRESHOLDS
+from mimii.evaluation.metrics import metrics_in
+from mimii.paper.results import Results
+from mimii.paper.table import MISSING, Cell, Table, best_first, lookup, mean_cell
+
+TITLES = {"fitted": "Gamma fit", "conformal": "Conformal"}
+
+
+def make(results: Results) -> Table:
+    """Model and kind of threshold by realised rates, precision and F1, averaged over all sections."""
+    averages, metrics = results.statistics.averages, metrics_in("thresholds")
+    means = lookup(averages)
+    rows = []
+    for label in best_first(averages, "auc", AVERAGE):
+        for prefix in THRESHOLDS:
+            values = [means[label, f"{prefix}_{name}", AVERAGE, AVERAGE] for name in metrics]
+            cells = [
+                Cell(MISSING) if value["mean"] != value["mean"] else mean_cell(value, mark=False) for value in values
+            ]
+            rows.append([Cell(label), Cell(TITLES[prefix]), *cells])
+    names = [f"{prefix}_{name}" for prefix in THRESHOLDS for name in metrics]
+    chosen = (averages["db_level"] == AVERAGE) & (averages["machine_type"] == AVERAGE) & averages["metric"].isin(names)
+    quantile = float(results.frame["threshold_quantile"].iloc[0])
+    caption = (
+        f"Rates at the threshold that {100 * quantile:g} % of normal clips are meant to stay below, so that "
+        f"{100 * (1 - quantile):.3g} % false alarms are aimed at: from a gamma distribution fitted to held-out normal "
+        "scores, and their conformal quantile. Means over all sections; "
+        f"brackets: {100 * results.confidence:g} % bootstrap interval over test clips and seeds. "
+        "A dash: a section has too few held-out clips."
+    )
+    data = averages[chosen].drop(columns=["db_level", "machine_type", "is_best", "is_significantly_best"])
+    header = [Cell("Model"), Cell("Threshold"), *(Cell(metric.title) for metric in metrics.values())]
+    return Table("thresholds", caption, header, rows, data.rename(columns={"label": "model"}))
