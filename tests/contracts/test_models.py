@@ -164,6 +164,21 @@ def test_how_much_is_computed_at_once_changes_no_score(name, monkeypatch):
         np.testing.assert_allclose(values_of_parts, values, rtol=1e-5)
 
 
+# Clips
+
+
+def test_a_clips_scores_are_of_its_windows(trained):
+    clips = sound(0, [48, 100, 40], seed=15)
+    scores = trained.clip_scores(clips, top_k=3)
+    clip, windows = trained.windows(clips)[1], trained.window_scores(clips)
+    for n in range(3):
+        own = np.sort(windows[clip == n])
+        np.testing.assert_allclose(
+            [scores[name][n] for name in ("mean", "max", "top_k")], [own.mean(), own[-1], own[-3:].mean()]
+        )
+    assert all(values.shape == (3,) and values.dtype == np.float64 for values in scores.values())
+
+
 # Reconstructions
 
 

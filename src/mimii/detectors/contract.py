@@ -17,6 +17,7 @@ from mimii.common.errors import UserError
 from mimii.common.lookup import load
 from mimii.common.suggestions import unknown
 from mimii.detectors.declaration import check_model_settings, model_names
+from mimii.detectors.pooling import pool
 from mimii.features.clips import Clips
 
 
@@ -104,6 +105,12 @@ class AnomalyDetector(ABC):
 
         A clip's scores depend on that clip alone, not on its company, their order or a batch size. Changes no clip.
         """
+
+    def clip_scores(self, clips: Clips, *, top_k: int) -> dict[str, NDArray[np.float64]]:
+        """Anomaly scores of every clip, (clips,) each, by the name of the way from windows to a clip; `mean` is the
+        primary one. top_k: how many of the highest window scores the mean of that name is of.
+        """
+        return pool(self.window_scores(clips), self.windows(clips)[1], len(clips), top_k=top_k)
 
     def reconstruct(self, clips: Clips) -> NDArray[np.float32]:
         """The detector's reconstruction of clips, (total frames, n_mels) in dB: the mean over the windows that hold a

@@ -18,7 +18,6 @@ from mimii.common.process import prepare_process
 from mimii.common.provenance import host, peak_host_memory_mb
 from mimii.detectors.contract import AnomalyDetector, detector_class
 from mimii.detectors.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
-from mimii.detectors.pooling import pool
 from mimii.features.clips import Clips
 from mimii.features.file import read_clips, read_table
 from mimii.runs.records import damaged, read_record
@@ -67,9 +66,8 @@ def score_clips(
     reset_peak_gpu_memory(detector.device)
     costs = measure_inference(detector, clips.select(0, min(TIMED_CLIPS, len(clips))))
     started = time.perf_counter()
-    scores = detector.window_scores(clips)
+    scores = detector.clip_scores(clips, top_k=job["scoring"]["top_k"])
     scoring_time = time.perf_counter() - started
-    pooled = pool(scores, clip, len(clips), top_k=job["scoring"]["top_k"])
     paths = [table.paths[row] for row in rows]
     columns = {
         "path": paths,
@@ -77,9 +75,9 @@ def score_clips(
         "split": ["test"] * (len(rows) - len(held_out)) + ["validation"] * len(held_out),
         "domain": pa.array([table.domains[row] for row in rows], pa.string()),
         "attributes": [table.attributes[row] for row in rows],
-        **pooled,
+        **scores,
     }
-    for name, values in pooled.items():
+    for name, values in scores.items():
         if not np.isfinite(values).all():
             broken = paths[int(np.isfinite(values).argmin())]
             raise UserError(
