@@ -12,7 +12,7 @@ import pytest
 
 from mimii.common.errors import UserError
 from mimii.common.provenance import REPOSITORY
-from mimii.launch import process
+from mimii.launch import process, run
 from mimii.launch import stop as stopping
 from mimii.launch.jobs import Durations, Job, in_words
 from mimii.launch.lock import FILE, held_alone, share
@@ -139,6 +139,15 @@ def test_a_failure_shows_which_run_its_log_and_the_log_s_end(tmp_path, capsys):
     assert "error: too little" in printed
     assert "line 10" not in printed
     assert progress.runs_done == 1
+
+
+def test_the_headline_of_an_error_is_shown_however_long_its_list(tmp_path):
+    lines = [f"  - run {number} is missing" for number in range(50)]
+    (tmp_path / "x.log").write_text("\n".join(["a warning", "error: 50 runs are missing:", *lines]))
+    shown = last_lines(tmp_path / "x.log")
+    assert shown[0] == "error: 50 runs are missing:"
+    assert shown[-1] == lines[-1]
+    assert len(shown) <= 10
 
 
 def test_a_job_that_fails_and_then_works_is_no_failure(tmp_path):
@@ -287,6 +296,23 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / ".snakemake").write_text("")
     with pytest.raises(UserError, match="cannot be written"), held_alone(tmp_path):
         pass
+
+
+def test_the_lock_of_a_living_snakemake_is_never_taken(tmp_path, monkeypatch):
+    lock = tmp_path / ".snakemake" / "locks" / "0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    monkeypatch.setattr(run, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(run, "snakemake", lambda: [sys.executable, "-c", f"import os; os.unlink({str(lock)!r})"])
+    waiting = [sys.executable, "-c", "import time; print('started', flush=True); time.sleep(600)", "snakemake"]
+    with subprocess.Popen(waiting, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with pytest.raises(UserError, match=rf"snakemake is at work in .* \(process {process.pid}\)"):
+            run.take_stale_lock_away(Request())
+        assert lock.exists()
+        process.kill()
+    run.take_stale_lock_away(Request())
+    assert not lock.exists()
 
 
 # Stopping.

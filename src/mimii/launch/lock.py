@@ -60,6 +60,18 @@ def _wait_for(file: IO[str], folder: Path) -> None:
         time.sleep(0.1)
 
 
+def living_snakemake(folder: Path) -> int | None:
+    """The number of a process of Snakemake's that runs in `folder`; None where there is none."""
+    for process in psutil.process_iter():
+        try:
+            is_snakemake = any(Path(part).name == "snakemake" for part in process.cmdline())
+            if is_snakemake and Path(process.cwd()).samefile(folder):
+                return int(process.pid)
+        except (psutil.Error, OSError):
+            continue  # it has ended, or it is somebody else's
+    return None
+
+
 def share(folder: Path) -> IO[str] | None:
     """Show that a plain Snakemake is at work in `folder`, for as long as the file that is returned stays open.
 

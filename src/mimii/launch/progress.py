@@ -193,8 +193,12 @@ def progress_for_output(*arguments: Any, **named: Any) -> Progress:
 
 
 def last_lines(path: Path, count: int = LAST_LINES) -> list[str]:
-    """The last lines of a text file; none where it cannot be read."""
+    """The last lines of a log, the headline of its error always among them; none where it cannot be read."""
     try:
-        return path.read_text(errors="replace").rstrip().splitlines()[-count:]
+        lines = path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
     except OSError:
         return []
+    headlines = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+    if headlines and headlines[-1] < len(lines) - count:
+        return [lines[headlines[-1]], "...", *lines[2 - count :]]
+    return lines[-count:]

@@ -7,7 +7,7 @@ from typing import IO, Any
 from mimii.common.errors import UserError
 from mimii.common.provenance import REPOSITORY
 from mimii.launch.jobs import Durations, Job
-from mimii.launch.lock import held_alone
+from mimii.launch.lock import held_alone, living_snakemake
 from mimii.launch.messages import describe_continuation, describe_end, describe_plan, run_count
 from mimii.launch.process import run_snakemake, snakemake
 from mimii.launch.progress import Progress, progress_for_output
@@ -54,8 +54,14 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
 
 
 def take_stale_lock_away(request: Request) -> None:
-    """Remove what a killed Snakemake left, while the folder is held. Raises UserError where that fails."""
+    """Remove what a killed Snakemake left, while the folder is held.
+
+    Raises UserError where that fails, or where a living Snakemake may have made it: one that was started by hand while
+    an earlier launcher held the folder.
+    """
     if any((REPOSITORY / ".snakemake" / "locks").glob("*")):
+        if (number := living_snakemake(REPOSITORY)) is not None:
+            raise UserError(f"snakemake is at work in {REPOSITORY} (process {number}); wait for it, or stop it")
         print("An earlier run was killed: taking its lock away.", flush=True)
         unlocked = subprocess.run(
             [*snakemake(), "--unlock", *request.arguments()],
