@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from mimii.runs.records import damaged
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,13 @@ class ClipScores:
 
 
 def read_clip_scores(path: str | Path, pooling: str) -> ClipScores:
-    """The test clips of a scores.parquet with one pooling's scores, sorted by path."""
+    """The test clips of a scores.parquet with one pooling, sorted by path. Raises UserError where it is damaged."""
     names = ["path", "label", pooling]
-    names += [name for name in pq.read_schema(path).names if name == "domain"]
-    table = pq.read_table(path, columns=names, filters=[("split", "==", "test")]).sort_by("path")
+    try:
+        names += [name for name in pq.read_schema(path).names if name == "domain"]
+        table = pq.read_table(path, columns=names, filters=[("split", "==", "test")]).sort_by("path")
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, error) from error
     return ClipScores(
         table.column("path").to_numpy(zero_copy_only=False),
         table.column("label").to_numpy(zero_copy_only=False) == "abnormal",

@@ -30,15 +30,18 @@ class TrainedDetector:
         self.run = Path(run)
         training = read_training(run)
         metrics = _read(self.run / "metrics.json")
-        self.model: str = training["model"]
-        self.section: str = training["section"]
-        self.seed: int = training["seed"]
-        self.threads: int = training["threads"]
-        self.settings: Mapping[str, Any] = training["settings"]
-        self.features: Mapping[str, Any] = training["features"]
-        self.pooling: str = metrics["pooling"]
-        self.threshold: float | None = metrics["threshold"]
-        self._top_k: int = _read(self.run / "scoring.json")["scoring"]["top_k"]
+        try:
+            self.model: str = training["model"]
+            self.section: str = training["section"]
+            self.seed: int = training["seed"]
+            self.threads: int = training["threads"]
+            self.settings: Mapping[str, Any] = training["settings"]
+            self.features: Mapping[str, Any] = training["features"]
+            self.pooling: str = metrics["pooling"]
+            self.threshold: float | None = metrics["threshold"]
+            self._top_k: int = _read(self.run / "scoring.json")["scoring"]["top_k"]
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{self.run}: its records lack {error}; delete the run and make it again") from None
         files = [file for file in (self.run / "model.pth", self.run / "model.skops") if file.is_file()]
         if not files:
             raise UserError(f"{self.run}: holds no model; ask snakemake for {self.run}/metrics.json")
