@@ -56,7 +56,7 @@ def test_wrong_settings_of_a_source_are_refused(changes, says):
 
 
 def test_settings_from_the_command_line_are_text():
-    assert config(".", "zenodo", zenodo={"keep_archives": "false"})["zenodo"]["keep_archives"] is False
+    assert config("recordings", "zenodo", zenodo={"keep_archives": "false"})["zenodo"]["keep_archives"] is False
 
 
 # DCASE 2020 task 2
