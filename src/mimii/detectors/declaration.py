@@ -4,6 +4,7 @@ Planning checks it, and so does a detector when it is made; neither has to impor
 settings, in `models/<name>.yaml` and in the file of its base:
 
     bottleneck: latent              so many values a window is squeezed into; at most a quarter of its own
+    bottleneck_of: frame            and if so, each frame of a window, not the window
     multiples: {width: heads}       the one is a multiple of the other
     needs: {best_epoch: val_split}  where the one is set, the other must be
 """
@@ -69,6 +70,7 @@ class Rules:
     """What has to hold between a model's settings; all are names of settings."""
 
     bottleneck: str | None
+    bottleneck_of: str  # "window" or "frame"
     multiples: Mapping[str, str]
     needs: Mapping[str, str]
 
@@ -79,7 +81,7 @@ def model_rules(model: str) -> Rules:
     own = read_declarations(MODELS / f"{model}.yaml")
     base = read_declarations(BASES / f"{own['base']}.yaml")
     multiples, needs = ({**base.get(kind, {}), **own.get(kind, {})} for kind in ("multiples", "needs"))
-    return Rules(own.get("bottleneck"), multiples, needs)
+    return Rules(own.get("bottleneck"), own.get("bottleneck_of", "window"), multiples, needs)
 
 
 def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int) -> list[str]:
@@ -91,7 +93,12 @@ def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int) -
     found = []
     if rules.bottleneck:
         size, frames = settings[rules.bottleneck], settings["frames"]
-        if 4 * size > frames * n_mels:
+        if rules.bottleneck_of == "frame" and 4 * size > n_mels:
+            found.append(
+                f"{rules.bottleneck} {size} is more than a quarter of a frame's {n_mels} values (n_mels), so the input "
+                f"could be copied; lower {rules.bottleneck}, or raise n_mels"
+            )
+        elif rules.bottleneck_of == "window" and 4 * size > frames * n_mels:
             found.append(
                 f"{rules.bottleneck} {size} is more than a quarter of a window's {frames * n_mels} values "
                 f"(frames {frames} x n_mels {n_mels}), so the input could be copied; "

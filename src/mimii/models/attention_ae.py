@@ -1,10 +1,11 @@
 """Attention autoencoder: a small transformer over the frames of a window.
 
-Idea: each frame is a token that looks at all others; their mean is squeezed into a few values, from which a decoder,
-given these and the positions alone, must tell all frames again. It never sees the input.
-Shapes: 32 frames x 64 bands, tokens of 64 with learnt positions, 2 layers of 4 heads, mean over frames - 16 values -
-added to 32 learnt positions, 1 layer, 64 bands.
-Loss and score: mean squared error of the reconstruction.
+Idea: each frame is a token that looks at all others and is squeezed into 2 values; from these, of all frames, and the
+positions a decoder tells the frames again. It never sees the input.
+Shapes: 16 frames x 64 bands, tokens of 64 with learnt positions, 2 layers of 4 heads - 2 values a frame - tokens of 64
+with learnt positions, 1 layer, 64 bands.
+Loss and score: mean squared error of the reconstruction. With 16 values for a whole window of 32 frames that had an AUC
+on real sound .15 below the dense autoencoder's (docs/quality.md).
 Papers: Vaswani et al., NeurIPS 2017, arXiv:1706.03762; normalisation before a layer: Xiong et al., ICML 2020,
 arXiv:2002.04745.
 """
@@ -16,7 +17,7 @@ from mimii.detectors.autoencoder import AutoencoderDetector
 
 
 class AttentionAutoencoder(nn.Module):
-    """(batch, frames, n_mels) to the same."""
+    """(batch, frames, n_mels) to the same; `latent` values of each frame pass."""
 
     def __init__(self, frames: int, n_mels: int, width: int, heads: int, layers: int, latent: int) -> None:
         super().__init__()
@@ -29,8 +30,8 @@ class AttentionAutoencoder(nn.Module):
         self.decoder = nn.Sequential(Layer(width, heads), nn.LayerNorm(width), nn.Linear(width, n_mels))
 
     def forward(self, windows: Tensor) -> Tensor:
-        latent = self.squeeze(self.encoder(self.tokens(windows) + self.positions).mean(1))
-        return self.decoder(self.unsqueeze(latent).unsqueeze(1) + self.decoder_positions)
+        latent = self.squeeze(self.encoder(self.tokens(windows) + self.positions))
+        return self.decoder(self.unsqueeze(latent) + self.decoder_positions)
 
 
 class Layer(nn.Module):

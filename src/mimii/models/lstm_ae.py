@@ -1,10 +1,12 @@
 """LSTM autoencoder on sequences of frames.
 
-Idea: one LSTM reads the frames one after the other; another must tell them again from what little the first
-remembered.
-Shapes: 32 frames x 64 bands, the encoder's last state of 64 - 32 values - at every step the decoder's input - 64 - 64
-bands.
+Idea: one LSTM reads the frames one after the other and passes on 2 values of each; from these, and from what it
+remembers of those before, another tells the frame again.
+Shapes: 16 frames x 64 bands; of each frame a state of 64 - 2 values - a state of 64 - 64 bands.
 Loss and score: mean squared error of the reconstruction.
+Departs from Malhotra et al., who squeeze a whole sequence into the encoder's last state, from which the decoder tells
+it backwards, each frame from the one before. Few values for a whole window tell little more than its mean, and what is
+left is noise: on real sound that had an AUC .1 below the dense autoencoder's (docs/quality.md).
 Papers: Malhotra et al., arXiv:1607.00148; Srivastava et al., ICML 2015, arXiv:1502.04681.
 """
 
@@ -14,7 +16,7 @@ from mimii.detectors.autoencoder import AutoencoderDetector
 
 
 class LSTMAutoencoder(nn.Module):
-    """(batch, frames, n_mels) to the same."""
+    """(batch, frames, n_mels) to the same; `latent` values of each frame pass."""
 
     def __init__(self, n_mels: int, hidden: int, latent: int) -> None:
         super().__init__()
@@ -24,9 +26,8 @@ class LSTMAutoencoder(nn.Module):
         self.output = nn.Linear(hidden, n_mels)
 
     def forward(self, windows: Tensor) -> Tensor:
-        _, (state, _) = self.encoder(windows)
-        latent = self.squeeze(state[-1])
-        steps, _ = self.decoder(latent.unsqueeze(1).expand(-1, windows.shape[1], -1))
+        states, _ = self.encoder(windows)
+        steps, _ = self.decoder(self.squeeze(states))
         return self.output(steps)
 
 
