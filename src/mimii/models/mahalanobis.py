@@ -1,7 +1,8 @@
 """Mahalanobis distance of a clip's log-mel statistics: a reference that any network should beat.
 
-Idea: the level and the liveliness of each mel band say much of a machine; how unusual are they together?
-Shapes: mean and deviation over time of each band, 2 x 64 values, one vector per clip (or per stretch of `frames`).
+Idea: the level of each mel band says much of a machine; how unusual are all levels together?
+Shapes: mean over time of each band, 64 values, one vector per clip (or per stretch of `frames`); if asked for, the
+deviation over time of each too, which tells how lively a band is: 2 x 64 values.
 Score: distance to the mean of the training vectors; the covariance is shrunk as Ledoit and Wolf do, for there are few
 clips. Values are standardised first, since the shrinkage is towards equal variances.
 Parameters: mean and deviation of each value, inverse covariance.
@@ -46,10 +47,13 @@ class Detector(EstimatorDetector):
         return np.sqrt(((distances @ self.learnt["precision"]) * distances).sum(1))
 
     def statistics(self, clips: Clips) -> NDArray[np.float32]:
-        """Mean and deviation over time of each band, (stretches, 2 x n_mels), in the order of `windows`."""
+        """Mean of each band over time, and deviation if asked for: (stretches, n_mels or 2 x n_mels), as `windows`."""
         starts, clip = self.windows(clips)
-        vectors = np.empty((len(starts), 2 * self.n_mels), np.float32)
+        both = self.settings["vector"] == "mean_and_deviation"
+        vectors = np.empty((len(starts), (2 if both else 1) * self.n_mels), np.float32)
         for row, (start, length) in enumerate(zip(starts, clips.lengths[clip], strict=True)):
             stretch = clips.frames[start : start + (self.settings["frames"] or length)].astype(np.float64)
-            vectors[row] = np.concatenate([stretch.mean(0), stretch.std(0)])
+            vectors[row, : self.n_mels] = stretch.mean(0)
+            if both:
+                vectors[row, self.n_mels :] = stretch.std(0)
         return vectors
