@@ -33,7 +33,7 @@ TINY = {
     },
     "settings": {"epochs": 2},
     "models": {"simple_ae": {}, "deep_ae": {}, "isolation_forest": {}},
-    "report": {"tables": False, "figures": []},
+    "report": {"tables": False, "figures": [], "page": False},
 }
 
 

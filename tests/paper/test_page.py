@@ -142,7 +142,7 @@ def findings(p_values, seeds=(1, 2)):
                 for (one, other), p in pairs
             ]
         ),
-        ranks={},
+        ranks={"machines": 1, "friedman": None},
         confidence=0.95,
         config={},
     )

@@ -36,7 +36,7 @@ def config(mirror, *, keep=False, **changes):
         },
         "models": {"isolation_forest": {}},
         "metrics": {"bootstrap_samples": 100},
-        "report": {"tables": False, "figures": []},
+        "report": {"tables": False, "figures": [], "page": False},
         **changes,
     }
 
@@ -180,7 +180,7 @@ def test_every_layout_gives_the_same_scores(workspace):
             {
                 "dataset": {"root": f"data/{layout}", "snrs": ["6dB", "min6dB"]},
                 "models": {"isolation_forest": {}},
-                "report": {"tables": False, "figures": []},
+                "report": {"tables": False, "figures": [], "page": False},
                 "paths": {"results": layout, "features": f"{layout}/features", "runs": f"{layout}/runs"},
             }
         )
@@ -246,7 +246,7 @@ def test_one_model_for_all_ids_of_a_machine_type(tmp_path):
     settings = {
         "dataset": {"source": "dcase2020", "root": "data"},
         "models": {"simple_ae": {}},
-        "report": {"tables": False, "figures": []},
+        "report": {"tables": False, "figures": [], "page": False},
     }
     together = {"epochs": 1, "train_per": "machine_type"}
     workspace.configure({**settings, "settings": together})

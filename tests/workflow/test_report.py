@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from browser import visit_report
+from devtools import opened_browser
 from workspace import REPOSITORY, TINY
 
 from mimii.paper.entries import figure_entries, table_entries
@@ -22,7 +23,7 @@ CLIPS = [f"clips/simple_ae/6dB/{machine}/id_00" for machine in ("fan", "valve")]
 
 def test_one_csv_asks_for_no_figures(workspace):
     workspace.configure({**TINY, "report": {}})
-    made = {"make_statistics", "make_tables", "make_figures", "draw_clips"}
+    made = {"make_statistics", "make_tables", "make_figures", "draw_clips", "gather_clips", "make_page"}
     assert made <= {rule for rule, _ in workspace.planned()}
     assert not made & {rule for rule, _ in workspace.planned("results/results.csv")}
 
@@ -70,9 +71,29 @@ def test_the_launcher_ends_with_the_report_s_path(kept_report):
         command, cwd=kept_report.folder, env=kept_report.environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["Report:", "results/report.html"]
+    report, page = (line.split() for line in done.stdout.splitlines()[-2:])
+    assert report == ["Report:", "results/report.html"]
+    assert page == ["Page:", "results/page.html"]
     assert (kept_report.folder / "results" / "report.html").stat().st_size > 1_000_000
     assert not list((kept_report.folder / "results").glob(".report*"))
+
+
+@pytest.mark.slow
+def test_the_page_plays_the_clips_that_the_model_heard(finished_report, tmp_path):
+    page = finished_report.folder / "results" / "page.html"
+    with opened_browser(tmp_path / "browser") as tab:
+        tab.open(page.as_uri())
+        assert "The recordings are made up" in tab.do("document.body.innerText")
+        tab.show("section/0/0")
+        clips = tab.do("document.querySelectorAll('.clip').length")
+        assert clips == 6  # all test clips of the section: they are fewer than 2 of each kind
+        assert tab.do("document.querySelectorAll('.clip canvas').length") == 2 * clips
+        assert tab.do(
+            "new Promise(done => { const audio = document.querySelector('audio'); audio.onplaying = () => "
+            "done(audio.duration); audio.play(); })"
+        ) == pytest.approx(1.5, abs=0.1)
+        assert tab.faults == []
+        assert tab.requests == [page.as_uri()]
 
 
 @pytest.mark.slow

@@ -28,6 +28,8 @@ RULES = [
     "make_tables",
     "make_figures",
     "draw_clips",
+    "gather_clips",
+    "make_page",
 ]
 VARIANTS = {"simple_ae": "epochs=2", "deep_ae": "epochs=2", "isolation_forest": "default"}
 SECTIONS = ("6dB/fan/id_00", "6dB/valve/id_00")
@@ -232,11 +234,16 @@ ONE = {"variants": {"simple_ae": "epochs=2"}, "sections": ("6dB/fan/id_00",)}
 FIGURES = {("make_figures", "results/figures/auc_heatmap.png")}
 TABLES = {("make_tables", "results/tables/overview.html")}
 CLIP_FIGURES = "results/figures/clips"
-PAPER = {("make_statistics", "results/statistics/averages.csv")} | TABLES | FIGURES
+PAGE = {("make_page", "results/page.html")}
+PAPER = {("make_statistics", "results/statistics/averages.csv")} | TABLES | FIGURES | PAGE
 
 
 def clips_drawn(*models, sections=SECTIONS):
     return {("draw_clips", f"{CLIP_FIGURES}/{model}/{section}.png") for model in models for section in sections}
+
+
+def clips_gathered(model):
+    return {("gather_clips", f"results/page/clips/{model}/{section}.json") for section in SECTIONS} | PAGE
 
 
 @dataclass(frozen=True)
@@ -441,18 +448,25 @@ TABLE = {
             MERGE | PAPER,
             fixture="kept_report",
         ),
+        Row(
+            "how the page looks, `paper/page/page.css`",
+            lambda workspace: library(workspace, "paper/page/page.css").write_text("body {}"),
+            PAGE,
+            "",
+            fixture="kept_report",
+        ),
         Row("a figure deleted", delete("results/figures/auc_heatmap.png"), FIGURES, "", fixture="kept_report"),
         Row(
             "figures of clips, `paper/clip_figures.py`",
             new_code("paper/clip_figures.py"),
-            clips_drawn("simple_ae"),
+            clips_drawn("simple_ae") | clips_gathered("simple_ae"),
             "models and sections of `report.clips`",
             fixture="kept_report",
         ),
         Row(
             "another model in `report.clips`",
             lambda workspace: workspace.configure({**TINY, "report": {"clips": {"models": ["simple_ae", "deep_ae"]}}}),
-            clips_drawn("deep_ae"),
+            clips_drawn("deep_ae") | clips_gathered("deep_ae"),
             "that model",
             fixture="kept_report",
         ),
@@ -466,7 +480,11 @@ TABLE = {
         Row(
             "a model of which clips are drawn, `models/simple_ae.py`",
             new_code("models/simple_ae.py"),
-            runs(variants={"simple_ae": "epochs=2"}) | MERGE | PAPER | clips_drawn("simple_ae"),
+            runs(variants={"simple_ae": "epochs=2"})
+            | MERGE
+            | PAPER
+            | clips_drawn("simple_ae")
+            | clips_gathered("simple_ae"),
             "that model",
             fixture="kept_report",
         ),

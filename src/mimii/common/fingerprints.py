@@ -125,6 +125,14 @@ def fingerprint(*entries: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def files_fingerprint(folder: str, *endings: str) -> str:
+    """Hash of the files of a folder of this library that are no Python, by their endings."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in (LIBRARY / folder).rglob("*") if path.suffix in endings):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def training_code(model: str) -> str:
     """Of a training job."""
     return fingerprint("mimii.runs.training", f"mimii.models.{model}")

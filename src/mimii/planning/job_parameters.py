@@ -112,7 +112,8 @@ def heard_clips_job(plan: Plan, model: str) -> str:
 def page_job(plan: Plan) -> str:
     """What the page compares, and the code that makes it."""
     code = fingerprints.fingerprint("mimii.paper.page.board", "mimii.paper.page.assemble")
-    return to_json({"variants": plan.compared, "code": code})
+    look = fingerprints.files_fingerprint("paper/page", ".html", ".css", ".js")
+    return to_json({"variants": plan.compared, "code": code, "look": look})
 
 
 def baseline_job(plan: Plan) -> str:

@@ -144,7 +144,8 @@ def sentences(found: Findings) -> list[str]:
     total = len(order) * (len(order) - 1) // 2
     how = f"p below {level:g} with Holm's correction, paired by clip"
     lines.append(f"{len(differing)} of {total} pairs differ in overall AUC ({how}).")
-    return lines
+    general, machines = _machines(found)
+    return [*lines, machines] if general else lines
 
 
 Changes = Mapping[tuple[str, str], tuple[float, float]]
@@ -197,22 +198,25 @@ def caveats(found: Findings) -> list[str]:
             f"Every model was trained once (seed {int(seeds[0])}). Another seed can change the order, so no difference "
             "between trained models may be claimed from this."
         )
-    lines.append(_machines(found))
+    general, machines = _machines(found)
+    lines += [] if general else [machines]
     if (found.frame["variant"] == EXTERNAL).any():
         lines.append("External scores were taken as they came: how their method was trained is not known here.")
     return [*lines, *direction_hints(found.frame)]
 
 
-def _machines(found: Findings) -> str:
+def _machines(found: Findings) -> tuple[bool, str]:
+    """Whether something can be said of other machines than these, and what."""
     machines, friedman = found.ranks["machines"], found.ranks["friedman"]
     test = "" if friedman is None else f" (Friedman's test: {p_text(friedman['p_value'])})"
     if machines < FEWEST_MACHINES:
-        return f"{machines} machine(s) are too few to say whether the order holds for other machines{test}."
-    p_values = found.ranks["p_values"].get("wilcoxon_holm", {})
-    differing = sum(p < found.level for one, row in p_values.items() for other, p in row.items() if one < other)
+        few = "One machine is" if machines == 1 else f"{machines} machines are"
+        return False, f"{few} too few to say whether the order holds for other machines{test}."
     if friedman is not None and friedman["p_value"] >= found.level:
-        return f"For other machines than these {machines} no order is shown{test}."
-    return (
-        f"For other machines than these {machines}: {differing} pair(s) differ by Wilcoxon's test with Holm's "
+        return False, f"Whether the order holds for other machines than these {machines} cannot be said{test}."
+    p_values = found.ranks["p_values"]["wilcoxon_holm"]
+    differing = sum(p < found.level for one, row in p_values.items() for other, p in row.items() if one < other)
+    return differing > 0, (
+        f"For other machines than these {machines}, {differing} of the pairs differ by Wilcoxon's test with Holm's "
         f"correction{test}."
     )
