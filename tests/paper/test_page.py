@@ -15,6 +15,7 @@ from mimii.data.sections import AVERAGE
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.inference import compute_statistics, select_runs
 from mimii.evaluation.results import read_results
+from mimii.paper.page.assemble import within_size
 from mimii.paper.page.board import make_boards
 from mimii.paper.page.claims import Findings, sentences
 from mimii.paper.page.listening import choose_clips, encoded
@@ -64,7 +65,7 @@ def heard(model, section, audio):
         "threshold": 1.2,
         "scoreRange": [1.0, 2.0],
         "louder": 2.0,
-        "silent": None,
+        "silent": False,
         "licence": HOSTILE,
         "clips": [clip, {**clip, "name": "normal/00000001.wav", "abnormal": False, "reconstruction": None}],
     }
@@ -245,6 +246,14 @@ def test_sound_is_small_and_plays_at_its_own_rate(tmp_path):
     assert soundfile.info(tmp_path / "clip.mp3").samplerate == 16000
 
 
+def test_clips_beyond_the_page_s_size_are_left_out_and_named(board, monkeypatch):
+    record = board["listening"][0]
+    monkeypatch.setattr("mimii.paper.page.assemble.MOST_LISTENING", 2 * len(json.dumps(record)) + 10)
+    (kept,) = within_size([{**board, "listening": [record, record, {**record, "section": 1}]}])
+    assert kept["listening"] == [record, record]
+    assert kept["unheard"] == [[0, 1]]
+
+
 @pytest.mark.slow
 def test_a_browser_shows_every_view(results, tmp_path):
     page = tmp_path / "page.html"
@@ -295,6 +304,11 @@ def test_a_browser_sorts_filters_copies_compares_and_plays(results, tmp_path):
         one = tab.do("document.querySelector('table').innerText")
         tab.show("compare/1/0")
         assert tab.do("document.querySelector('table').innerText") != one
+        chosen = "document.querySelectorAll('#view select')[1]"
+        tab.do(f"(() => {{ {chosen}.focus(); {chosen}.value = '2'; {chosen}.dispatchEvent(new Event('change')); }})()")
+        tab.do("new Promise(done => setTimeout(done, 200))")
+        assert tab.do("location.hash") == "#compare/1/2/0"
+        assert tab.do(f"document.activeElement === {chosen}")
 
         tab.show("section/0/0")
         assert tab.do("document.querySelectorAll('.clip canvas').length") == 3

@@ -18,6 +18,8 @@ VENDOR = HERE / "vendor"
 STYLES = (VENDOR / "uPlot.min.css", VENDOR / "tabulator_simple.min.css", HERE / "page.css")
 SCRIPTS = (VENDOR / "uPlot.iife.min.js", VENDOR / "tabulator.min.js", HERE / "page.js")
 SOURCE_MAP = re.compile(r"(//# sourceMappingURL=\S+|/\*# sourceMappingURL=\S+ \*/)\s*$")
+# Of all gathered clips together, in characters: the page is to be passed on by mail.
+MOST_LISTENING = 11_000_000
 # Nothing is fetched and nothing runs but these scripts. Tabulator sets style attributes, so those are allowed.
 POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; media-src data:; "
@@ -29,9 +31,25 @@ def write_page(boards: Sequence[dict[str, Any]], output: Path, *, title: str = "
     """Write the page of these boards."""
     if not boards:
         raise UserError("no results: nothing to show")
-    page = assemble(boards, title, datetime.now().astimezone())
+    page = assemble(within_size(boards), title, datetime.now().astimezone())
     with written_whole(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def within_size(boards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Boards with the first gathered clips that fit; `unheard` lists [method, section] of the others."""
+    left = MOST_LISTENING
+    found = []
+    for board in boards:
+        kept, unheard = [], []
+        for record in board["listening"]:
+            left -= len(json.dumps(record))
+            if left >= 0:
+                kept.append(record)
+            else:
+                unheard.append([record["method"], record["section"]])
+        found.append({**board, "listening": kept, "unheard": unheard})
+    return found
 
 
 def assemble(boards: Sequence[dict[str, Any]], title: str, made: datetime) -> str:

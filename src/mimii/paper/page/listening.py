@@ -2,6 +2,7 @@
 
 import base64
 import io
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def gather_clips(
     """What the page shows of a run's chosen clips, as JSON can hold it.
 
     metrics: the run's row. dataset: that part of the configuration; where its recordings are gone, clips are without
-    sound and `silent` says why. count: clips of each kind.
+    sound, and standard error says why. count: clips of each kind.
     """
     record = read_record(training)
     detector = load_detector(model_file, record, device="cpu")
@@ -129,12 +130,13 @@ def add_sound(
     except (UserError, OSError, KeyError) as error:
         for clip in clips:
             clip["audio"] = None
-        return {"louder": 1, "silent": f"The recordings are not at hand: {error}. ", "licence": licence}
+        print(f"{section}: the page shows its clips without sound: {error}", file=sys.stderr)
+        return {"louder": 1, "silent": True, "licence": licence}
     peak = max(float(np.abs(samples).max()) for samples, _ in heard)
     louder = min(max(LOUDEST / peak, 1.0), MOST_LOUDER) if peak > 0 else 1.0
     for clip, (samples, rate) in zip(clips, heard, strict=True):
         clip["audio"] = base64.b64encode(encoded(samples * np.float32(louder), rate)).decode()
-    return {"louder": float(f"{louder:.2g}"), "silent": None, "licence": licence}
+    return {"louder": float(f"{louder:.2g}"), "silent": False, "licence": licence}
 
 
 def licence_of(source: DatasetSource, section: Section) -> str:

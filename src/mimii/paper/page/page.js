@@ -187,7 +187,7 @@ function runs(view) {
       el("input", { type: "checkbox", name: column.name, checked: FIRST_COLUMNS.includes(column.name), on: { change: event => grid[event.target.checked ? "showColumn" : "hideColumn"](column.name) } }), column.name)))),
     el("p", { class: "quiet" }, "A click on a heading sorts, with Shift by several columns. What is copied is what is shown: filtered, sorted, with these columns, in full precision as CSV."),
     place);
-  const grid = new Tabulator(place, { data: rows, columns, height: Math.min(160 + 32 * count, Math.max(360, innerHeight * .7)), layout: "fitDataFill", initialSort: [{ column: "auc", dir: "desc" }], columnDefaults: { resizable: true } });
+  const grid = new Tabulator(place, { data: rows, columns, height: Math.min(160 + 32 * count, Math.max(360, innerHeight * .7)), layout: "fitDataFill", printAsHtml: true, printRowRange: "active", initialSort: [{ column: "auc", dir: "desc" }], columnDefaults: { resizable: true } });
   grid.on("dataFiltered", (_, found) => { number.textContent = `${found.length.toLocaleString("en")} of ${count.toLocaleString("en")} runs`; });
   return () => grid.destroy();
 }
@@ -306,7 +306,8 @@ function section(view, method, place) {
   view.append(charts);
   const heard = board.listening.filter(one => one.method === method && one.section === place);
   heard.forEach(one => listening(view, one));
-  if (!heard.length) view.append(el("h3", {}, "Clips"), el("p", { class: "quiet" }, board.listening.length
+  const tooLarge = board.unheard.some(([own, other]) => own === method && other === place);
+  if (!heard.length) view.append(el("h3", {}, "Clips"), el("p", { class: "quiet" }, tooLarge ? "Left out to keep this page small: ask for fewer in report.clips. " : null, board.listening.length
     ? ["Clips are kept for ", board.listening.map((one, number) => [number ? ", " : "", el("a", { href: `#section/${one.method}/${one.section}` }, `${board.methods[one.method].label} on ${board.sections[one.section].path}`)])].flat(3)
     : "No clips are kept: see report.clips in the configuration."));
 }
@@ -356,7 +357,7 @@ const CIVIDIS = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112,
 function listening(view, record) {
   view.append(el("h3", {}, `Clips, seed ${record.seed ?? "–"}`),
     el("p", { class: "quiet" }, "Log-mel in dB", record.clips.some(one => one.reconstruction) ? ", the model's reconstruction of it" : "", ", and the score of each window over time. A click into a picture plays from there. ",
-      record.silent ?? (record.louder === 1 ? "" : `All clips are made ${record.louder} times as loud as recorded. `), record.licence ? `Recordings: ${record.licence}.` : ""),
+      record.silent ? "The recordings were not at hand when this page was made, so there is no sound. " : (record.louder === 1 ? "" : `All clips are made ${record.louder} times as loud as recorded. `), record.licence ? `Recordings: ${record.licence}.` : ""),
     el("div", { class: "clips" }, record.clips.map(clip => clipCard(clip, record))));
 }
 
@@ -459,18 +460,23 @@ function byKind(kinds) {
 
 // ---- Which view
 
-let leave = null;
+let leave = null, last = "";
 
 function render() {
   const [name, ...parts] = location.hash.slice(1).split("/");
   const shown = name in VIEWS ? name : "overview";
   const view = document.getElementById("view");
+  // A choice draws its view anew: whoever works it by keyboard goes on at the same one.
+  const focused = [...view.querySelectorAll("select")].indexOf(document.activeElement);
   if (leave) leave();
   document.querySelectorAll("audio").forEach(audio => audio.pause());
   view.replaceChildren();
   document.getElementById("views").replaceChildren(...Object.entries(VIEWS).map(([target, title]) =>
     el("a", { href: `#${target}`, "aria-current": target === shown ? "page" : null }, title)));
   leave = { overview, runs, compare, section, errors }[shown](view, ...parts) ?? null;
+  if (shown !== last) scrollTo(0, 0);
+  else view.querySelectorAll("select")[focused]?.focus();
+  last = shown;
 }
 
 function start() {
@@ -478,10 +484,12 @@ function start() {
   boards.hidden = DATA.boards.length < 2;
   boards.querySelector("select").append(...DATA.boards.map((one, place) => el("option", { value: place }, one.name)));
   boards.addEventListener("change", event => { board = DATA.boards[event.target.value]; if (location.hash === "#overview") render(); else location.hash = "overview"; });
-  addEventListener("hashchange", () => { render(); scrollTo(0, 0); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
-  addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; render(); });
-  addEventListener("afterprint", () => { delete document.documentElement.dataset.theme; render(); });
+  addEventListener("hashchange", () => render());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => render());
+  // Drawings take their colours when they are drawn; the table of runs has none, and keeps its filters.
+  const redraw = () => { if (!location.hash.startsWith("#runs")) render(); };
+  addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; redraw(); });
+  addEventListener("afterprint", () => { delete document.documentElement.dataset.theme; redraw(); });
   render();
 }
 
