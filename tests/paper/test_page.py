@@ -13,7 +13,8 @@ from devtools import opened_browser
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
 from mimii.evaluation.columns import read_columns
-from mimii.evaluation.inference import compute_statistics, select_runs
+from mimii.evaluation.compared import compute_statistics
+from mimii.evaluation.inference import COMPARED, select_runs
 from mimii.evaluation.results import read_results
 from mimii.paper.page.assemble import within_size
 from mimii.paper.page.board import make_boards
@@ -78,7 +79,7 @@ def results(run_folder, tmp_path_factory):
     rows = [
         run_folder(folder / "runs", model, section, seed, quality=quality)
         for model, quality in QUALITIES.items()
-        for seed in (1, 2)
+        for seed in (1, 2, 3)
         for section in SECTIONS
     ]
     write_csv(folder / "results.csv", rows)
@@ -120,31 +121,42 @@ def test_numbers_are_those_of_the_statistics(results, board):
     frame = select_runs(read_results(results / "results.csv"), [[model, "default"] for model in QUALITIES])
     wanted = compute_statistics(frame, results / "runs")
     for method in board["methods"]:
-        mine = wanted.averages[wanted.averages["label"] == method["label"]]
-        assert [row[3] for row in method["averages"]] == pytest.approx(list(mine["mean"]), abs=1e-4)
+        mine = wanted.averages[(wanted.averages["label"] == method["label"]) & wanted.averages["metric"].isin(COMPARED)]
+        assert {tuple(row[:3]): row[3] for row in method["averages"]} == pytest.approx(
+            {tuple(row[:3]): row[3] for row in mine[["metric", "db_level", "machine_type", "mean"]].to_numpy()},
+            abs=1e-4,
+        )
     overall = wanted.comparisons[wanted.comparisons["metric"] == "auc"]
     assert [row[3] for row in board["pairs"]] == pytest.approx(list(overall["difference"]), abs=1e-4)
     assert [row[7] for row in board["pairs"]] == pytest.approx(list(overall["p_holm"]), rel=1e-3)
 
 
-def findings(p_values, seeds=(1, 2)):
+def findings(p_values, *, enough_seeds=True):
     """Of a, b and c in this order; p_values: of a-b, a-c and b-c after correction."""
     means = {"a": 0.9, "b": 0.88, "c": 0.6}
     shared = {"metric": "auc", "db_level": AVERAGE}
     pairs = zip([("a", "b"), ("a", "c"), ("b", "c")], p_values, strict=True)
     return Findings(
-        pd.DataFrame({"seed": pd.Series(seeds, dtype="Int64")}),
+        pd.DataFrame(),
         pd.DataFrame(
             [{"label": label, **shared, "machine_type": AVERAGE, "mean": mean} for label, mean in means.items()]
         ),
         pd.DataFrame(
             [
-                {"label": one, "other": other, **shared, "difference": means[one] - means[other], "p_holm": p}
+                {
+                    "label": one,
+                    "other": other,
+                    **shared,
+                    "difference": means[one] - means[other],
+                    "p_holm": p,
+                    "enough_seeds": enough_seeds,
+                }
                 for (one, other), p in pairs
             ]
         ),
         ranks={"machines": 1, "friedman": None},
         confidence=0.95,
+        enough_seeds=dict.fromkeys(means, enough_seeds),
         config={},
     )
 
@@ -162,14 +174,14 @@ def test_claims_follow_the_tests(p_values, wanted):
     text = " ".join(sentences(findings(p_values)))
     assert [part for part in wanted if part not in text] == []
     assert text.count("is better than") == sum("is better than" in part for part in wanted)
-    assert "is better than" not in " ".join(sentences(findings(p_values, seeds=(1, 1))))
+    assert "is better than" not in " ".join(sentences(findings(p_values, enough_seeds=False)))
 
 
 def test_one_seed_is_no_evidence(run_folder, tmp_path):
     rows = [run_folder(tmp_path / "runs", model, quality=quality) for model, quality in QUALITIES.items()]
     write_csv(tmp_path / "results.csv", rows)
     (found,) = make_boards([read_any(tmp_path, tmp_path)])
-    assert any("trained once" in line for line in found["caveats"])
+    assert any("fewer than 3 were run" in line for line in found["caveats"])
     assert not any("is better than" in line for line in found["claims"])
     assert any("too few to say" in line for line in found["caveats"])
 
@@ -180,7 +192,7 @@ def test_nothing_of_this_machine_is_in_it(results, tmp_path):
 
 
 def test_two_results_on_the_same_clips_stand_in_one_ranking(results, run_folder, tmp_path):
-    rows = [run_folder(tmp_path / "runs", "pca", section, seed) for seed in (1, 2) for section in SECTIONS]
+    rows = [run_folder(tmp_path / "runs", "pca", section, seed) for seed in (1, 2, 3) for section in SECTIONS]
     write_csv(tmp_path / "results.csv", rows)
     (board,) = make_boards([read_any(path, tmp_path) for path in (results, tmp_path)])
     assert [one["label"] for one in board["methods"]][-1] == f"pca, {tmp_path.name}"
@@ -293,11 +305,11 @@ def test_a_browser_sorts_filters_copies_compares_and_plays(results, tmp_path):
             "box.value = 'deep'; box.dispatchEvent(new Event('input')); box.dispatchEvent(new Event('keyup')); })()"
         )
         tab.do("new Promise(done => setTimeout(done, 600))")
-        assert tab.do("document.querySelector('[role=status]').innerText") == "4 of 12 runs"
+        assert tab.do("document.querySelector('[role=status]').innerText") == "6 of 18 runs"
         tab.do("document.getElementById('copy-csv').click()")
         copied = tab.do("document.querySelector('dialog textarea').value").splitlines()
         assert copied[0].startswith("label,db_level,machine_type")
-        assert len(copied) == 5
+        assert len(copied) == 7
         tab.do("document.querySelector('dialog button').click()")
 
         tab.show("compare/0/1")

@@ -12,10 +12,11 @@ from statsmodels.stats.multitest import multipletests
 from mimii.data.sections import snr_title
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.inference import (
-    RUN,
+    Scope,
     average_metrics,
     centred_interval,
     compare_models,
+    has_enough_seeds,
     machine_table,
     paired_p_value,
     rank_tests,
@@ -78,7 +79,7 @@ def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
     sections = read_sections(frame)
     config = group[0][0].config
     labels = list(frame["label"].unique())
-    findings = Findings(frame, averages, comparisons, ranks, confidence, config)
+    findings = Findings(frame, averages, comparisons, ranks, confidence, has_enough_seeds(frame), config)
     return {
         "name": ", ".join(one.name for one, _ in group) or "results",
         "confidence": confidence,
@@ -91,7 +92,7 @@ def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
         "methods": [method_entry(frame, averages, sections, label) for label in labels],
         "references": references_for(sections, config),
         "pairs": list(overall_pairs(comparisons, labels)),
-        "sectionPairs": list(section_pairs(frame, resampled, sections, labels, confidence)),
+        "sectionPairs": section_pairs(frame, resampled, sections, labels, confidence),
         "runs": runs_table(frame),
         "details": run_details(sections, labels),
         "errors": error_analysis(sections, labels),
@@ -189,26 +190,27 @@ def section_pairs(
     sections: Sequence[ScoredSection],
     labels: list[str],
     confidence: float,
-) -> Iterator[list[Any]]:
-    """[one, other, difference of AUC, low, high, p after Holm's correction over the sections: one value a section].
+) -> list[list[Any]]:
+    """[one, other, difference of AUC, low, high, p after Holm's correction over the sections: one value a section]."""
+    pairs = list(itertools.combinations(range(len(labels)), 2))
+    found: dict[tuple[int, int], list[tuple[float, ...]]] = {pair: [] for pair in pairs}
+    for section in sections:
+        scope = Scope.of(_rows_of(frame, section), _rows_of(resampled["auc"], section), "auc")
+        places = [scope.labels.index(label) for label in labels]
+        for one, other in pairs:
+            difference = scope.difference(places[one], places[other])
+            interval = centred_interval(difference[0], difference[1], confidence, difference[2])
+            found[one, other].append((difference[0], *interval, paired_p_value(*difference)))
+    entries = []
+    for pair, values in found.items():
+        differences, lows, highs, p_values = zip(*values, strict=True)
+        columns = (differences, lows, highs, multipletests(p_values, method="holm")[1])
+        entries.append([*pair, *([number(value, 3) for value in column] for column in columns)])
+    return entries
 
-    Seeds averaged, paired by clip: both methods meet the same resamples.
-    """
-    samples = resampled["auc"].drop(columns=["seed"])
-    names = [name for name in samples.columns if name not in RUN]
-    values = samples.groupby(["label", *SECTION], sort=False)[names].mean()
-    means = frame.groupby(["label", *SECTION], sort=False)["auc"].mean()
-    keys = [_key(section) for section in sections]
-    noise = {label: values.loc[[(label, *key) for key in keys]].to_numpy() for label in labels}
-    centre = {label: means.loc[[(label, *key) for key in keys]].to_numpy(dtype=float) for label in labels}
-    for one, other in itertools.combinations(range(len(labels)), 2):
-        differences = centre[labels[one]] - centre[labels[other]]
-        spread = noise[labels[one]] - noise[labels[other]]
-        intervals = [centred_interval(value, own, confidence) for value, own in zip(differences, spread, strict=True)]
-        p_values = [paired_p_value(value, own) for value, own in zip(differences, spread, strict=True)]
-        adjusted = multipletests(p_values, method="holm")[1]
-        columns = (differences, *zip(*intervals, strict=True), adjusted)
-        yield [one, other, *([number(value, 3) for value in column] for column in columns)]
+
+def _rows_of(frame: pd.DataFrame, scored: ScoredSection) -> pd.DataFrame:
+    return frame[(frame[SECTION] == list(_key(scored))).all(axis=1)]
 
 
 def runs_table(frame: pd.DataFrame) -> list[dict[str, Any]]:

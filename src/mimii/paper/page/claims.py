@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mimii.data.sections import AVERAGE, snr_order, snr_title
+from mimii.evaluation.inference import LEAST_SEEDS
 from mimii.evaluation.results import direction_hints
 from mimii.paper.table import best_first, signed
 from mimii.runs.run import EXTERNAL
@@ -18,14 +19,30 @@ LISTED = 6
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Difference of overall AUC, its p-value after Holm's correction, and how to say that the first is the higher."""
+
+    difference: float
+    p: float
+    verb: str
+
+
+Pairs = Mapping[tuple[str, str], Pair]
+
+
+@dataclass(frozen=True)
 class Findings:
-    """Rows of `select_runs`, what `inference` makes of them, and the configuration: {} where it is not known."""
+    """Rows of `select_runs`, and what `inference` makes of them.
+
+    enough_seeds: for each method, whether anything may be claimed of it. config: {} where it is not known.
+    """
 
     frame: pd.DataFrame
     averages: pd.DataFrame
     comparisons: pd.DataFrame
     ranks: Mapping[str, Any]
     confidence: float
+    enough_seeds: Mapping[str, bool]
     config: Mapping[str, Any]
 
     @property
@@ -38,13 +55,14 @@ class Findings:
         """Labels, the highest overall AUC first."""
         return best_first(self.averages, "auc", AVERAGE)
 
-    def pairs(self) -> dict[tuple[str, str], tuple[float, float]]:
-        """Difference of overall AUC and p-value after Holm's correction, of each ordered pair."""
+    def pairs(self) -> Pairs:
+        """Every ordered pair of methods."""
         chosen = self.comparisons[(self.comparisons["metric"] == "auc") & (self.comparisons["db_level"] == AVERAGE)]
         found = {}
         for row in chosen.to_dict("records"):
-            found[row["label"], row["other"]] = row["difference"], row["p_holm"]
-            found[row["other"], row["label"]] = -row["difference"], row["p_holm"]
+            verb = "is better than" if row["enough_seeds"] else "scored higher than"
+            found[row["label"], row["other"]] = Pair(row["difference"], row["p_holm"], verb)
+            found[row["other"], row["label"]] = Pair(-row["difference"], row["p_holm"], verb)
         return found
 
     @property
@@ -125,22 +143,17 @@ def sentences(found: Findings) -> list[str]:
     if len(order) < 2:
         return ["One method alone: there is nothing to compare."]
     best, level = order[0], found.level
-    verb = "is better than" if _several_seeds(found) else "scored higher than"
-    lines = []
-    if beaten := [other for other in order[1:] if pairs[best, other][1] < level]:
-        listed = [_with_change(best, other, pairs) for other in beaten]
-        lines.append(f"On these clips `{best}` {verb} {_listed(listed)}.")
+    differing = _differing(order, pairs, level)
+    lines = _better(best, [other for one, other in differing if one == best], pairs)
     alike = _alike(order, pairs, level)
     if len(alike) == len(order):
         lines.append("Among all of them nothing can be said: other test clips could turn their order around.")
     elif len(alike) > 1:
         names = _listed([f"`{label}`" for label in alike])
         lines.append(f"Among the first {len(alike)} ({names}) nothing can be said: other clips could turn it around.")
-    differing = _differing(order, pairs, level)
-    if not beaten:
+    if not any(one == best for one, _ in differing):
         for one in dict.fromkeys(one for one, _ in differing):
-            listed = [_with_change(one, other, pairs) for first, other in differing if first == one]
-            lines.append(f"`{one}` {verb} {_listed(listed)}.")
+            lines += _better(one, [other for first, other in differing if first == one], pairs)
     total = len(order) * (len(order) - 1) // 2
     how = f"p below {level:g} with Holm's correction, paired by clip"
     lines.append(f"{len(differing)} of {total} pairs differ in overall AUC ({how}).")
@@ -148,10 +161,20 @@ def sentences(found: Findings) -> list[str]:
     return [*lines, machines] if general else lines
 
 
-Changes = Mapping[tuple[str, str], tuple[float, float]]
+def _better(one: str, others: list[str], pairs: Pairs) -> list[str]:
+    """A sentence for each verb: what may be claimed, and what was only seen."""
+    lines = []
+    for verb in dict.fromkeys(pairs[one, other].verb for other in others):
+        listed = [
+            f"`{other}` ({signed(pairs[one, other].difference)}, {p_text(pairs[one, other].p)})"
+            for other in others
+            if pairs[one, other].verb == verb
+        ]
+        lines.append(f"On these clips `{one}` {verb} {_listed(listed)}.")
+    return lines
 
 
-def _alike(order: list[str], pairs: Changes, level: float) -> list[str]:
+def _alike(order: list[str], pairs: Pairs, level: float) -> list[str]:
     """The longest beginning of the ranking in which no pair differs."""
     length = 1
     while length < len(order) and not _differing(order[: length + 1], pairs, level):
@@ -159,17 +182,9 @@ def _alike(order: list[str], pairs: Changes, level: float) -> list[str]:
     return order[:length]
 
 
-def _with_change(one: str, other: str, pairs: Changes) -> str:
-    difference, p = pairs[one, other]
-    return f"`{other}` ({signed(difference)}, {p_text(p)})"
-
-
-def _differing(labels: list[str], pairs: Changes, level: float) -> list[tuple[str, str]]:
+def _differing(labels: list[str], pairs: Pairs, level: float) -> list[tuple[str, str]]:
     return [
-        (one, other)
-        for place, one in enumerate(labels)
-        for other in labels[place + 1 :]
-        if pairs[one, other][1] < level
+        (one, other) for place, one in enumerate(labels) for other in labels[place + 1 :] if pairs[one, other].p < level
     ]
 
 
@@ -183,20 +198,16 @@ def _listed(parts: list[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _several_seeds(found: Findings) -> bool:
-    return found.frame["seed"].dropna().nunique() > 1
-
-
 def caveats(found: Findings) -> list[str]:
     """What these results cannot show, whatever the numbers."""
     lines = []
     if found.is_made_up:
         lines.append("The recordings are made up: nothing here says which method is good on real machines.")
-    seeds = found.frame["seed"].dropna().unique()
-    if len(seeds) == 1:
+    few = [f"`{label}`" for label, enough in found.enough_seeds.items() if not enough]
+    if few:
+        whose = "any method" if len(few) == len(found.enough_seeds) else _listed(few)
         lines.append(
-            f"Every model was trained once (seed {int(seeds[0])}). Another seed can change the order, so no difference "
-            "between trained models may be claimed from this."
+            f"No difference may be claimed of {whose}: they depend on the seed, and fewer than {LEAST_SEEDS} were run."
         )
     general, machines = _machines(found)
     lines += [] if general else [machines]
@@ -206,17 +217,18 @@ def caveats(found: Findings) -> list[str]:
 
 
 def _machines(found: Findings) -> tuple[bool, str]:
-    """Whether something can be said of other machines than these, and what."""
+    """Whether something can be said of other machines of these types, and what."""
     machines, friedman = found.ranks["machines"], found.ranks["friedman"]
-    test = "" if friedman is None else f" (Friedman's test: {p_text(friedman['p_value'])})"
+    p = None if friedman is None else friedman["f_p_value"]
+    test = "" if p is None else f" (Friedman's test with Iman and Davenport's correction: {p_text(p)})"
     if machines < FEWEST_MACHINES:
         few = "One machine is" if machines == 1 else f"{machines} machines are"
-        return False, f"{few} too few to say whether the order holds for other machines{test}."
-    if friedman is not None and friedman["p_value"] >= found.level:
-        return False, f"Whether the order holds for other machines than these {machines} cannot be said{test}."
+        return False, f"{few} too few to say whether the order holds for other machines of these types{test}."
+    if p is not None and p >= found.level:
+        return False, f"Whether the order holds for other machines of these types cannot be said{test}."
     p_values = found.ranks["p_values"]["wilcoxon_holm"]
     differing = sum(p < found.level for one, row in p_values.items() for other, p in row.items() if one < other)
     return differing > 0, (
-        f"For other machines than these {machines}, {differing} of the pairs differ by Wilcoxon's test with Holm's "
-        f"correction{test}."
+        f"For other machines of these types, {differing} of the pairs differ by Wilcoxon's test over {machines} "
+        f"machines with Holm's correction{test}."
     )
