@@ -17,7 +17,7 @@ from mimii.common.declarations import resolve
 from mimii.data.recordings import Clip
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration, model_names
-from mimii.features.file import FeatureWriter
+from mimii.features.file import FeaturesMetadata, FeatureWriter
 from mimii.planning import job_parameters
 from mimii.planning import resources as requests
 from mimii.planning.plan import Plan
@@ -37,7 +37,7 @@ def write_features(path, clips):
     """Random log-mels: `clips` for training, a third of that for each kind of test clips."""
     settings = dict(plan_of("pca").variants[0].features)
     generator = np.random.default_rng(0)
-    with FeatureWriter(path, {"settings": settings, "section": SECTION}) as writer:
+    with FeatureWriter(path, FeaturesMetadata(SECTION, settings)) as writer:
         for label, split, count in (
             ("normal", "train", clips),
             ("normal", "test", clips // 3),

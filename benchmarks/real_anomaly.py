@@ -43,7 +43,7 @@ def ranks_of(features: Path, name: str, split: int) -> list[float]:
 
     settings = resolve(model_declaration(name).settings)
     cut = fit_count(len(training), settings["val_split"])
-    detector = detector_class(name)(settings, table.metadata["settings"]["n_mels"], seed=split)
+    detector = detector_class(name)(settings, table.metadata.settings["n_mels"], seed=split)
     detector.fit(read_clips(features, training[:cut]), read_clips(features, training[cut:]))
     clips = read_clips(features, held_out + abnormal)
     scores = pool(detector.window_scores(clips), detector.windows(clips)[1], len(clips), top_k=1)["mean"]

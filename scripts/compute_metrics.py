@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
-from mimii.common.files import written_whole
+from mimii.common.fingerprints import unchanged_code
 from mimii.common.process import prepare_process
 from mimii.evaluation.row import compute_metrics
 
@@ -17,14 +17,14 @@ if __name__ == "__main__":
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: metrics settings and code")
     parser.add_argument("--output", type=Path, required=True, help="metrics.json")
     arguments = parser.parse_args()
+    code = unchanged_code(arguments.job["code"], "mimii.evaluation.row")
     prepare_process()
-    with exit_on_user_error():
-        row = compute_metrics(
+    with exit_on_user_error(), code:
+        record = compute_metrics(
             arguments.scores,
             arguments.training,
             arguments.scoring,
             arguments.job["metrics"],
             code=arguments.job["code"],
         )
-        with written_whole(arguments.output) as temporary:
-            temporary.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        record.write(arguments.output)

@@ -7,6 +7,7 @@ from pathlib import Path
 from mimii.common.errors import exit_on_user_error
 from mimii.paper.clip_figures import clip_figure, clips_to_show
 from mimii.paper.drawing import save
+from mimii.runs.records import MetricsRecord
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -19,7 +20,7 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="the same picture in several formats")
     arguments = parser.parse_args()
     with exit_on_user_error():
-        metrics = json.loads(arguments.metrics.read_text(encoding="utf-8"))
+        metrics = MetricsRecord.read(arguments.metrics).row
         clips = clips_to_show(arguments.features, arguments.model_file, arguments.training, arguments.scores, metrics)
         figure = clip_figure(clips, metrics)
         save(figure, arguments.output[0].with_suffix(""), endings=[path.suffix[1:] for path in arguments.output])

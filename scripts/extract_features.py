@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
+from mimii.common.fingerprints import features_modules, unchanged_code
 from mimii.common.process import prepare_process
 from mimii.data.lookup import open_source
 from mimii.data.sections import Section
@@ -14,18 +15,21 @@ from mimii.features.extraction import extract_features
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=json.loads, required=True, help="JSON: the configuration's dataset part")
-    parser.add_argument("--job", type=json.loads, required=True, help="JSON: section, settings, on_bad_clip, code")
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: section, settings, recordings, code")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
-    job = dict(arguments.job)
+    job = arguments.job
     prepare_process()
     with exit_on_user_error():
-        extract_features(
-            open_source(arguments.dataset),
-            Section.parse(job.pop("section")),
-            job.pop("settings"),
-            arguments.output,
-            on_bad_clip=job.pop("on_bad_clip"),
-            **job,
-        )
+        source = open_source(arguments.dataset)
+        with unchanged_code(job["code"], *features_modules(source.name)):
+            extract_features(
+                source,
+                Section.parse(job["section"]),
+                job["settings"],
+                arguments.output,
+                on_bad_clip=job["on_bad_clip"],
+                listed=job["listed"],
+                code=job["code"],
+            )

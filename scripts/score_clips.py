@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
+from mimii.common.fingerprints import scoring_modules, unchanged_code
 from mimii.common.process import prepare_process
 from mimii.runs.scoring import score_clips
 
@@ -19,13 +20,15 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    job = arguments.job
+    code = unchanged_code(job["code"], *scoring_modules(job["model"]))
     prepare_process()
-    with exit_on_user_error():
+    with exit_on_user_error(), code:
         score_clips(
             arguments.features,
             arguments.model_file,
             arguments.training,
-            arguments.job,
+            job,
             scores_file=arguments.scores,
             record_file=arguments.record,
             device=arguments.device,

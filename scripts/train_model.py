@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
+from mimii.common.fingerprints import training_modules, unchanged_code
 from mimii.common.process import prepare_process
 from mimii.runs.training import train_model
 
@@ -19,11 +20,13 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    job = arguments.job
+    code = unchanged_code(job["code"], *training_modules(job["model"]))
     prepare_process()
-    with exit_on_user_error():
+    with exit_on_user_error(), code:
         train_model(
             arguments.features,
-            arguments.job,
+            job,
             others=arguments.others,
             model_file=arguments.model_file,
             losses_file=arguments.losses,

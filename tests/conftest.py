@@ -5,6 +5,7 @@ import sys
 
 import hypothesis
 import pytest
+import torch  # noqa: F401  # first of all: a job of a classical model hides it from what comes after in its process
 
 pytest_plugins = ["made_up_runs"]
 

@@ -37,7 +37,7 @@ VALID = {
     },
     "external_scores": {},
     "scoring": {"top_k": 5},
-    "metrics": {"pooling": "max", "bootstrap_samples": 200, "confidence": 0.9, "max_fpr": 0.2},
+    "metrics": {"bootstrap_samples": 200, "confidence": 0.9, "max_fpr": 0.2},
     "report": {"tables": True, "figures": []},
     "compute": {"device": "cpu", "threads": 1},
     "paths": {"results": "out", "features": "out/features", "runs": "out/runs", "csv": None},

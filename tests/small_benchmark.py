@@ -14,7 +14,8 @@ import yaml
 from mimii.commands import main as commands
 from mimii.common.errors import UserError
 from mimii.data.sections import Section
-from mimii.evaluation.results import merge_results, read_results
+from mimii.evaluation.merging import Expectation, merge_results
+from mimii.evaluation.results import read_results
 from mimii.evaluation.row import compute_metrics
 from mimii.features.extraction import extract_features
 from mimii.planning import job_parameters
@@ -100,13 +101,13 @@ class Benchmark:
     def metrics(self):
         job = json.loads(job_parameters.metrics_job(self.plan))
         files = [self.run / name for name in ("scores.parquet", "training.json", "scoring.json")]
-        row = compute_metrics(*files, job["metrics"], code=job["code"])
-        (self.run / "metrics.json").write_text(json.dumps(row))
+        compute_metrics(*files, job["metrics"], code=job["code"]).write(self.run / "metrics.json")
 
     def merge(self):
         job = json.loads(job_parameters.merge_job(self.plan))
-        runs, present = job_parameters.listed_runs(job), job_parameters.recorded_columns(job)
-        merge_results(runs, "results/runs", "results/results.csv", present)
+        columns = job_parameters.recorded_columns(job)
+        expected = Expectation(columns, job["recordings"], Path(self.plan.features_root))
+        merge_results(job_parameters.listed_runs(job), "results/runs", "results/results.csv", expected)
 
     def summary(self):
         read_results("results/results.csv")

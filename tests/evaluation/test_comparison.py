@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from dcase_layout import with_domains
 from scipy import stats
 
 from mimii.common.errors import UserError
@@ -146,10 +145,7 @@ def dcase_results(results):
     """`results` whose clips have domains."""
 
     def make(name, quality, **options):
-        path = results(name, lambda section: quality, **{"sections": DCASE, **options})
-        for file in (path.parent / "runs").rglob("scores.parquet"):
-            with_domains(file)
-        return path
+        return results(name, lambda section: quality, **{"sections": DCASE, "domains": True, **options})
 
     return make
 

@@ -1,23 +1,14 @@
-import json
 import subprocess
 import sys
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from mimii.common.errors import UserError
-from mimii.detectors.pooling import POOLINGS
 from mimii.evaluation import intervals, metrics, thresholds
-from mimii.evaluation.columns import check_rows
-from mimii.evaluation.row import compute_metrics
-
-SETTINGS = {"pooling": "mean", "bootstrap_samples": 200, "confidence": 0.95, "max_fpr": 0.1, "threshold_quantile": 0.9}
 
 
 @st.composite
@@ -174,118 +165,6 @@ def test_interval_holds_the_value_and_stays_in_the_range(data):
         assert metric.minimum <= low <= metric.maximum
         assert metric.minimum <= high <= metric.maximum
         assert low <= high
-
-
-def test_row_has_every_column_and_the_right_values(run_files):
-    paths = run_files()
-    row = compute_metrics(*paths, SETTINGS, code="metrics-code")
-    check_rows([row])
-    table = pq.read_table(paths[0]).to_pandas()
-    test = table[table["split"] == "test"]
-    assert row["auc"] == pytest.approx(roc_auc_score(test["label"] == "abnormal", test["mean"]))
-    assert row["auc_low"] < row["auc"] < row["auc_high"]
-    assert row["pr_auc_low"] < row["pr_auc"] < row["pr_auc_high"]
-    assert row["run_path"] == "vae/default/seed=42/6dB/fan/id_00"
-    assert (row["eval_files"], row["normal_test_clips"], row["abnormal_test_clips"]) == (60, 30, 30)
-    above = test["mean"] > row["threshold"]
-    assert row["tpr"] == above[test["label"] == "abnormal"].mean()
-    assert row["fpr"] == above[test["label"] == "normal"].mean()
-    assert row["memory_usage_mb"] is None
-    assert row["peak_host_memory_mb"] == 500.0  # the larger of 400 and 500
-
-
-def test_pooling_chooses_the_column_of_scores(run_files):
-    paths = run_files()
-    rows = [compute_metrics(*paths, {**SETTINGS, "pooling": pooling}) for pooling in POOLINGS]
-    assert len({row["auc"] for row in rows}) == 3
-    assert [row["pooling"] for row in rows] == ["mean", "max", "top_k"]
-
-
-def test_test_labels_do_not_move_the_threshold(run_files):
-    paths = run_files()
-    before = compute_metrics(*paths, SETTINGS)
-    table = pq.read_table(paths[0]).to_pandas()
-    test = table["split"] == "test"
-    table.loc[test, "label"] = table.loc[test, "label"].to_numpy()[::-1]
-    pq.write_table(pa.Table.from_pandas(table), paths[0])
-    after = compute_metrics(*paths, SETTINGS)
-    assert after["auc"] != before["auc"]
-    assert after["threshold"] == before["threshold"]
-
-
-def test_classical_model_without_validation_clips(run_files):
-    paths = run_files(
-        settings={"frames": 5, "hop_frames": 1, "val_split": 0.0, "trees": 200},
-        validation_clips=0,
-        training_loss=None,
-        validation_loss=None,
-        epochs_run=None,
-        kept_epoch=None,
-        num_parameters=None,
-    )
-    row = compute_metrics(*paths, SETTINGS, code="metrics-code")
-    check_rows([row])
-    for name in ("epochs", "batch_size", "learning_rate", "threshold", "threshold_method", "tpr", "fpr"):
-        assert row[name] is None
-
-
-def test_model_that_reads_whole_clips_has_no_window(run_files):
-    paths = run_files(settings={"frames": None, "hop_frames": None, "val_split": 0.1})
-    row = compute_metrics(*paths, SETTINGS, code="metrics-code")
-    check_rows([row])
-    assert row["frames"] is None
-    assert row["hop_frames"] is None
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, None])
-def test_score_that_is_no_number_names_the_run_and_the_clip(run_files, value):
-    paths = run_files()
-    table = pq.read_table(paths[0]).to_pandas()
-    table["mean"] = table["mean"].astype(object)
-    table.loc[3, "mean"] = value
-    pq.write_table(pa.Table.from_pandas(table.astype({"mean": "float64"})), paths[0])
-    with pytest.raises(UserError, match=r"vae/default/seed=42/6dB/fan/id_00.*1 of .* clips.*wav"):
-        compute_metrics(*paths, SETTINGS)
-
-
-def test_diverged_loss_is_refused(run_files):
-    paths = run_files(training_loss=float("nan"))
-    with pytest.raises(UserError, match="NaN"):
-        compute_metrics(*paths, SETTINGS)
-
-
-def test_one_class_only_is_refused(run_files):
-    paths = run_files()
-    table = pq.read_table(paths[0]).to_pandas()
-    pq.write_table(pa.Table.from_pandas(table[table["label"] == "normal"]), paths[0])
-    with pytest.raises(UserError, match="no abnormal test clip"):
-        compute_metrics(*paths, SETTINGS)
-
-
-def test_command_writes_the_row_or_says_what_is_wrong(run_files, tmp_path, project_root):
-    def command(scores, training, scoring):
-        return [
-            *(sys.executable, str(project_root / "scripts" / "compute_metrics.py")),
-            *("--scores", str(scores), "--training", str(training), "--scoring", str(scoring)),
-            *(
-                "--job",
-                json.dumps({"metrics": SETTINGS, "code": "present"}),
-                "--output",
-                str(tmp_path / "metrics.json"),
-            ),
-        ]
-
-    paths = run_files()
-    subprocess.run(command(*paths), check=True)
-    row = json.loads((tmp_path / "metrics.json").read_text())
-    assert row == compute_metrics(*paths, SETTINGS, code="present")
-
-    broken = subprocess.run(
-        command(*run_files(training_loss=float("nan"))), capture_output=True, text=True, check=False
-    )
-    assert broken.returncode == 1
-    assert broken.stderr.startswith("error: ")
-    assert len(broken.stderr.splitlines()) == 1
 
 
 def test_import_stays_light():

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from mimii.common.declarations import problems, resolve
 from mimii.common.errors import UserError
+from mimii.common.fingerprints import features_code
 from mimii.data.lookup import open_source
 from mimii.data.recordings import Clip, ordered_clips
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.features.extraction import extract_features
-from mimii.features.file import FeatureWriter, read_clips, read_table
+from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips, read_table
 from mimii.features.log_mel import LogMel
 from mimii.features.settings import check_feature_settings, feature_declarations
 
@@ -221,10 +222,10 @@ def test_section_is_stored_as_it_was_split(source, tmp_path):
     assert table.splits == ["train"] * 11 + ["test"] * 6
     assert table.labels == ["normal"] * 14 + ["abnormal"] * 3
     assert [table.count("train"), table.count("test", "normal"), table.count("test", "abnormal")] == [11, 3, 3]
-    assert table.skipped() == 0
-    assert table.metadata["settings"] == values
-    assert table.metadata["code"] == "abc"
-    assert set(table.metadata["versions"]) >= {"python", "librosa", "numpy", "scipy", "soundfile"}
+    assert table.skipped() == []
+    assert table.metadata.settings == values
+    assert table.metadata.code == "abc"
+    assert set(table.metadata.versions) >= {"python", "librosa", "numpy", "scipy", "soundfile"}
     clips = read_clips(tmp_path / "f.parquet", range(17))
     assert clips.lengths.tolist() == [8] * 17
     for row in (0, 10, 11, 16):
@@ -264,7 +265,7 @@ def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, data):
     written = [rng.normal(size=(length, 4)).astype(np.float32) for length in lengths]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mimii.features.file.GROUP_VALUES", data.draw(st.integers(1, 300)))
-        with FeatureWriter(path, {"settings": {"n_mels": 4}}) as writer:
+        with FeatureWriter(path, FeaturesMetadata("6dB/fan/id_00", {"n_mels": 4})) as writer:
             for row, log_mel in enumerate(written):
                 split = "train" if row < train else "test"
                 bad = row in skipped
@@ -273,7 +274,7 @@ def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, data):
     table = read_table(path)
     assert table.usable("train") == [row for row in range(train) if row not in skipped]
     assert table.count("train") == train
-    assert table.skipped() == len(skipped)
+    assert len(table.skipped()) == len(skipped)
     val_split = data.draw(st.sampled_from([0, 0.1, 0.25, 0.5]))
     fitted, held_out = table.fitted(val_split), table.held_out(val_split)
     assert fitted + held_out == table.usable("train")
@@ -338,7 +339,7 @@ def test_bad_clips_are_skipped_by_choice_after_the_split(source, tmp_path, caplo
     extract_features(source, SECTION, with_defaults(), tmp_path / "f.parquet", on_bad_clip="skip")
     table = read_table(tmp_path / "f.parquet")
     assert (table.paths, table.splits) == ([c.path for c in before], [c.split for c in before])
-    assert table.skipped() == 2
+    assert len(table.skipped()) == 2
     bad = [row for row, error in enumerate(table.errors) if error]
     assert [table.paths[row].removeprefix(f"{SECTION}/") for row in bad] == [
         "normal/00000005.wav",
@@ -481,7 +482,8 @@ def test_features_from_an_archive_are_those_of_its_folder(source, tmp_path):
 
 
 def run_script(root, output, **changes):
-    job = {"section": SECTION.path, "settings": with_defaults(), "on_bad_clip": "stop", "code": "abc", **changes}
+    job = {"section": SECTION.path, "settings": with_defaults(), "on_bad_clip": "stop", "listed": "x", **changes}
+    job["code"] = job.get("code", features_code("folder"))
     command = [sys.executable, ROOT / "scripts" / "extract_features.py", "--dataset", json.dumps(config(root))]
     return subprocess.run(
         [*command, "--job", json.dumps(job), "--output", output], capture_output=True, text=True, check=False
@@ -491,7 +493,7 @@ def run_script(root, output, **changes):
 def test_script(source, tmp_path):
     done = run_script(tmp_path / "data", tmp_path / "f.parquet")
     assert (done.returncode, done.stderr) == (0, "")
-    assert read_table(tmp_path / "f.parquet").metadata["code"] == "abc"
+    assert read_table(tmp_path / "f.parquet").metadata.code == features_code("folder")
     break_two(tmp_path)
     refused = run_script(tmp_path / "data", tmp_path / "g.parquet")
     assert refused.returncode == 1

@@ -1,15 +1,13 @@
 """Official scores in tables and figures: there for DCASE's data, and not a word of them elsewhere."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from dcase_layout import with_domains
 
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
-from mimii.evaluation.inference import compute_statistics, select_runs
+from mimii.evaluation.compared import compute_statistics
+from mimii.evaluation.inference import select_runs
 from mimii.evaluation.official_score import SCORE, scores_of_runs
 from mimii.paper.entries import figure_entries, table_entries
 from mimii.paper.figures import source_and_target
@@ -24,14 +22,18 @@ def results(run_folder, tmp_path):
     def make(year, domains=True):
         id = "id_00" if year == 2020 else "section_00"
         rows = [
-            run_folder(tmp_path, model=model, section=f"dcase{year}/{machine}/{id}", seed=seed, quality=quality)
+            run_folder(
+                tmp_path,
+                model=model,
+                section=f"dcase{year}/{machine}/{id}",
+                seed=seed,
+                quality=quality,
+                domains=domains,
+            )
             for model, quality in MODELS
             for machine in ("fan", "ToyCar")
             for seed in (1, 2)
         ]
-        if domains:
-            for row in rows:
-                with_domains(Path(tmp_path, row["run_path"]) / "scores.parquet")
         frame = select_runs(pd.DataFrame(rows), [[model, "default"] for model, _ in MODELS])
         return Results(frame, compute_statistics(frame, tmp_path), tmp_path)
 

@@ -240,7 +240,9 @@ def test_what_is_no_results_is_refused(tmp_path):
 
 def test_clips_are_the_worst_and_typical_ones():
     abnormal = np.array([False] * 5 + [True] * 5)
-    clips = ClipScores(np.arange(10).astype(object), abnormal, np.array([0, 1, 2, 3, 9, 1, 5, 6, 7, 8.0]))
+    none = np.full(10, None, object)
+    scores = np.array([0, 1, 2, 3, 9, 1, 5, 6, 7, 8.0])
+    clips = ClipScores(np.arange(10).astype(object), abnormal, scores, none, none)
     kinds = dict(choose_clips(clips, 1))
     assert kinds == {
         "abnormal, missed": 5,

@@ -90,7 +90,7 @@ def test_studies_are_grids_and_lists_in_the_configured_order():
         ({"dataset": {}}, "'root' is a required property"),
         ({"seeds": [1, 1]}, "seeds"),
         ({"seeds": [-1]}, "seeds"),
-        ({"metrics": {"pooling": "median"}}, "metrics.pooling"),
+        ({"metrics": {"pooling": "max"}}, "metrics.csv beside it"),
         ({"compute": {"device": "gpu"}}, "compute.device"),
         ({"studies": {"a": {"vary": {}}}}, "studies.a: 'model' is a required property"),
         ({"studies": {"a": {"model": "vae", "vary": {"beta": []}}}}, "studies.a.vary.beta"),

@@ -1,7 +1,6 @@
 """Scores of other code: exactly the test clips enter, and everything else is said."""
 
 import csv
-import json
 
 import pandas as pd
 import pyarrow as pa
@@ -13,19 +12,19 @@ from hypothesis import strategies as st
 from mimii.common.errors import UserError
 from mimii.data.sections import Section
 from mimii.evaluation.columns import check_rows
-from mimii.evaluation.results import direction_hints, merge_results, read_results
+from mimii.evaluation.merging import Expectation, merge_results
+from mimii.evaluation.results import read_results
 from mimii.evaluation.row import compute_metrics
-from mimii.evaluation.summary import summary
-from mimii.features.file import ClipTable
+from mimii.evaluation.summary import direction_hints, summary
+from mimii.features.file import ClipTable, FeaturesMetadata
 from mimii.planning.config import read_config
 from mimii.planning.job_parameters import listed_runs
 from mimii.planning.plan import Plan
 from mimii.runs.clip_scores import read_clip_scores
-from mimii.runs.external import import_scores, match_scores, read_scores
+from mimii.runs.external import import_scores, match_scores, read_rows
 
 SECTION = "6dB/fan/id_00"
 METRICS = {
-    "pooling": "top_k",
     "bootstrap_samples": 100,
     "confidence": 0.95,
     "max_fpr": 0.1,
@@ -45,7 +44,7 @@ def clips(*, broken=()):
         attributes=[""] * 8,
         frames=[10] * 8,
         errors=["broken" if name in broken else None for name in names],
-        metadata={},
+        metadata=FeaturesMetadata(SECTION, {}),
     )
 
 
@@ -75,14 +74,14 @@ def imported(tmp_path, monkeypatch):
         import_scores(
             write(tmp_path, rows, ending),
             tmp_path / "features.parquet",
-            {"name": name, "section": SECTION},
+            {"name": name, "section": SECTION, "recordings": ""},
             scores_file=files[0],
             training_file=files[1],
             scoring_file=files[2],
         )
-        row = compute_metrics(*files, METRICS, code="metrics-code")
-        (folder / "metrics.json").write_text(json.dumps(row))
-        return row
+        record = compute_metrics(*files, METRICS, code="metrics-code")
+        record.write(folder / "metrics.json")
+        return dict(record.row)
 
     return run
 
@@ -111,7 +110,8 @@ def test_external_scores_are_merged_beside_models(imported, run_folder, tmp_path
     contents = {"variants": [], "external": ["my_method"], "seeds": [42], "sections": [SECTION]}
     runs = listed_runs(contents)
     assert [run.path for run in runs] == [external["run_path"]]
-    merge_results(runs, tmp_path, tmp_path / "results.csv", {"my_method": {"training_code": None}})
+    expected = Expectation({"my_method": {"training_code": None}}, {SECTION: ""}, tmp_path / "features")
+    merge_results(runs, tmp_path, tmp_path / "results.csv", expected)
     frame = read_results(tmp_path / "results.csv")
     assert frame["seed"].isna().all()
     text = summary(pd.concat([frame, pd.DataFrame([model])]))
@@ -151,10 +151,10 @@ def test_what_is_no_table_is_refused(tmp_path, content):
     file = tmp_path / "scores.csv"
     file.write_bytes(content.encode("latin-1"))
     with pytest.raises(UserError, match=r"scores\.csv"):
-        read_scores(file)
+        read_rows(file)
     file.rename(tmp_path / "scores.parquet")
     with pytest.raises(UserError, match=r"scores\.parquet"):
-        read_scores(tmp_path / "scores.parquet")
+        read_rows(tmp_path / "scores.parquet")
 
 
 @given(st.permutations(range(6)), st.sampled_from(["", "./", "C:\\data\\", "/elsewhere/mimii/", "section"]))
@@ -210,7 +210,7 @@ def dcase_clips():
         attributes=[""] * 5,
         frames=[10] * 5,
         errors=[None] * 5,
-        metadata={},
+        metadata=FeaturesMetadata("dcase2024/fan/section_00", {}),
     )
 
 
@@ -220,11 +220,11 @@ def test_submission_files_are_read_as_they_were_handed_in(tmp_path, file):
     source.write_text("".join(f"section_00_{number:04d}.wav,{number / 8}\n" for number in (3, 0, 2, 1)))
     plan = Plan(configuration(external_scores={"team": str(tmp_path)}))
     assert plan.external_file("team", Section("dcase2024", "fan", "section_00")) == str(source)
-    scores = match_scores(read_scores(source), dcase_clips(), "dcase2024/fan/section_00", source)
+    scores = match_scores(read_rows(source), dcase_clips(), "dcase2024/fan/section_00", source)
     assert scores == {f"fan/test/section_00_{number:04d}.wav": number / 8 for number in range(4)}
     source.write_text(source.read_text() + "section_00_source_train_normal_0000_.wav,1\nsection_00_0000.wav,1\n")
     with pytest.raises(UserError, match=r"(?s)1 clips have several scores.*1 scores are of training clips"):
-        match_scores(read_scores(source), dcase_clips(), "dcase2024/fan/section_00", source)
+        match_scores(read_rows(source), dcase_clips(), "dcase2024/fan/section_00", source)
 
 
 def test_a_submission_beside_a_table_is_refused(tmp_path):
@@ -250,7 +250,7 @@ def test_domain_and_attributes_are_kept_with_the_scores(tmp_path, monkeypatch):
     source = tmp_path / "anomaly_score_fan_section_00_test.csv"
     source.write_text("".join(f"section_00_{number:04d}.wav,{number / 8}\n" for number in range(4)))
     files = [tmp_path / file for file in ("scores.parquet", "training.json", "scoring.json")]
-    job = {"name": "team", "section": "dcase2024/fan/section_00"}
+    job = {"name": "team", "section": "dcase2024/fan/section_00", "recordings": ""}
     import_scores(
         source, tmp_path / "f.parquet", job, scores_file=files[0], training_file=files[1], scoring_file=files[2]
     )

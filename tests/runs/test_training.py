@@ -13,9 +13,10 @@ from mimii.common.errors import UserError
 from mimii.data.recordings import Clip
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import model_declaration, model_names
-from mimii.features.file import FeatureWriter, read_clips
+from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips
 from mimii.features.settings import feature_declarations
 from mimii.runs import scoring, training
+from mimii.runs.records import TrainingRecord
 
 N_MELS, FRAMES, TRAIN, TEST = 16, 40, 12, 3
 FITTED, VALIDATION, TESTED = range(9), range(9, TRAIN), range(TRAIN, TRAIN + 2 * TEST)
@@ -26,7 +27,7 @@ def write_features(path, changed=()):
     """Rows in the benchmark's order: training, normal test, abnormal test. changed: rows with other sound."""
     kinds = [("normal", "train")] * TRAIN + [("normal", "test")] * TEST + [("abnormal", "test")] * TEST
     settings = resolve(feature_declarations(), {"n_mels": N_MELS})
-    with FeatureWriter(path, {"section": SECTION, "settings": settings}) as writer:
+    with FeatureWriter(path, FeaturesMetadata(SECTION, settings)) as writer:
         for row, (label, split) in enumerate(kinds):
             rng = np.random.default_rng([row, row in changed])
             log_mel = rng.normal(-40 + 30 * (row in changed), 5, (FRAMES, N_MELS)).astype(np.float32)
@@ -46,6 +47,7 @@ def run(request, tmp_path):
         folder.mkdir()
         features = write_features(folder / "features.parquet", changed)
         job = {"model": request.param, "variant": "x", "seed": 1, "section": SECTION, "settings": settings}
+        job |= {"recordings": {SECTION: ""}}
         job |= {"features": resolve(feature_declarations(), {"n_mels": N_MELS}), "code": "x"}
         files = {"model_file": folder / "model", "losses_file": folder / "losses", "record_file": folder / "record"}
         training.train_model(features, job, **files, device="cpu", threads=1)
@@ -56,7 +58,7 @@ def run(request, tmp_path):
 
 def scores_of(folder):
     """Window scores of the same clips, whatever the model was trained on."""
-    record = json.loads((folder / "record").read_text())
+    record = TrainingRecord.read(folder / "record")
     detector = scoring.load_detector(folder / "model", record, device="cpu")
     return detector.window_scores(read_clips(write_features(folder / "same.parquet"), list(TESTED)))
 
@@ -64,7 +66,7 @@ def scores_of(folder):
 def score(folder, features):
     """Score the features' test clips with a trained model, into scores.parquet and scoring."""
     files = {"scores_file": folder / "scores.parquet", "record_file": folder / "scoring"}
-    job = {"scoring": {"top_k": 3}, "code": "x"}
+    job = {"model": "any", "scoring": {"top_k": 3}, "code": "x"}
     scoring.score_clips(features, folder / "model", folder / "record", job, **files, device="cpu", threads=1)
 
 
@@ -111,7 +113,7 @@ def test_labels_exchanged_between_half_of_the_test_clips_give_an_auc_of_one_half
 def write_test_clips(path, heard, told):
     """Test clips that sound abnormal where `heard` is 1 and are called so where `told` is."""
     settings = resolve(feature_declarations(), {"n_mels": N_MELS})
-    with FeatureWriter(path, {"section": SECTION, "settings": settings}) as writer:
+    with FeatureWriter(path, FeaturesMetadata(SECTION, settings)) as writer:
         for called in (0, 1):
             for row in np.flatnonzero(told == called):
                 rng = np.random.default_rng([1000, row])

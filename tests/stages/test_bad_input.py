@@ -4,7 +4,6 @@ The benchmark runs in this process, stage by stage, on two tiny sections of nois
 """
 
 import ast
-import json
 import os
 import shutil
 import struct
@@ -21,9 +20,12 @@ import soundfile
 from small_benchmark import RATE, SECTION, STAGES, Benchmark, make_benchmark, noise, working_in
 
 from mimii.common.errors import UserError
+from mimii.data.recordings import Clip
 from mimii.data.sections import Section
+from mimii.features.file import FeaturesMetadata, FeatureWriter, read_metadata
 from mimii.launch.request import check_start
 from mimii.planning import job_parameters
+from mimii.runs.records import MetricsRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "errors.md"
@@ -128,11 +130,12 @@ def odd_names(benchmark):
 
 
 def record(name, change):
-    """Change a JSON file of the run."""
+    """Another row in the run's metrics, as if the job had written it."""
 
     def damage(benchmark):
         path = benchmark.run / name
-        path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+        metrics = MetricsRecord.read(path)
+        MetricsRecord({**metrics.row, **change}, metrics.scores).write(path)
 
     return damage
 
@@ -153,11 +156,11 @@ def features_with(**metadata):
     """The features file with other metadata."""
 
     def damage(benchmark):
-        table = pq.read_table(benchmark.features_file)
-        held = json.loads(table.schema.metadata[b"mimii"])
+        held = read_metadata(benchmark.features_file).plain()
         held["settings"].update(metadata.pop("settings", {}))
         held.update(metadata)
-        pq.write_table(table.replace_schema_metadata({b"mimii": json.dumps(held).encode()}), benchmark.features_file)
+        with FeatureWriter(benchmark.features_file, FeaturesMetadata.parse(held)) as writer:
+            writer.add(Clip("a", "normal", "train"), np.zeros((1, 64), np.float32))
 
     return damage
 
@@ -307,7 +310,8 @@ TABLE = {
             config(dataset={"root": "data", "source": "foldr"}),
             "dataset.source: unknown value 'foldr'; did you mean 'folder'?",
         ),
-        Kind("unknown choice", config(metrics={"pooling": "median"}), "metrics.pooling: unknown value 'median'"),
+        Kind("unknown choice", config(features={"padding": "wrap"}), "features.padding: 'wrap' is not one of"),
+        Kind("a key that is gone", config(metrics={"pooling": "max"}), "there is no key 'pooling' any more"),
         Kind("unknown device", config(compute={"device": "gpu"}), "compute.device: 'gpu' does not match"),
         Kind(
             "a text where a number belongs",
@@ -809,7 +813,7 @@ TABLE = {
         Kind(
             "training record with NaN",
             lambda b: (b.run / "training.json").write_text('{"training_loss": NaN}'),
-            "training.json: holds NaN, so the run failed",
+            "training.json: damaged (holds NaN, so the run failed)",
             "scoring",
             before="scoring",
         ),
@@ -823,14 +827,14 @@ TABLE = {
         Kind(
             "scoring record missing",
             lambda b: (b.run / "scoring.json").unlink(),
-            "scoring.json: damaged",
+            "scoring.json: missing",
             "metrics",
             before="metrics",
         ),
         Kind(
             "metrics truncated",
             lambda b: cut(b.run / "metrics.json", 100),
-            "metrics.json cannot be read",
+            "metrics.json: damaged",
             "merge",
             before="merge",
         ),
@@ -856,16 +860,28 @@ TABLE = {
             before="merge",
         ),
         Kind(
-            "results.csv with a column cut off",
-            lambda b: Path("results/results.csv").write_text("model,auc\n"),
+            "results.csv changed by hand",
+            lambda b: Path("results/results.csv").write_text(
+                Path("results/results.csv").read_text().replace(",42,", ",43,", 1)
+            ),
+            "results.csv: was changed after it was merged",
+            "summary",
+            before="summary",
+        ),
+        Kind(
+            "another CSV in the place of results.csv",
+            lambda b: (Path("results/results.record.json").unlink(), Path("results/results.csv").write_text("model\n")),
             "results.csv: lacks the columns",
             "summary",
             before="summary",
         ),
         Kind(
             "results.csv with a text for a number",
-            lambda b: Path("results/results.csv").write_text(
-                Path("results/results.csv").read_text().replace(",42,", ",many,", 1)
+            lambda b: (
+                Path("results/results.record.json").unlink(),
+                Path("results/results.csv").write_text(
+                    Path("results/results.csv").read_text().replace(",42,", ",many,", 1)
+                ),
             ),
             "results.csv: column",
             "summary",

@@ -4,12 +4,15 @@ import gc
 import inspect
 import os
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 from mimii.common.canonical import to_json
 from mimii.common.errors import exit_on_user_error
+from mimii.common.files import written_whole
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
+from mimii.evaluation.merge_files import metrics_csv, record_of
 from mimii.evaluation.previous import keep_previous, previous_csv
 from mimii.launch import lock
 from mimii.launch.request import check_start

@@ -124,8 +124,8 @@ def _score(arguments: argparse.Namespace) -> int:
 
     prepare_process()
     training = read_training(arguments.run)
-    detector_class(training["model"])  # imports the model, and with it the libraries that are prepared
-    prepare_process(threads=training["threads"])
+    detector_class(training.model)  # imports the model, and with it the libraries that are prepared
+    prepare_process(threads=training.threads)
     detector = load_detector(arguments.run, device=arguments.device)
     failed = 0
     for clip in _wav_files(arguments.clips):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mimii.common.files import written_whole
-from mimii.evaluation.results import merge_results, read_results, run_faults
+from mimii.evaluation.merging import METRICS, Expectation, merge_results, read_run
+from mimii.evaluation.results import read_results
 from mimii.evaluation.summary import summary
 from mimii.planning.job_parameters import merge_job, recorded_columns
 from mimii.planning.plan import Plan
@@ -34,17 +35,24 @@ class SoFar:
 
 def find_runs(plan: Plan) -> SoFar:
     """Which of the configured runs are finished. Runs of other settings or code than the present count as missing."""
-    present = recorded_columns(json.loads(merge_job(plan)))
+    expected = expectation(plan)
     finished: list[Run] = []
     missing: list[tuple[Run, str]] = []
     for run in plan.runs():
-        faults = run_faults(run, plan.runs_root, present[run.variant.model])
+        record, faults = read_run(run, plan.runs_root, expected)
         if not faults:
             finished.append(run)
+        elif record is None and not Path(plan.runs_root, run.path, METRICS).exists():
+            missing.append((run, "not finished yet"))
         else:
-            why = "not finished yet" if faults == ["metrics.json is missing"] else "; ".join(faults)
-            missing.append((run, why))
+            missing.append((run, "; ".join(fault.text for fault in faults)))
     return SoFar(finished, missing, comparable(plan, finished))
+
+
+def expectation(plan: Plan) -> Expectation:
+    """What the rows must hold, as the merge has it."""
+    job = json.loads(merge_job(plan))
+    return Expectation(recorded_columns(job), job["recordings"], Path(plan.features_root))
 
 
 def comparable(plan: Plan, finished: Sequence[Run]) -> list[Run]:
@@ -71,8 +79,7 @@ def write_results_so_far(plan: Plan, output: Path) -> SoFar:
     could not be compared.
     """
     so_far = find_runs(plan)
-    present = recorded_columns(json.loads(merge_job(plan)))
-    merge_results(so_far.finished, plan.runs_root, output / "results.csv", present)
+    merge_results(so_far.finished, plan.runs_root, output / "results.csv", expectation(plan))
     with written_whole(output / "missing.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)

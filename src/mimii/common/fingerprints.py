@@ -8,13 +8,15 @@ travel in each job.
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mimii.common.canonical import to_json
 from mimii.common.declarations import read_declarations
+from mimii.common.errors import UserError
 
 LIBRARY = Path(__file__).parents[1]
 # What these do cannot change a result: they raise messages, rename files and note where a result was made.
@@ -27,9 +29,9 @@ NEUTRAL = {
     "mimii.common.problems",
     "mimii.common.process",
     "mimii.common.provenance",
+    "mimii.common.records",
     "mimii.common.suggestions",
     "mimii.detectors.declaration",
-    "mimii.runs.records",
 }
 # Of a declaration: what says something of a model and changes nothing that it computes.
 NEUTRAL_KEYS = ("title", "paper", "stochastic", "description")
@@ -133,19 +135,59 @@ def files_fingerprint(folder: str, *endings: str) -> str:
     return digest.hexdigest()[:16]
 
 
+@contextmanager
+def unchanged_code(planned: str, *entries: str) -> Iterator[None]:
+    """Hold a job to the code that it was planned with, from its start to its end.
+
+    planned: fingerprint of the entries when the workflow was planned. Raises UserError where it differs from that of
+    the files, which this process imports.
+    """
+    message = "the library's code was edited since this job was planned, so its result would be of neither; start again"
+    before = _states(entries)
+    if fingerprint(*entries) != planned:
+        raise UserError(message)
+    yield
+    if _states(entries) != before:
+        _module.cache_clear()
+        fingerprint.cache_clear()
+        if fingerprint(*entries) != planned:
+            raise UserError(message)
+
+
+def _states(entries: Iterable[str]) -> list[tuple[str, int, int]]:
+    """Name, time and size of the file of each module of a stage."""
+    paths = [path for name in modules_of(entries) if (path := _source(name))]
+    return [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]
+
+
+def training_modules(model: str) -> tuple[str, str]:
+    """Where a training job enters."""
+    return "mimii.runs.training", f"mimii.models.{model}"
+
+
+def scoring_modules(model: str) -> tuple[str, str]:
+    """Where a scoring job enters."""
+    return "mimii.runs.scoring", f"mimii.models.{model}"
+
+
+def features_modules(source: str) -> tuple[str, str]:
+    """Where the extraction of features from a dataset source enters."""
+    return "mimii.features.extraction", f"mimii.data.sources.{source}"
+
+
 def training_code(model: str) -> str:
     """Of a training job."""
-    return fingerprint("mimii.runs.training", f"mimii.models.{model}")
+    return fingerprint(*training_modules(model))
 
 
 def scoring_code(model: str) -> str:
     """Of a scoring job."""
-    return fingerprint("mimii.runs.scoring", f"mimii.models.{model}")
+    return fingerprint(*scoring_modules(model))
 
 
 def features_code(source: str) -> str:
     """Of feature extraction from a dataset source."""
-    return fingerprint("mimii.features.extraction", f"mimii.data.sources.{source}")
+    return fingerprint(*features_modules(source))
 
 
 def metrics_code() -> str:

@@ -28,6 +28,19 @@ def git_revision() -> str | None:
     return described.stdout.strip()
 
 
+def blas() -> str | None:
+    """The library of matrix products in this process and its kernel, such as `openblas 0.3.30 SkylakeX`.
+
+    The kernel, which is chosen by the processor or by OPENBLAS_CORETYPE, decides the last bits of a result. None where
+    no such library is known.
+    """
+    from threadpoolctl import threadpool_info
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    named = {" ".join(filter(None, map(pool.get, ("internal_api", "version", "architecture")))) for pool in pools}
+    return ", ".join(sorted(named)) or None
+
+
 def host() -> str:
     """Name of this machine."""
     return platform.node()

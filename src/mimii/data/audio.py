@@ -53,6 +53,17 @@ def read_clip(
     return samples, rate
 
 
+def read_bytes(source: str | BinaryIO, *, name: str) -> bytes:
+    """The whole content of a recording; an open file is closed. Raises BadClipError where it cannot be read."""
+    try:
+        with Path(source).open("rb") if isinstance(source, str) else source as file:
+            return file.read()
+    except OSError as error:
+        raise BadClipError(
+            f"{name}: cannot be read ({error.strerror or error}); check that it is there and readable"
+        ) from None
+
+
 def read_header(source: str | BinaryIO, *, name: str) -> tuple[int, int, int]:
     """Sample rate in Hz, channels and samples of a recording, whose samples are not read.
 

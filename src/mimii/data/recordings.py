@@ -1,10 +1,12 @@
 """What a section is made of: recordings as a dataset lists them, and clips with their part of the split."""
 
 import hashlib
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from mimii.common.records import Record
 from mimii.data.split import AS_MANY, Tested, split_normal
 
 Label = Literal["normal", "abnormal"]
@@ -58,6 +60,29 @@ class Format:
     rate: int
     channels: int
     samples: int
+
+
+@dataclass(frozen=True)
+class Recordings(Record):
+    """Which recordings of a section something was made of.
+
+    listed: fingerprint of their names, sizes and stamps, which planning knows without opening any. content: fingerprint
+    of the bytes that were read.
+    """
+
+    listed: str
+    content: str
+
+
+def content_of(checksums: Iterable[tuple[str, int | None]]) -> str:
+    """`Recordings.content` from the path and the `checksum` of each recording (None where it could not be read)."""
+    return digest(sorted(checksums))
+
+
+def checksum(content: bytes | memoryview) -> int:
+    """Of the bytes of one recording. CRC-32 finds what changed by accident, in a sixth of a clip's reading time; a
+    stronger hash would take a quarter of the time of the features."""
+    return zlib.crc32(content)
 
 
 def ordered_clips(normal: Iterable[str], abnormal: Iterable[str], tested: Tested = AS_MANY) -> list[Clip]:

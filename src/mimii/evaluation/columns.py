@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
+from mimii.common.declarations import read_declarations
 from mimii.common.errors import UserError
 from mimii.runs.run import EXTERNAL
 
@@ -54,8 +53,8 @@ class Column:
 
 def read_columns() -> list[Column]:
     """All columns, in the order of the CSV."""
-    text = Path(__file__).with_name("columns.yaml").read_text(encoding="utf-8")
-    columns = [Column(name, **keys) for name, keys in yaml.safe_load(text).items()]
+    declared = read_declarations(Path(__file__).with_name("columns.yaml"))
+    columns = [Column(name, **keys) for name, keys in declared.items()]
     for column in columns:
         if column.type not in TYPES:
             raise ValueError(f"columns.yaml: {column.name} has the type {column.type!r}")
@@ -69,8 +68,6 @@ def row_faults(row: Mapping[str, Any], columns: Iterable[Column]) -> list[str]:
     names = [column.name for column in columns]
     faults = [f"column {name} is missing" for name in names if name not in row]
     faults += [f"column {name} is unknown" for name in row if name not in names]
-    if not faults and list(row) != names:
-        faults.append("columns are in another order than in columns.yaml")
     for column in columns:
         if column.name in row and (fault := column.fault(row[column.name], external=external)):
             faults.append(f"{column.name} {fault}")
@@ -78,7 +75,7 @@ def row_faults(row: Mapping[str, Any], columns: Iterable[Column]) -> list[str]:
 
 
 def check_rows(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Raise one UserError that lists every fault in names, order, types, ranges and empty cells."""
+    """Raise one UserError that lists every fault in names, types, ranges and empty cells."""
     columns = read_columns()
     faults = [
         f"{row.get('run_path', f'row {number}')}: {fault}"

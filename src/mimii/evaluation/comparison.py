@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
 from mimii.common.errors import UserError
+from mimii.common.records import sha256_of
 from mimii.common.suggestions import unknown
 from mimii.data.sections import dcase_year
 from mimii.evaluation.inference import paired_p_value
 from mimii.evaluation.intervals import machine_generator, resample_counts
-from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in, point_values
+from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in
 from mimii.evaluation.official_score import SCORE, Resampled, read_sections, resample
 from mimii.evaluation.results import average, read_results
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
@@ -123,7 +124,7 @@ def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path])
     resampled = []
     for stream, (frame, folder) in enumerate(zip(sides, runs, strict=True)):
         rows = frame[[key in common for key in zip(*(frame[name] for name in SECTION), strict=True)]]
-        if verified_scores(rows, folder, "auc") is None:
+        if verified_scores(rows, folder) is None:
             raise UserError(
                 f"{folder}: {SCORE} needs the clip scores of all runs in the CSV, as they were when it was made"
             )
@@ -154,7 +155,7 @@ def rows_of(frame: pd.DataFrame, cell: Mapping[Any, Any]) -> pd.DataFrame:
 
 def noise_of(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: str) -> NDArray[np.float64] | float:
     """Differences over paired resamples of a section's clips, or where scores are missing a standard error."""
-    scores = [verified_scores(rows, folder, metric) for rows, folder in zip(sides, runs, strict=True)]
+    scores = [verified_scores(rows, folder) for rows, folder in zip(sides, runs, strict=True)]
     first = next((one for side in scores if side for one in side), None)
     if first is None or not all(side and all(_same_clips(one, first) for one in side) for side in scores):
         return math.hypot(*(standard_error(rows, metric) for rows in sides))
@@ -176,18 +177,16 @@ def noise_of(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: str) -
     return difference
 
 
-def verified_scores(rows: pd.DataFrame, folder: Path, metric: str) -> list[ClipScores] | None:
+def verified_scores(rows: pd.DataFrame, folder: Path) -> list[ClipScores] | None:
     """Clip scores of every seed; None where any is missing, or is not the one that the CSV's row was made of."""
     found = []
     for row in rows.to_dict("records"):
         path = folder / row["run_path"] / "scores.parquet"
         if not path.is_file():
             return None
-        clips = read_clip_scores(path, row["pooling"])
-        value = point_values(clips.abnormal, clips.scores, max_fpr=row["max_fpr"])[metric]
-        if abs(value - row[metric]) > 1e-9:
+        if sha256_of(path) != row["scores_sha256"]:
             return None
-        found.append(clips)
+        found.append(read_clip_scores(path))
     return found
 
 

@@ -83,7 +83,7 @@ def measure(frame: pd.DataFrame, runs_root: str | Path) -> pd.DataFrame:
     found: list[dict[str, float]] = []
     missing = {name: one for name, one in MEASURED.items() if name not in frame.columns}
     for run in frame.to_dict("records"):
-        clips = read_clip_scores(Path(runs_root) / run["run_path"] / "scores.parquet", run["pooling"])
+        clips = read_clip_scores(Path(runs_root) / run["run_path"] / "scores.parquet", sha256=run["scores_sha256"])
         once = np.ones((1, len(clips.scores)), dtype=np.int64)
         values = measured_values(curves_of(clips.abnormal, clips.scores, once, max_fpr=run["max_fpr"]), missing, run)
         found.append({name: float(value[0]) for name, value in values.items()})
@@ -115,8 +115,8 @@ def resample_runs(frame: pd.DataFrame, runs_root: str | Path, *, samples: int) -
     for _, rows in frame.groupby(["db_level", "machine_type", "machine_id"], sort=False):
         paths = list(rows["run_path"])
         runs = [
-            read_clip_scores(Path(runs_root) / path / "scores.parquet", pooling)
-            for path, pooling in zip(paths, rows["pooling"], strict=True)
+            read_clip_scores(Path(runs_root) / path / "scores.parquet", sha256=sha256)
+            for path, sha256 in zip(paths, rows["scores_sha256"], strict=True)
         ]
         for run, path in zip(runs, paths, strict=True):
             if not np.array_equal(run.paths, runs[0].paths) or not np.array_equal(run.abnormal, runs[0].abnormal):

@@ -211,8 +211,8 @@ def read_sections(rows: pd.DataFrame, runs_root: Path, year: int) -> list[Sectio
     sections = []
     for (machine, id), runs in rows.groupby(["machine_type", "machine_id"]):
         of_seeds = [
-            read_clip_scores(Path(runs_root, path) / "scores.parquet", score)
-            for path, score in zip(runs["run_path"], runs["pooling"], strict=True)
+            read_clip_scores(Path(runs_root, path) / "scores.parquet", sha256=sha256)
+            for path, sha256 in zip(runs["run_path"], runs["scores_sha256"], strict=True)
         ]
         first = of_seeds[0]
         if year > 2020 and (first.domains is None or any(domain is None for domain in first.domains)):

@@ -1,145 +1,24 @@
-"""From the runs' metrics to results.csv, and from results.csv to averages that a person reads.
-
-pandas is imported where a table is read, not where it is merged.
-"""
+"""results.csv as a table, and averages that a person reads."""
 
 import csv
-import json
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from mimii.common.errors import UserError
-from mimii.common.files import written_whole
-from mimii.evaluation.columns import check_rows, read_columns
+from mimii.evaluation.columns import read_columns
+from mimii.evaluation.merge_files import check_csv
 from mimii.runs.run import EXTERNAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Of a run, in the order in which they are made.
-RECORDS = ["training.json", "scoring.json", "metrics.json"]
-
-
-class ExpectedRun(Protocol):
-    """A run that the configuration asks for."""
-
-    @property
-    def path(self) -> str:
-        """`vae/default/seed=42/6dB/fan/id_00`"""
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """All of the model's settings."""
-
-    @property
-    def features(self) -> Mapping[str, Any]:
-        """All of the feature settings."""
-
-
-def merge_results(
-    expected: Sequence[ExpectedRun],
-    runs_root: str | Path,
-    output_csv: str | Path,
-    present: Mapping[str, Mapping[str, Any]],
-) -> None:
-    """Write one CSV with the row of each expected run, in the given order.
-
-    present: for each model, columns and what they must hold: fingerprints of its code, settings of the metrics.
-    Raises one UserError that lists every run whose metrics are missing, or contradict its path, its settings or the
-    present code: nothing else can enter the CSV than what the configuration names now.
-    """
-    rows, faults, again = [], [], []
-    for run in expected:
-        folder = Path(runs_root) / run.path
-        found, row = _read_row(folder / "metrics.json")
-        if row is not None:
-            found = _contradictions(row, run, present[str(run.path).split("/")[0]])
-            rows.append(row)
-        if found:
-            faults += [f"  - {folder}: {fault}" for fault, _ in found]
-            # What is made first is enough: all else of the run follows from it.
-            again.append(str(folder / min((file for _, file in found), key=RECORDS.index)))
-    if faults:
-        raise UserError(
-            f"{len(again)} of {len(expected)} runs do not belong to the present configuration and code:\n"
-            + "\n".join(faults)
-            + "\nTo run them again, add this to your snakemake command: --forcerun "
-            + " ".join(map(shlex.quote, again))
-        )
-    check_rows(rows)
-    with written_whole(output_csv) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        # Python writes the shortest digits that read back as the same float, and None as an empty cell.
-        writer = csv.DictWriter(file, [column.name for column in read_columns()], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def run_faults(run: ExpectedRun, runs_root: str | Path, present: Mapping[str, Any]) -> list[str]:
-    """Why a run's row cannot be merged, `present` as in `merge_results`, of its model; empty where it can."""
-    found, row = _read_row(Path(runs_root) / run.path / "metrics.json")
-    if row is not None:
-        found = _contradictions(row, run, present)
-    return [fault for fault, _ in found]
-
-
-def _read_row(path: Path) -> tuple[list[tuple[str, str]], dict[str, Any] | None]:
-    try:
-        row = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return [("metrics.json is missing", "metrics.json")], None
-    except (ValueError, OSError) as error:
-        return [(f"metrics.json cannot be read ({error})", "metrics.json")], None
-    if not isinstance(row, dict):
-        return [("metrics.json holds no row", "metrics.json")], None
-    return [], row
-
-
-def _contradictions(row: Mapping[str, Any], run: ExpectedRun, present: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong, and the file of the run that has to be made again."""
-    model, variant, *seed, db_level, machine_type, machine_id = run.path.split("/")
-    wanted = {
-        "model": model,
-        "variant": variant,
-        "seed": int(seed[0].removeprefix("seed=")) if seed else None,
-        "db_level": db_level,
-        "machine_type": machine_type,
-        "machine_id": machine_id,
-    }
-    faults = [
-        f"{name} is {row.get(name)!r}, the path says {value!r}"
-        for name, value in wanted.items()
-        if row.get(name) != value
-    ]
-    for name, settings in (("settings", run.settings), ("features", run.features)):
-        try:
-            recorded = json.loads(row.get(name) or "{}")
-        except ValueError:
-            recorded = {}
-        # Through JSON, as the record went: tuples become lists.
-        asked = json.loads(json.dumps(dict(settings)))
-        differing = sorted(
-            key for key in {*recorded, *asked} if recorded.get(key, "nothing") != asked.get(key, "nothing")
-        )
-        for key in differing:
-            faults.append(
-                f"it ran with {key} = {recorded.get(key, 'nothing')!r}, "
-                f"the configuration says {asked.get(key, 'nothing')!r}"
-            )
-    found = [(fault, "training.json") for fault in faults]
-    for name, value in present.items():
-        if row.get(name) != value:
-            made_by = {"training_code": "training.json", "scoring_code": "scoring.json", "top_k": "scoring.json"}
-            what = f"{name} is {row.get(name)!r}, the configuration says {value!r}"
-            if name.endswith("_code"):
-                what = f"{name.removesuffix('_code')} was done by other code than the present one"
-            found.append((what, made_by.get(name, "metrics.json")))
-    return found
-
 
 def read_results(path: str | Path) -> "pd.DataFrame":
-    """results.csv with the types of columns.yaml: text, nullable integers, floats exactly as written."""
+    """results.csv with the types of columns.yaml: text, nullable integers, floats exactly as written.
+
+    Raises UserError where it is not what the merge wrote, or lacks columns.
+    """
     import pandas as pd
 
     # pandas' own reader rounds the last digit of some floats; Python's does not.
@@ -158,6 +37,7 @@ def read_results(path: str | Path) -> "pd.DataFrame":
         raise UserError(f"{path}: cannot be read ({error.strerror}); give the CSV of a finished benchmark") from None
     except (ValueError, csv.Error) as error:
         raise UserError(f"{path}: no results CSV ({error}); merge it again with snakemake") from None
+    check_csv(path)
     if missing:
         raise UserError(f"{path}: lacks the columns {', '.join(missing)}; merge it again with snakemake")
     if any(None in row or None in row.values() for row in rows):

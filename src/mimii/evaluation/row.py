@@ -5,167 +5,211 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
-from mimii.detectors.pooling import POOLINGS
+from mimii.common.records import damaged
+from mimii.evaluation.columns import read_columns
 from mimii.evaluation.intervals import bootstrap, section_interval
-from mimii.evaluation.metrics import FloatArray, metrics_in, point_values
+from mimii.evaluation.metrics import metrics_in, point_values
 from mimii.evaluation.thresholds import conformal_threshold, threshold_from_normal
-from mimii.runs.records import damaged, read_record
-from mimii.runs.run import run_path_of
+from mimii.runs.clip_scores import PRIMARY, ClipScores, RunScores, read_scores
+from mimii.runs.records import MetricsRecord, ScoreMetric, ScoringRecord, TrainingRecord
+
+RESIDUAL = "residual"
+MODEL_SETTINGS = ("frames", "hop_frames", "epochs", "batch_size", "learning_rate", "val_split")
+FEATURE_SETTINGS = ("n_mels", "n_fft", "hop_length", "power", "f_min", "f_max", "padding", "sample_rate")
+
+Figures = dict[str, Any]
 
 
 def compute_metrics(
     scores_path: str | Path,
-    training_record_path: str | Path,
-    scoring_record_path: str | Path,
+    training_path: str | Path,
+    scoring_path: str | Path,
     settings: Mapping[str, Any],
     *,
     code: str | None = None,
-) -> dict[str, Any]:
-    """One row of the results, with every column of columns.yaml; None where there is no value.
+) -> MetricsRecord:
+    """A run's row of results.csv, with every column of columns.yaml, and its rows of metrics.csv.
 
-    settings: pooling (mean, max or top_k), bootstrap_samples, confidence, max_fpr, threshold_quantile.
-    code: fingerprint of this code, without which the row cannot be merged.
-    Raises UserError where scores are missing or not finite, or a class has no clip.
+    settings: bootstrap_samples, confidence, max_fpr, threshold_quantile. code: fingerprint of this code, without which
+    the row cannot be merged.
+    Raises UserError where the three files do not belong together, scores are missing or not finite, or a class has no
+    clip.
     """
-    training = read_record(training_record_path)
-    scoring = read_record(scoring_record_path)
-    run_path = run_path_of(training)
-    abnormal, scores, held_out = _read_scores(Path(scores_path), settings["pooling"], run_path)
+    training, scoring = TrainingRecord.read(training_path), ScoringRecord.read(scoring_path)
+    scores = read_scores(scores_path, scoring.scores_sha256)
+    check_same_run(scores, training, scoring, Path(scores_path), Path(scoring_path))
+    figures = {column: score_figures(scores, column, training.name.path, settings) for column in scores.columns}
+    residual = figures.get(RESIDUAL, dict.fromkeys(figures[PRIMARY]))
+    values = {
+        **figures[PRIMARY],
+        **{f"{name}_{RESIDUAL}": value for name, value in residual.items()},
+        **settings,
+        **names_and_settings(training),
+        **counts(scores, training, scoring),
+        **costs(training, scoring),
+        **provenance(training, scoring),
+        "metrics_code": code,
+    }
+    row = {column.name: values[column.name] for column in read_columns()}
+    return MetricsRecord(row, [metric for column, found in figures.items() for metric in as_metrics(column, found)])
 
-    max_fpr, confidence = settings["max_fpr"], settings["confidence"]
-    point = point_values(abnormal, scores, max_fpr=max_fpr)
-    resampled = bootstrap(abnormal, scores, samples=settings["bootstrap_samples"], max_fpr=max_fpr)
-    intervals: dict[str, float] = {}
+
+def check_same_run(
+    scores: RunScores, training: TrainingRecord, scoring: ScoringRecord, scores_path: Path, scoring_path: Path
+) -> None:
+    """Raise UserError where scores, training record and scoring record are not of one run."""
+    if scoring.model_sha256 != training.model_sha256:
+        raise damaged(scoring_path, "another model scored than the one that training.json describes")
+    if scoring.recordings != training.recordings.get(training.section):
+        raise damaged(scoring_path, "other recordings were scored than the model was trained beside")
+    there = scores.count("test", "normal") + scores.count("test", "abnormal")
+    tested = training.test_normal_clips + training.test_abnormal_clips
+    if not tested - len(training.skipped_clips) <= there <= tested:
+        raise damaged(scores_path, f"it holds {there} test clips, and the section has {tested}")
+
+
+def score_figures(scores: RunScores, column: str, run_path: str, settings: Mapping[str, Any]) -> Figures:
+    """Metrics of one of the clip scores with their intervals, a threshold, and the rates at it, by name."""
+    test, held_out = scores.clips(column), scores.clips(column, "validation")
+    for clips in (test, held_out):
+        _check_finite(clips, column, run_path)
+    for name, count in (("normal", int((~test.abnormal).sum())), ("abnormal", int(test.abnormal.sum()))):
+        if count == 0:
+            raise UserError(f"run {run_path}: no {name} test clip has a score; an AUC needs both classes")
+    max_fpr = settings["max_fpr"]
+    point = point_values(test.abnormal, test.scores, max_fpr=max_fpr)
+    resampled = bootstrap(test.abnormal, test.scores, samples=settings["bootstrap_samples"], max_fpr=max_fpr)
+    figures: Figures = {}
     for name, metric in metrics_in("csv").items():
-        intervals[f"{name}_low"], intervals[f"{name}_high"] = section_interval(
+        low, high = section_interval(
             metric,
             point[name],
             resampled[name],
-            normal=int((~abnormal).sum()),
-            abnormal=int(abnormal.sum()),
-            confidence=confidence,
+            normal=int((~test.abnormal).sum()),
+            abnormal=int(test.abnormal.sum()),
+            confidence=settings["confidence"],
             max_fpr=max_fpr,
         )
-
-    threshold = threshold_from_normal(held_out, settings["threshold_quantile"])
-    flagged = None if threshold is None else scores > threshold.value
-    conformal = conformal_threshold(held_out, settings["threshold_quantile"])
-
-    db_level, machine_type, machine_id = training["section"].split("/")
-    # A setting that a kind of model does not have is empty; of external scores none is known.
-    model, features = training["settings"], training["features"]
-    skipped = training["skipped_clips"]
-    return {
-        "model": training["model"],
-        "machine_type": machine_type,
-        "machine_id": machine_id,
-        "db_level": db_level,
-        "n_mels": features.get("n_mels"),
-        "frames": model.get("frames"),
-        "n_fft": features.get("n_fft"),
-        "hop_length": features.get("hop_length"),
-        "power": features.get("power"),
-        "epochs": model.get("epochs"),
-        "batch_size": model.get("batch_size"),
-        "learning_rate": model.get("learning_rate"),
-        "val_split": model.get("val_split"),
-        "auc": point["auc"],
-        "pr_auc": point["pr_auc"],
-        "training_time_sec": training["training_time_sec"],
-        "model_size_mb": training["model_size_mb"],
-        "num_parameters": training["num_parameters"],
-        "inference_time_ms": scoring["inference_time_ms"],
-        "throughput_samples_per_sec": scoring["throughput_samples_per_sec"],
-        "memory_usage_mb": _largest(training["peak_gpu_memory_mb"], scoring["peak_gpu_memory_mb"]),
-        "train_files": training["train_clips"],
-        "eval_files": len(scores),
-        "train_samples": training["train_windows"],
-        "seed": training["seed"],
-        "variant": training["variant"],
-        "hop_frames": model.get("hop_frames"),
-        "pauc": point["pauc"],
-        **intervals,
-        "inference_time_per_clip_ms": scoring["inference_time_per_clip_ms"],
-        "threshold": None if threshold is None else threshold.value,
-        "threshold_method": None if threshold is None else threshold.method,
-        "tpr": None if flagged is None else float(flagged[abnormal].mean()),
-        "fpr": None if flagged is None else float(flagged[~abnormal].mean()),
+        figures |= {name: point[name], f"{name}_low": low, f"{name}_high": high}
+    quantile = settings["threshold_quantile"]
+    threshold = threshold_from_normal(held_out.scores, quantile)
+    value, method = (threshold.value, threshold.method) if threshold else (None, None)
+    conformal = conformal_threshold(held_out.scores, quantile)
+    return figures | {
+        "threshold": value,
+        "threshold_method": method,
+        **rates_above(value, test),
         "conformal_threshold": conformal,
-        "conformal_tpr": None if conformal is None else float((scores > conformal)[abnormal].mean()),
-        "conformal_fpr": None if conformal is None else float((scores > conformal)[~abnormal].mean()),
-        "pooling": settings["pooling"],
-        "top_k": (scoring.get("scoring") or {}).get("top_k"),
-        "bootstrap_samples": settings["bootstrap_samples"],
-        "confidence": confidence,
-        "max_fpr": max_fpr,
-        "threshold_quantile": settings["threshold_quantile"],
-        "peak_host_memory_mb": _largest(training["peak_host_memory_mb"], scoring["peak_host_memory_mb"]),
-        "scoring_time_sec": scoring["scoring_time_sec"],
-        "training_loss": training["training_loss"],
-        "validation_loss": training["validation_loss"],
-        "epochs_run": training["epochs_run"],
-        "kept_epoch": training["kept_epoch"],
-        "channel": str(features["channel"]) if "channel" in features else None,
-        "f_min": features.get("f_min"),
-        "f_max": features.get("f_max"),
-        "padding": features.get("padding"),
-        "sample_rate": features.get("sample_rate"),
-        "features": to_json(features),
-        "settings": to_json(model),
-        "normal_test_clips": int((~abnormal).sum()),
-        "abnormal_test_clips": int(abnormal.sum()),
-        "validation_files": training["validation_clips"],
-        "test_samples": scoring["test_windows"],
-        "skipped_clips": len(skipped),
-        "skipped_paths": to_json([clip["path"] for clip in skipped]) if skipped else None,
-        "device": training["device"],
-        "scoring_device": scoring["device"],
-        "threads": training["threads"],
-        "host": training["host"],
-        "scoring_host": scoring["host"],
-        "versions": to_json(training["versions"]) if training["versions"] else None,
-        "training_code": training["code"],
-        "scoring_code": scoring["code"],
-        "metrics_code": code,
-        "model_sha256": training["model_sha256"],
-        "git_revision": training["git_revision"],
-        "run_path": run_path,
+        **rates_above(conformal, test, "conformal_"),
     }
 
 
-def _largest(*values: float | None) -> float | None:
+def rates_above(threshold: float | None, test: ClipScores, prefix: str = "") -> Figures:
+    """Shares of the abnormal and of the normal test clips above a threshold; empty without one."""
+    if threshold is None:
+        return {f"{prefix}tpr": None, f"{prefix}fpr": None}
+    flagged = test.scores > threshold
+    rates = {"tpr": flagged[test.abnormal].mean(), "fpr": flagged[~test.abnormal].mean()}
+    return {f"{prefix}{name}": float(rate) for name, rate in rates.items()}
+
+
+def as_metrics(column: str, figures: Figures) -> list[ScoreMetric]:
+    """The rows of metrics.csv of one of the clip scores."""
+    numbers = {name: value for name, value in figures.items() if not name.endswith(("_low", "_high", "_method"))}
+    return [
+        ScoreMetric(column, None, name, value, figures.get(f"{name}_low"), figures.get(f"{name}_high"))
+        for name, value in numbers.items()
+    ]
+
+
+def names_and_settings(training: TrainingRecord) -> Figures:
+    """What was run. A setting that a kind of model does not have is empty; of external scores none is known."""
+    section, features = training.name.section, training.features
+    return {
+        "model": training.model,
+        "variant": training.variant,
+        "seed": training.seed,
+        "db_level": section.snr,
+        "machine_type": section.machine,
+        "machine_id": section.id,
+        "run_path": training.name.path,
+        **{name: training.settings.get(name) for name in MODEL_SETTINGS},
+        **{name: features.get(name) for name in FEATURE_SETTINGS},
+        "channel": str(features["channel"]) if "channel" in features else None,
+        "features": to_json(features),
+        "settings": to_json(training.settings),
+    }
+
+
+def counts(scores: RunScores, training: TrainingRecord, scoring: ScoringRecord) -> Figures:
+    """How many clips and windows were trained on, held out, scored and skipped."""
+    normal, abnormal = (scores.count("test", label) for label in ("normal", "abnormal"))
+    skipped = [clip.path for clip in training.skipped_clips]
+    return {
+        "train_files": training.train_clips,
+        "validation_files": training.validation_clips,
+        "eval_files": normal + abnormal,
+        "normal_test_clips": normal,
+        "abnormal_test_clips": abnormal,
+        "train_samples": training.train_windows,
+        "test_samples": scoring.test_windows,
+        "skipped_clips": len(skipped),
+        "skipped_paths": to_json(skipped) if skipped else None,
+        "top_k": scoring.scoring.top_k if scoring.scoring else None,
+    }
+
+
+def costs(training: TrainingRecord, scoring: ScoringRecord) -> Figures:
+    """Time, memory and size, and how training went."""
+    return {
+        "training_time_sec": training.training_time_sec,
+        "scoring_time_sec": scoring.scoring_time_sec,
+        "inference_time_ms": scoring.inference_time_ms,
+        "inference_time_per_clip_ms": scoring.inference_time_per_clip_ms,
+        "throughput_samples_per_sec": scoring.throughput_samples_per_sec,
+        "model_size_mb": training.model_size_mb,
+        "num_parameters": training.num_parameters,
+        "memory_usage_mb": _larger(training.peak_gpu_memory_mb, scoring.peak_gpu_memory_mb),
+        "peak_host_memory_mb": _larger(training.peak_host_memory_mb, scoring.peak_host_memory_mb),
+        "training_loss": training.training_loss,
+        "validation_loss": training.validation_loss,
+        "epochs_run": training.epochs_run,
+        "kept_epoch": training.kept_epoch,
+    }
+
+
+def provenance(training: TrainingRecord, scoring: ScoringRecord) -> Figures:
+    """Where, with what and of what the run was made."""
+    recordings = {section: each.plain() for section, each in training.recordings.items()}
+    return {
+        "recordings": to_json(recordings),
+        "device": training.device,
+        "scoring_device": scoring.device,
+        "threads": training.threads,
+        "blas": training.blas,
+        "host": training.host,
+        "scoring_host": scoring.host,
+        "versions": to_json(training.versions) if training.versions else None,
+        "training_code": training.code,
+        "scoring_code": scoring.code,
+        "model_sha256": training.model_sha256,
+        "scores_sha256": scoring.scores_sha256,
+        "git_revision": training.git_revision,
+    }
+
+
+def _larger(*values: float | None) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _read_scores(path: Path, pooling: str, run_path: str) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
-    """(test clips,) abnormal and scores, (validation clips,) scores."""
-    if pooling not in POOLINGS:
-        raise UserError(f"pooling {pooling!r} is unknown: choose one of {', '.join(POOLINGS)}")
-    try:
-        table = pq.read_table(path, columns=["path", "label", "split", pooling])
-    except (OSError, pa.ArrowException) as error:
-        raise damaged(path, error) from error
-    clips = table.column("path").to_numpy(zero_copy_only=False)
-    labels = table.column("label").to_numpy(zero_copy_only=False)
-    split = table.column("split").to_numpy(zero_copy_only=False)
-    scores = table.column(pooling).to_numpy(zero_copy_only=False).astype(np.float64)  # null becomes NaN
-
-    broken = np.flatnonzero(~np.isfinite(scores))
+def _check_finite(clips: ClipScores, column: str, run_path: str) -> None:
+    broken = np.flatnonzero(~np.isfinite(clips.scores))
     if len(broken):
         raise UserError(
-            f"run {run_path}: {len(broken)} of {len(scores)} clips have a score that is not a number (first: "
-            f"{clips[broken[0]]}, {scores[broken[0]]}); the model failed: look at its training losses, lower its "
-            "learning rate, then run it again"
+            f"run {run_path}: {len(broken)} of {len(clips.scores)} clips have a {column} score that is not a number "
+            f"(first: {clips.paths[broken[0]]}, {clips.scores[broken[0]]}); the model failed: look at its training "
+            "losses, lower its learning rate, then run it again"
         )
-    test = split == "test"
-    abnormal = labels[test] == "abnormal"
-    for name, count in (("normal", int((~abnormal).sum())), ("abnormal", int(abnormal.sum()))):
-        if count == 0:
-            raise UserError(f"run {run_path}: no {name} test clip has a score in {path}; an AUC needs both classes")
-    return abnormal, scores[test], scores[split == "validation"]

@@ -1,9 +1,10 @@
 """Log-mel features of a section: each clip read once, its frames stored unstacked."""
 
+import io
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.provenance import versions
-from mimii.data.audio import BadClipError, read_clip, resample
-from mimii.data.recordings import Clip
+from mimii.data.audio import BadClipError, read_bytes, read_clip, resample
+from mimii.data.recordings import Clip, Recordings, checksum, content_of
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.data.split import check_counts
-from mimii.features.file import FeatureWriter
+from mimii.features.file import FeaturesMetadata, FeatureWriter
 from mimii.features.log_mel import LogMel
 
 MOST_ERRORS = 20
@@ -29,11 +30,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ClipFeatures:
-    """What extraction learns of one clip. log_mel: (frames, n_mels) dB. rate: of the recording, Hz."""
+    """What extraction learns of one clip. log_mel: (frames, n_mels) dB. rate: of the recording, Hz. checksum: of its
+    bytes."""
 
     log_mel: NDArray[np.float32]
     rate: int
     clipped: bool
+    checksum: int
 
 
 @dataclass
@@ -41,18 +44,26 @@ class Tally:
     """What a section's clips turned out to be.
 
     usable: how many clips of each (split, label) have features. rates: Hz. clipped: paths. bad: a sentence each.
+    checksums: of each clip by its path, None where it cannot be read.
     """
 
     usable: Counter[tuple[str, str]] = field(default_factory=Counter)
     rates: Counter[int] = field(default_factory=Counter)
     clipped: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
+    checksums: list[tuple[str, int | None]] = field(default_factory=list)
 
     def add(self, clip: Clip, features: ClipFeatures) -> None:
         """Count a clip that has features."""
         self.usable[clip.split, clip.label] += 1
         self.rates[features.rate] += 1
         self.clipped += [clip.path] if features.clipped else []
+        self.checksums.append((clip.path, features.checksum))
+
+    def add_bad(self, clip: Clip, error: BadClipError) -> None:
+        """Count a clip that cannot be used."""
+        self.bad.append(str(error))
+        self.checksums.append((clip.path, None))
 
     def refuse_bad(self, section: Section) -> None:
         """Raise UserError where clips cannot be used."""
@@ -99,31 +110,26 @@ def extract_features(
     output: Path,
     *,
     on_bad_clip: str = "stop",
-    **metadata: Any,
+    listed: str = "",
+    code: str = "",
 ) -> None:
     """Write the features of a section: a row per clip, in memory never more than a group of rows.
 
     settings: every setting of settings.yaml. on_bad_clip: "stop", or "skip" clips that cannot be used and say so in
-    their row. metadata: plain values kept in the file.
+    their row. listed: fingerprint of the recordings as they were listed while planning. code: fingerprint of this code.
     Raises UserError, and writes nothing, where clips cannot be used (all of them are named, up to MOST_ERRORS) or too
     few are left.
     """
     log_mel = LogMel(settings)
     libraries = ["librosa", "numpy", "scipy", "soundfile", "pyarrow", *(["soxr"] if settings["resample"] else [])]
-    described = {
-        **metadata,
-        "section": section.path,
-        "settings": dict(settings),
-        "on_bad_clip": on_bad_clip,
-        "versions": versions(*libraries),
-    }
+    metadata = FeaturesMetadata(section.path, dict(settings), on_bad_clip, code=code, versions=versions(*libraries))
     tally = Tally()
-    with written_whole(output) as temporary, FeatureWriter(temporary, described) as writer:
+    with written_whole(output) as temporary, FeatureWriter(temporary, metadata) as writer:
         for clip in source.clips(section):
             try:
                 features = clip_features(source, clip, settings, log_mel)
             except BadClipError as error:
-                tally.bad.append(str(error))
+                tally.add_bad(clip, error)
                 writer.add(clip, None, str(error))
                 if on_bad_clip == "stop" and len(tally.bad) == MOST_ERRORS:
                     break
@@ -133,6 +139,7 @@ def extract_features(
         if on_bad_clip == "stop":
             tally.refuse_bad(section)
         tally.check(section, settable=source.config.get("clip_seconds") is not None)
+        writer.metadata = replace(metadata, recordings=Recordings(listed, content_of(tally.checksums)))
     tally.warn(section)
 
 
@@ -140,13 +147,19 @@ def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any]
     """Read one clip and compute its log-mel. Raises BadClipError."""
     opened = source.open(clip)
     name = opened if isinstance(opened, str) else clip.path
-    try:
-        samples, rate = read_clip(opened, settings["channel"], name=name, start=clip.start, seconds=clip.seconds)
-    finally:
-        if not isinstance(opened, str):
-            opened.close()
+    if clip.seconds is None:
+        # Read once: the same bytes are decoded and summed up.
+        content = read_bytes(opened, name=name)
+        samples, rate = read_clip(io.BytesIO(content), settings["channel"], name=name)
+    else:
+        try:
+            samples, rate = read_clip(opened, settings["channel"], name=name, start=clip.start, seconds=clip.seconds)
+        finally:
+            if not isinstance(opened, str):
+                opened.close()
+        content = samples.tobytes()
     clipped = bool(samples.max() >= FULL_SCALE or samples.min() <= -1)
-    return ClipFeatures(samples_features(samples, rate, settings, log_mel, name=name), rate, clipped)
+    return ClipFeatures(samples_features(samples, rate, settings, log_mel, name=name), rate, clipped, checksum(content))
 
 
 def samples_features(

@@ -7,7 +7,7 @@ group of rows never holds clips of both splits, so that one split is read withou
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,8 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
-from mimii.data.recordings import Clip
+from mimii.common.records import Record
+from mimii.data.recordings import Clip, Recordings
 from mimii.data.split import fit_count
 from mimii.features.clips import Clips
 
@@ -36,8 +38,25 @@ SCHEMA = pa.schema(
 )
 OF_CLIPS = ("path", "label", "split", "domain", "attributes")  # as in `Clip`
 METADATA = b"mimii"
+UNKNOWN = Recordings("", "")
 # Rows are written once they hold so many values (2 MB, 25 clips of MIMII): decoding a group takes ten times its size.
 GROUP_VALUES = 500_000
+
+
+@dataclass(frozen=True)
+class FeaturesMetadata(Record):
+    """What a features file says of itself.
+
+    section: its path. settings: all of the features'. recordings: what it was made of. code: fingerprint of what made
+    it. versions: of the libraries that computed.
+    """
+
+    section: str
+    settings: Mapping[str, Any]
+    on_bad_clip: str = "stop"
+    recordings: Recordings = UNKNOWN
+    code: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +74,7 @@ class ClipTable:
     attributes: list[str]
     frames: list[int]
     errors: list[str | None]
-    metadata: dict[str, Any]
+    metadata: FeaturesMetadata
 
     def usable(self, split: str) -> list[int]:
         """Rows of a split ("train" | "test") that were not skipped, in order."""
@@ -81,7 +100,7 @@ class ClipTable:
 
     def check(self, path: str | Path, section: str, settings: Mapping[str, Any]) -> None:
         """Raise UserError where these are not the features of `section` with `settings`."""
-        actual = {**self.metadata["settings"], "section": self.metadata["section"]}
+        actual = {**self.metadata.settings, "section": self.metadata.section}
         asked_for = {**settings, "section": section}
         differing = sorted(
             key for key in {*actual, *asked_for} if actual.get(key, "nothing") != asked_for.get(key, "nothing")
@@ -95,24 +114,33 @@ class ClipTable:
                 f"command: --forcerun {path}"
             )
 
-    def skipped(self) -> int:
-        """How many clips were skipped."""
-        return sum(error is not None for error in self.errors)
+    def check_recordings(self, path: str | Path, recordings: Recordings | str) -> None:
+        """Raise UserError where these features were made of other recordings.
+
+        recordings: as a job that used them recorded them, or as they are listed now.
+        """
+        own = self.metadata.recordings
+        if recordings not in (own, own.listed):
+            raise UserError(
+                f"{path}: features of other recordings of {self.metadata.section} than the present ones; to make them "
+                f"again, add this to your snakemake command: --forcerun {path}. Where the recordings were only copied "
+                "or unpacked afresh, `python -m mimii check_dataset --content` compares their "
+                "contents first"
+            )
+
+    def skipped(self) -> list[tuple[str, str]]:
+        """Path of each clip that was skipped, and why."""
+        return [(path, error) for path, error in zip(self.paths, self.errors, strict=True) if error is not None]
 
 
 class FeatureWriter:
     """Writes rows as they come, a group at a time; use as a context."""
 
-    def __init__(self, path: Path, metadata: Mapping[str, Any]) -> None:
-        encoded = {METADATA: json.dumps(metadata, sort_keys=True).encode()}
+    def __init__(self, path: Path, metadata: FeaturesMetadata) -> None:
+        """metadata: written last, so that it may be replaced until then."""
+        self.metadata = metadata
         # Log-mels do not compress: lz4 and snappy leave the file as large as it is.
-        self._writer = pq.ParquetWriter(
-            path,
-            SCHEMA.with_metadata(encoded),
-            compression="none",
-            use_dictionary=False,
-            write_statistics=False,
-        )
+        self._writer = pq.ParquetWriter(path, SCHEMA, compression="none", use_dictionary=False, write_statistics=False)
         self._rows: list[tuple[Clip, NDArray[np.float32] | None, str | None]] = []
         self._values = 0
 
@@ -124,6 +152,7 @@ class FeatureWriter:
     ) -> None:
         if kind is None:
             self._write_group()
+            self._writer.add_key_value_metadata({METADATA: to_json(self.metadata.plain())})
         self._writer.close()
 
     def add(self, clip: Clip, log_mel: NDArray[np.float32] | None, error: str | None = None) -> None:
@@ -170,7 +199,7 @@ def read_table(path: str | Path) -> ClipTable:
             attributes=columns["attributes"],
             frames=columns["frames"],
             errors=columns["error"],
-            metadata=json.loads(file.schema_arrow.metadata[METADATA]),
+            metadata=_metadata(file, path),
         )
 
 
@@ -183,7 +212,7 @@ def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
     skipped = [row for row in rows if table.errors[row] is not None]
     if skipped:
         raise ValueError(f"rows {skipped} of {path} were skipped and have no features")
-    n_mels = int(table.metadata["settings"]["n_mels"])
+    n_mels = int(table.metadata.settings["n_mels"])
     lengths = np.array([table.frames[row] for row in rows], dtype=np.int64)
     frames = np.empty((int(lengths.sum()), n_mels), dtype=np.float32)
     ends = np.cumsum(lengths)
@@ -204,12 +233,25 @@ def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
     return Clips(frames, lengths)
 
 
+def read_metadata(path: str | Path) -> FeaturesMetadata:
+    """What the file says of itself, from its end alone. Raises UserError as `read_table` does."""
+    with _opened(path) as file:
+        return _metadata(file, path)
+
+
+def _metadata(file: pq.ParquetFile, path: str | Path) -> FeaturesMetadata:
+    try:
+        return FeaturesMetadata.parse(json.loads(file.metadata.metadata[METADATA]))
+    except ValueError as error:
+        raise UserError(f"{path}: features of another version ({error}); delete it and run again") from error
+
+
 @contextmanager
 def _opened(path: str | Path) -> Iterator[pq.ParquetFile]:
     """A features file, open for reading; whatever shows that it is damaged becomes a UserError."""
     try:
         with pq.ParquetFile(path) as file:
-            if METADATA not in (file.schema_arrow.metadata or {}) or file.schema_arrow.names != SCHEMA.names:
+            if METADATA not in (file.metadata.metadata or {}) or file.schema_arrow.names != SCHEMA.names:
                 raise UserError(f"{path}: not a features file, or one of an older version; delete it and run again")
             yield file
     except FileNotFoundError:

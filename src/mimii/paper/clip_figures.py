@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mimii.features.file import read_clips, read_table
 from mimii.paper.drawing import ABNORMAL, NORMAL, PAGE, STYLE
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
-from mimii.runs.records import read_record
+from mimii.runs.records import TrainingRecord
 from mimii.runs.scoring import load_detector
 
 
@@ -48,12 +48,12 @@ def choose_clips(clips: ClipScores) -> dict[str, int]:
 def clips_to_show(
     features: Path, model_file: Path, training_record: Path, scores: Path, metrics: Mapping[str, Any]
 ) -> list[Shown]:
-    """The chosen clips of a run. metrics: the run's row, for its pooling."""
-    record = read_record(training_record)
+    """The chosen clips of a run. metrics: the run's row."""
+    record = TrainingRecord.read(training_record)
     detector = load_detector(model_file, record, device="cpu")
     table = read_table(features)
-    settings = table.metadata["settings"]
-    clip_scores = read_clip_scores(scores, metrics["pooling"])
+    settings = table.metadata.settings
+    clip_scores = read_clip_scores(scores, sha256=metrics["scores_sha256"])
     frame_time = settings["hop_length"] / metrics["sample_rate"]
     shown = []
     for title, index in choose_clips(clip_scores).items():
@@ -100,7 +100,7 @@ def clip_figure(clips: Sequence[Shown], metrics: Mapping[str, Any]) -> Figure:
             axes = column[-1]
             style: dict[str, Any] = {"color": ABNORMAL if clip.abnormal else NORMAL, "linewidth": 0.7}
             axes.plot(clip.times, clip.scores, marker="." if len(clip.scores) < 60 else None, **style)
-            if metrics["pooling"] == "mean" and metrics["threshold"] is not None:
+            if metrics["threshold"] is not None:
                 axes.axhline(metrics["threshold"], color="black", linewidth=0.7, linestyle="--")
             axes.set_xlim(0, clip.seconds)
             axes.set_xlabel("Time (s)")

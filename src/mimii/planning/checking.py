@@ -27,6 +27,12 @@ LARGEST = 2**63
 LONGEST_TEXT = 1000
 MOST_VARIANTS = 10_000
 
+# Keys of earlier versions, and what is in their place.
+GONE = {
+    "metrics.pooling": "there is no key 'pooling' any more: results.csv has the metrics of the mean of a clip's window "
+    "scores, and metrics.csv beside it those of every other score; leave the key out",
+}
+
 
 def config_problems(
     raw: Mapping[str, Any], config: Mapping[str, Any], schema: Mapping[str, Any]
@@ -99,7 +105,8 @@ def _in_words(error: ValidationError) -> list[Problem]:
     instance: Any = error.instance
     if error.validator == "additionalProperties":
         extra = [key for key in instance if key not in rule["properties"]]
-        return [Problem(where, unknown("key", key, rule["properties"])) for key in extra]
+        known = rule["properties"]
+        return [Problem(where, GONE.get(f"{where}.{key}") or unknown("key", key, known)) for key in extra]
     if error.validator == "oneOf" and isinstance(instance, list):
         # The last of the alternatives is a list.
         last = len(rule["oneOf"]) - 1

@@ -32,7 +32,7 @@ def features_job(plan: Plan, features_name: str, section: Section) -> str:
         {
             "settings": plan.features_settings(features_name),
             "section": section.path,
-            "clips": plan.source.fingerprint(section),
+            "listed": plan.listed(section),
             "on_bad_clip": plan.config["dataset"]["on_bad_clip"],
             "code": fingerprints.features_code(plan.source.name),
         }
@@ -42,7 +42,7 @@ def features_job(plan: Plan, features_name: str, section: Section) -> str:
 def training_job(plan: Plan, model: str, variant: str, seed: str, section: Section) -> str:
     """All that names a run, its settings and the code that trains it. Raises UserError where a name means nothing."""
     configured = plan.variant(model, variant)
-    others = plan.trained_with(configured, section)
+    sections = [section, *plan.trained_with(configured, section)]
     return to_json(
         {
             "model": model,
@@ -52,14 +52,14 @@ def training_job(plan: Plan, model: str, variant: str, seed: str, section: Secti
             "settings": configured.settings,
             "features": configured.features,
             "code": fingerprints.training_code(model),
-            **({"others": [other.path for other in others]} if others else {}),
+            "recordings": {one.path: plan.listed(one) for one in sections},
         }
     )
 
 
 def scoring_job(plan: Plan, model: str) -> str:
     """Scoring settings and the code that scores."""
-    return to_json({"scoring": plan.config["scoring"], "code": fingerprints.scoring_code(model)})
+    return to_json({"model": model, "scoring": plan.config["scoring"], "code": fingerprints.scoring_code(model)})
 
 
 def metrics_job(plan: Plan) -> str:
@@ -124,23 +124,25 @@ def baseline_job(plan: Plan) -> str:
 def external_job(plan: Plan, name: str, section: Section) -> str:
     """What names external scores, and the code that reads them."""
     code = fingerprints.fingerprint("mimii.runs.external")
-    return to_json({"name": name, "section": section.path, "code": code})
+    return to_json({"name": name, "section": section.path, "code": code, "recordings": plan.listed(section)})
 
 
 def merge_job(plan: Plan, *, model: str | None = None, study: str | None = None) -> str:
-    """The table of contents of a CSV: variants x seeds x sections, short enough for a command line."""
+    """The table of contents of a CSV: variants x seeds x sections, and the recordings behind them."""
+    variants = plan.variants_of(model=model, study=study)
     return to_json(
         {
             "variants": [
                 {"model": variant.model, "name": variant.name, "overrides": overrides_of(variant)}
-                for variant in plan.variants_of(model=model, study=study)
+                for variant in variants
             ],
             "external": list(plan.external) if model is None and study is None else [],
             "seeds": plan.seeds,
             "sections": [section.path for section in plan.sections],
+            "recordings": {section.path: plan.listed(section) for section in plan.trained_on(variants)},
             "metrics": plan.config["metrics"],
             "scoring": plan.config["scoring"],
-            "code": fingerprints.fingerprint("mimii.evaluation.results"),
+            "code": fingerprints.fingerprint("mimii.evaluation.merging"),
         }
     )
 

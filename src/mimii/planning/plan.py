@@ -15,6 +15,7 @@ from mimii.common.problems import Problem, ProblemsError, refuse
 from mimii.common.slugs import parse_slug
 from mimii.common.suggestions import unknown
 from mimii.data.lookup import open_source
+from mimii.data.same_recordings import read_same_recordings
 from mimii.data.sections import Section, snr_order
 from mimii.detectors.declaration import check_model_settings, model_declaration, model_names
 from mimii.features.settings import check_feature_settings, feature_declarations
@@ -214,11 +215,25 @@ class Plan:
         """The other sections whose training clips a variant's model sees, configured or not: by `train_per`."""
         if variant.settings["train_per"] == "section":
             return []
-        return [
-            other
-            for other in self._sections_of_all_ids
-            if (other.snr, other.machine) == (section.snr, section.machine) and other != section
-        ]
+        return Run(variant, None, section).trained_on(self._sections_of_all_ids)[1:]
+
+    def trained_on(self, variants: Iterable[Variant]) -> list[Section]:
+        """Every section that any of the variants is trained on: the configured ones, or all that the dataset has."""
+        shared = any(variant.settings["train_per"] != "section" for variant in variants)
+        return self._sections_of_all_ids if shared else self.sections
+
+    def listed(self, section: Section) -> str:
+        """Fingerprint of a section's recordings as they are listed: names, sizes, stamps.
+
+        Where `check_dataset --content` saw that the recordings hold the same as those of an earlier listing, of which
+        there are results, it is that listing's.
+        """
+        own = self.source.fingerprint(section)
+        return self._same_recordings.get(own, own)
+
+    @cached_property
+    def _same_recordings(self) -> Mapping[str, str]:
+        return read_same_recordings(self.features_root)
 
     def shared_config(self) -> dict[str, Any]:
         """The configuration as it may be passed on: nothing of where files lie on this machine."""

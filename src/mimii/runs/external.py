@@ -1,7 +1,6 @@
 """Clip scores of other code: held against the split of this benchmark, then written as a run's scores."""
 
 import csv
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,22 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mimii.common.errors import UserError
-from mimii.common.files import written_whole
-from mimii.detectors.pooling import POOLINGS
+from mimii.common.records import sha256_of
 from mimii.features.file import ClipTable, read_table
+from mimii.runs.clip_scores import PRIMARY, write_scores
+from mimii.runs.records import ScoringRecord, SkippedClip, TrainingRecord
 from mimii.runs.run import EXTERNAL, SUBMISSION
-
-# What is unknown of a method that ran elsewhere.
-SHARED = ("code", "device", "host", "threads", "peak_gpu_memory_mb", "peak_host_memory_mb")
-TRAINING = (
-    *("seed", "versions", "git_revision", "training_time_sec", "training_loss", "validation_loss"),
-    *("epochs_run", "kept_epoch", "train_clips", "validation_clips", "train_windows"),
-    *("num_parameters", "model_size_mb", "model_sha256"),
-)
-SCORING = (
-    *("test_windows", "scoring_time_sec", "inference_time_ms", "inference_time_per_clip_ms"),
-    "throughput_samples_per_sec",
-)
 
 
 def import_scores(
@@ -36,42 +24,40 @@ def import_scores(
     """Write the scores.parquet and the two records of a run from a method's scores of one section.
 
     source: CSV or parquet with the columns path and score, higher = more anomalous. features: the section's features,
-    which say which clips are tested. job: `name` of the method and `section`.
+    which say which clips are tested. job: `name` of the method, `section`, and how its `recordings` are listed.
     Raises one UserError that lists what is wrong.
     """
     table = read_table(features)
+    table.check_recordings(features, job["recordings"])
     rows = table.usable("test")
-    scores = match_scores(read_scores(source), table, job["section"], source)
+    scores = match_scores(read_rows(source), table, job["section"], source)
     paths = [table.paths[row] for row in rows]
     values = [scores[path] for path in paths]
-    columns = {
+    about = {
         "path": paths,
         "label": [table.labels[row] for row in rows],
         "split": ["test"] * len(paths),
-        "domain": pa.array([table.domains[row] for row in rows], pa.string()),
+        "domain": [table.domains[row] for row in rows],
         "attributes": [table.attributes[row] for row in rows],
-        # How the method made one score of a clip is its own affair, so it has one whatever the pooling.
-        **dict.fromkeys(POOLINGS, values),
     }
-    with written_whole(scores_file) as temporary:
-        pq.write_table(pa.table(columns), temporary)
-    skipped = [{"path": path, "error": error} for path, error in zip(table.paths, table.errors, strict=True) if error]
-    training = {
-        **dict.fromkeys([*SHARED, *TRAINING]),
-        "model": job["name"],
-        "variant": EXTERNAL,
-        "section": job["section"],
-        "settings": {},
-        "features": {},
-        "skipped_clips": skipped,
-    }
-    scoring = dict.fromkeys([*SHARED, *SCORING])
-    for file, record in ((training_file, training), (scoring_file, scoring)):
-        with written_whole(file) as temporary:
-            temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    # How the method came to one score of a clip is its own affair: there is the primary one and no other.
+    write_scores(scores_file, about, {PRIMARY: values})
+    recordings = table.metadata.recordings
+    TrainingRecord(
+        model=job["name"],
+        variant=EXTERNAL,
+        section=job["section"],
+        settings={},
+        features={},
+        recordings={job["section"]: recordings},
+        test_normal_clips=table.count("test", "normal"),
+        test_abnormal_clips=table.count("test", "abnormal"),
+        skipped_clips=[SkippedClip(*clip) for clip in table.skipped()],
+    ).write(training_file)
+    ScoringRecord(recordings=recordings, scores_sha256=sha256_of(scores_file)).write(scoring_file)
 
 
-def read_scores(source: Path) -> list[tuple[str, float]]:
+def read_rows(source: Path) -> list[tuple[str, float]]:
     """(path, score) of each row; DCASE's submission files have a clip's name for its path, and no header.
 
     Raises UserError where the file is not such a table.

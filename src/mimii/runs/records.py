@@ -1,29 +1,120 @@
-"""Reading what an earlier job wrote: a file that is damaged is said to be, with the way to make it again."""
+"""The records of a run: what training and scoring write down of what they did, with what, and of which files."""
 
-import json
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from mimii.common.errors import UserError
+from mimii.common.records import Record
+from mimii.data.recordings import Recordings
+from mimii.data.sections import Section
+from mimii.runs.run import RunName
 
 
-def damaged(path: str | Path, error: object) -> UserError:
-    """What to raise for a file of a run that cannot be read."""
-    return UserError(
-        f"{path}: damaged ({error}); to make it again, add this to your snakemake command: --forcerun {path}"
-    )
+@dataclass(frozen=True)
+class SkippedClip(Record):
+    """A clip that could not be used, and why."""
+
+    path: str
+    error: str
 
 
-def read_record(path: str | Path) -> dict[str, Any]:
-    """A record of a run, from JSON. Raises UserError where it is missing, damaged, or holds a number that is none."""
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecord(Record):
+    """`training.json`. What is unknown of a method that ran elsewhere is None.
 
-    def refuse(constant: str) -> None:
-        raise UserError(f"{path}: holds {constant}, so the run failed; delete its folder and run it again")
+    model, variant, seed, section: what names the run. settings, features: all of the model's and of the features'.
+    recordings: of each section that was trained on, its own among them. code: fingerprint of what trained. clips,
+    windows: counts, of all sections that were trained on; test clips of the own one. losses: of the kept epoch. times:
+    s of wall clock. memory and size: MB (10^6 bytes). blas: the library of matrix products and its kernel, which decide
+    last bits. model_sha256, losses_sha256: of the files beside the record.
+    """
 
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=refuse)
-    except (OSError, ValueError) as error:
-        raise damaged(path, error) from error
-    if not isinstance(record, dict):
-        raise damaged(path, "no record")
-    return record
+    model: str
+    variant: str
+    seed: int | None = None
+    section: str
+    settings: Mapping[str, Any]
+    features: Mapping[str, Any]
+    recordings: Mapping[str, Recordings]
+    code: str | None = None
+    train_clips: int | None = None
+    validation_clips: int | None = None
+    test_normal_clips: int
+    test_abnormal_clips: int
+    skipped_clips: Sequence[SkippedClip]
+    train_windows: int | None = None
+    epochs_run: int | None = None
+    kept_epoch: int | None = None
+    training_time_sec: float | None = None
+    training_loss: float | None = None
+    validation_loss: float | None = None
+    peak_gpu_memory_mb: float | None = None
+    peak_host_memory_mb: float | None = None
+    model_size_mb: float | None = None
+    model_sha256: str | None = None
+    losses_sha256: str | None = None
+    num_parameters: int | None = None
+    device: str | None = None
+    threads: int | None = None
+    blas: str | None = None
+    host: str | None = None
+    versions: Mapping[str, str] | None = None
+    git_revision: str | None = None
+
+    @property
+    def name(self) -> RunName:
+        """What names the run."""
+        return RunName(self.model, self.variant, self.seed, Section.parse(self.section))
+
+
+@dataclass(frozen=True)
+class ScoringSettings(Record):
+    """The configuration's part `scoring`. top_k: of how many of a clip's window scores `top_k` is the mean."""
+
+    top_k: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringRecord(Record):
+    """`scoring.json`. What is unknown of a method that ran elsewhere is None.
+
+    recordings: of the section whose clips were scored. code: fingerprint of what scored. model_sha256: of the model
+    that scored. scores_sha256: of scores.parquet beside the record. times: ms and s of wall clock; throughput: windows
+    a second. memory: MB (10^6 bytes).
+    """
+
+    scoring: ScoringSettings | None = None
+    recordings: Recordings
+    code: str | None = None
+    model_sha256: str | None = None
+    scores_sha256: str
+    test_windows: int | None = None
+    scoring_time_sec: float | None = None
+    inference_time_ms: float | None = None
+    inference_time_per_clip_ms: float | None = None
+    throughput_samples_per_sec: float | None = None
+    peak_gpu_memory_mb: float | None = None
+    peak_host_memory_mb: float | None = None
+    device: str | None = None
+    threads: int | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True)
+class ScoreMetric(Record):
+    """One metric of one of the clip scores: a row of metrics.csv. domain: "source" or "target"; None: all clips."""
+
+    score: str
+    domain: str | None
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class MetricsRecord(Record):
+    """`metrics.json`. row: of results.csv, a value for each of its columns. scores: of metrics.csv."""
+
+    row: Mapping[str, Any]
+    scores: Sequence[ScoreMetric]

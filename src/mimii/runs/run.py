@@ -1,9 +1,10 @@
 """A run: one model with one variant of its settings, one seed, one section; its path says which."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
+from mimii.common.errors import UserError
 from mimii.data.sections import Section
 
 EXTERNAL = "external"  # variant of runs that come from external scores
@@ -14,6 +15,31 @@ def submission_names(section: Section) -> tuple[str, str]:
     """What DCASE's submission files of a section's scores are called: 2021 on, and 2020."""
     name = f"{SUBMISSION}{section.machine}_{section.id}"
     return f"{name}_test.csv", f"{name}.csv"
+
+
+@dataclass(frozen=True)
+class RunName:
+    """What names a run. variant: slug of its settings. seed: None for external scores, which have none."""
+
+    model: str
+    variant: str
+    seed: int | None
+    section: Section
+
+    @property
+    def path(self) -> str:
+        """`vae/default/seed=42/6dB/fan/id_00`, relative to the folder of runs."""
+        seed = "" if self.seed is None else f"/seed={self.seed}"
+        return f"{self.model}/{self.variant}{seed}/{self.section.path}"
+
+    @classmethod
+    def parse(cls, path: str) -> Self:
+        """The inverse of `path`. Raises UserError where it is no such path."""
+        model, variant, *rest = path.split("/") if path.count("/") >= 4 else ("", "")
+        seed = rest.pop(0).removeprefix("seed=") if len(rest) == 4 else None
+        if len(rest) != 3 or (seed is not None and str(int(seed) if seed.isdecimal() else None) != seed):
+            raise UserError(f"run {path!r}: expected <model>/<variant>/seed=<seed>/<SNR>/<machine>/<ID>")
+        return cls(model, variant, None if seed is None else int(seed), Section(*rest))
 
 
 @dataclass(frozen=True)
@@ -36,10 +62,25 @@ class Run:
     section: Section
 
     @property
+    def name(self) -> RunName:
+        """What names it."""
+        return RunName(self.variant.model, self.variant.name, self.seed, self.section)
+
+    @property
     def path(self) -> str:
         """Relative to the folder of runs."""
-        seed = "" if self.seed is None else f"/seed={self.seed}"
-        return f"{self.variant.model}/{self.variant.name}{seed}/{self.section.path}"
+        return self.name.path
+
+    def trained_on(self, sections: Iterable[Section]) -> list[Section]:
+        """The sections, of all those at hand, whose training clips the model sees; its own first.
+
+        By the setting `train_per`: the own one, or all of its machine type at its SNR.
+        """
+        own = self.section
+        if self.settings.get("train_per", "section") == "section":
+            return [own]
+        others = [other for other in sorted(sections) if other != own]
+        return [own, *(other for other in others if (other.snr, other.machine) == (own.snr, own.machine))]
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -50,9 +91,3 @@ class Run:
     def features(self) -> Mapping[str, Any]:
         """All of the feature settings."""
         return self.variant.features
-
-
-def run_path_of(training: Mapping[str, Any]) -> str:
-    """`vae/default/seed=42/6dB/fan/id_00`; external scores have no seed."""
-    seed = [] if training["seed"] is None else [f"seed={training['seed']}"]
-    return "/".join([training["model"], training["variant"], *seed, training["section"]])

@@ -1,7 +1,5 @@
 """One scoring job: a trained detector's anomaly score of every test clip, and what scoring costs."""
 
-import hashlib
-import json
 import statistics
 import time
 from collections.abc import Mapping
@@ -9,29 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mimii.common.errors import UserError
-from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
 from mimii.common.provenance import host, peak_host_memory_mb
+from mimii.common.records import damaged, sha256_of
 from mimii.detectors.contract import AnomalyDetector, detector_class
 from mimii.detectors.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
 from mimii.features.clips import Clips
 from mimii.features.file import read_clips, read_table
-from mimii.runs.records import damaged, read_record
+from mimii.runs.clip_scores import write_scores
+from mimii.runs.records import ScoringRecord, ScoringSettings, TrainingRecord
 
 TIMED_CLIPS = 16
 LEAST_REPETITIONS = 3
 LEAST_SECONDS = 0.15
 
 
-def load_detector(model_file: Path, record: Mapping[str, Any], *, device: str) -> AnomalyDetector:
+def load_detector(model_file: Path, record: TrainingRecord, *, device: str) -> AnomalyDetector:
     """The detector of a training record, after its file's checksum. Raises UserError where that differs."""
-    if hashlib.sha256(model_file.read_bytes()).hexdigest() != record["model_sha256"]:
+    if sha256_of(model_file) != record.model_sha256:
         raise damaged(model_file, "not the file that training wrote: its checksum differs")
-    make = detector_class(record["model"])
+    make = detector_class(record.model)
     return make.load(model_file, device=pick_device(device) if make.uses_gpu else "cpu")
 
 
@@ -48,17 +45,18 @@ def score_clips(
 ) -> None:
     """Score the test clips, and the held-out normal ones from which thresholds come.
 
-    job: `scoring` settings and `code`. Raises UserError where a score is not finite, or the features are not those of
-    training.
+    job: `model`, `scoring` settings and `code`. Raises UserError where a score is not finite, or the features or the
+    recordings behind them are not those of training.
     """
-    record = read_record(training_record)
-    detector_class(record["model"])  # imports the model, and with it the libraries that are prepared
+    record = TrainingRecord.read(training_record)
+    detector_class(record.model)  # imports the model, and with it the libraries that are prepared
     prepare_process(threads=threads)
     detector = load_detector(model_file, record, device=device)
 
     table = read_table(features)
-    table.check(features, record["section"], record["features"])
-    held_out = table.held_out(record["settings"]["val_split"])
+    table.check(features, record.section, record.features)
+    table.check_recordings(features, record.recordings[record.section])
+    held_out = table.held_out(record.settings["val_split"])
     rows = [*table.usable("test"), *held_out]
     clips = read_clips(features, rows)
     _, clip = detector.windows(clips)
@@ -69,13 +67,12 @@ def score_clips(
     scores = detector.clip_scores(clips, top_k=job["scoring"]["top_k"])
     scoring_time = time.perf_counter() - started
     paths = [table.paths[row] for row in rows]
-    columns = {
+    about = {
         "path": paths,
         "label": [table.labels[row] for row in rows],
         "split": ["test"] * (len(rows) - len(held_out)) + ["validation"] * len(held_out),
-        "domain": pa.array([table.domains[row] for row in rows], pa.string()),
+        "domain": [table.domains[row] for row in rows],
         "attributes": [table.attributes[row] for row in rows],
-        **scores,
     }
     for name, values in scores.items():
         if not np.isfinite(values).all():
@@ -84,21 +81,22 @@ def score_clips(
                 f"{model_file}: the {name} score of {broken} is not a finite number; train this model with other "
                 "settings, a network with a lower learning_rate"
             )
-    with written_whole(scores_file) as temporary:
-        pq.write_table(pa.table(columns), temporary)
-    scoring_record = {
-        **job,
+    write_scores(scores_file, about, scores)
+    ScoringRecord(
+        scoring=ScoringSettings.parse(job["scoring"]),
+        recordings=table.metadata.recordings,
+        code=job["code"],
+        model_sha256=record.model_sha256,
+        scores_sha256=sha256_of(scores_file),
         **costs,
-        "test_windows": int((clip < len(rows) - len(held_out)).sum()),
-        "scoring_time_sec": scoring_time,
-        "peak_gpu_memory_mb": peak_gpu_memory_mb(detector.device),
-        "peak_host_memory_mb": peak_host_memory_mb(),
-        "device": detector.device,
-        "threads": threads,
-        "host": host(),
-    }
-    with written_whole(record_file) as temporary:
-        temporary.write_text(json.dumps(scoring_record, indent=1, sort_keys=True) + "\n")
+        test_windows=int((clip < len(rows) - len(held_out)).sum()),
+        scoring_time_sec=scoring_time,
+        peak_gpu_memory_mb=peak_gpu_memory_mb(detector.device),
+        peak_host_memory_mb=peak_host_memory_mb(),
+        device=detector.device,
+        threads=threads,
+        host=host(),
+    ).write(record_file)
 
 
 def measure_inference(detector: AnomalyDetector, clips: Clips) -> dict[str, float]:

@@ -1,7 +1,5 @@
 """A trained model as a Python object: `mimii.load_detector(run).score("clip.wav")`. See docs/api.md."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,39 +7,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mimii.common.errors import BadClipError, UserError
+from mimii.common.records import damaged
 from mimii.data.audio import read_clip
-from mimii.detectors.pooling import pool
 from mimii.features.clips import Clips
 from mimii.features.extraction import samples_features
 from mimii.features.log_mel import LogMel
+from mimii.runs.records import MetricsRecord, ScoringRecord, TrainingRecord
 from mimii.runs.scoring import load_detector as load_model
 
 
 class TrainedDetector:
-    """Scores single clips as the workflow scores them: the run's own features, model and pooling.
+    """Scores single clips as the workflow scores them: the run's own features and model.
 
-    run: its folder. model, section, seed, settings, features: what it was trained with. pooling: how window scores
-    become a clip's score. threads: how many the run computed with; a network's scores are the same to the last bit with
-    as many. threshold: scores above it count as anomalous; None where no clips were held out to set it.
+    run: its folder. model, section, seed, settings, features: what it was trained with. threads: how many the run
+    computed with; a network's scores are the same to the last bit with as many. threshold: scores above it count as
+    anomalous; None where no clips were held out to set it.
     """
 
     def __init__(self, run: str | Path, *, device: str = "cpu") -> None:
         """Load the model of a run. Raises UserError where a file is missing, damaged or not of this run."""
         self.run = Path(run)
         training = read_training(run)
-        metrics = _read(self.run / "metrics.json")
-        try:
-            self.model: str = training["model"]
-            self.section: str = training["section"]
-            self.seed: int = training["seed"]
-            self.threads: int = training["threads"]
-            self.settings: Mapping[str, Any] = training["settings"]
-            self.features: Mapping[str, Any] = training["features"]
-            self.pooling: str = metrics["pooling"]
-            self.threshold: float | None = metrics["threshold"]
-            self._top_k: int = _read(self.run / "scoring.json")["scoring"]["top_k"]
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{self.run}: its records lack {error}; delete the run and make it again") from None
+        scoring = ScoringRecord.read(self.run / "scoring.json")
+        row = MetricsRecord.read(self.run / "metrics.json").row
+        if scoring.model_sha256 != training.model_sha256:
+            raise damaged(self.run / "scoring.json", "it is of another model than the one beside it")
+        if (row.get("run_path"), row.get("model_sha256")) != (training.name.path, training.model_sha256):
+            raise damaged(self.run / "metrics.json", "it is of another model than the one beside it")
+        if training.threads is None:
+            raise UserError(f"{self.run}: scores that were made elsewhere have no model here")
+        self.model = training.model
+        self.section = training.section
+        self.seed = training.seed
+        self.threads = training.threads
+        self.settings = training.settings
+        self.features = training.features
+        self.threshold: float | None = row["threshold"]
         files = [file for file in (self.run / "model.pth", self.run / "model.skops") if file.is_file()]
         if not files:
             raise UserError(f"{self.run}: holds no model; ask snakemake for {self.run}/metrics.json")
@@ -56,8 +57,7 @@ class TrainedDetector:
         Raises UserError where the clip cannot be used, such as another sample rate or too short a clip.
         """
         scores = self.window_scores(clip, sample_rate)
-        pooled = pool(scores, np.zeros(len(scores), dtype=np.int64), 1, top_k=self._top_k)
-        return float(pooled[self.pooling][0])
+        return float(scores.mean())
 
     def window_scores(
         self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None
@@ -99,20 +99,8 @@ def load_detector(run: str | Path, *, device: str = "cpu") -> TrainedDetector:
     return TrainedDetector(run, device=device)
 
 
-def read_training(run: str | Path) -> dict[str, Any]:
+def read_training(run: str | Path) -> TrainingRecord:
     """The training record of a run. Raises UserError where it is missing or damaged."""
     if Path(run).is_file():
         raise UserError(f"{run}: is a file; give the folder of the run that it lies in")
-    return _read(Path(run) / "training.json")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; give the folder of a finished run, or ask snakemake for this file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}); delete it and run snakemake again") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: damaged; delete it and run snakemake again")
-    return found
+    return TrainingRecord.read(Path(run) / "training.json")

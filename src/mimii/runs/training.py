@@ -1,7 +1,5 @@
 """One training job: features in, a fitted detector, its losses and its record out."""
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +11,13 @@ import pyarrow.parquet as pq
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
-from mimii.common.provenance import git_revision, host, peak_host_memory_mb, versions
+from mimii.common.provenance import blas, git_revision, host, peak_host_memory_mb, versions
+from mimii.common.records import sha256_of
 from mimii.detectors.contract import detector_class
 from mimii.detectors.device import pick_device
 from mimii.features.clips import Clips
 from mimii.features.file import ClipTable, read_clips, read_table
+from mimii.runs.records import SkippedClip, TrainingRecord
 
 LOSSES = pa.schema(
     [
@@ -55,21 +55,21 @@ def train_model(
 ) -> None:
     """Fit a detector on the first part of a section's training clips; the rest of them is its validation part.
 
-    features: a section's parquet. job: model, variant, seed, section, settings, features, code; `others`, the sections
-    that are trained on together with it. others: their parquets, in that order.
-    Raises UserError where the features are not the job's, the section has too little to fit on, or training comes to
-    nothing.
+    features: a section's parquet. job: model, variant, seed, section, settings, features, code; `recordings`, for each
+    section that is trained on, its own first, how its recordings are listed. others: the parquets of the others.
+    Raises UserError where the features are not the job's or not of these recordings, the section has too little to fit
+    on, or training comes to nothing.
     """
     make = detector_class(job["model"])
     prepare_process(threads=threads)
     device = pick_device(device) if make.uses_gpu else "cpu"
 
-    table = read_table(features)
-    table.check(features, job["section"], job["features"])
-    tables = {features: table}
-    for path, section in zip(others, job.get("others", ()), strict=True):
+    tables = {}
+    for path, (section, listed) in zip([features, *others], job["recordings"].items(), strict=True):
         tables[path] = read_table(path)
         tables[path].check(path, section, job["features"])
+        tables[path].check_recordings(path, listed)
+    table = tables[features]
     parts = []
     # In one order for all sections that are trained on together, so that they come to the same model.
     for path in sorted(tables):
@@ -90,36 +90,30 @@ def train_model(
         pq.write_table(pa.Table.from_pylist(fit.losses, schema=LOSSES), temporary)
     with written_whole(model_file) as temporary:
         detector.save(temporary)
-        content = temporary.read_bytes()
     kept = next((losses for losses in fit.losses if losses["epoch"] == fit.kept_epoch), {})
-    record = {
-        **job,
-        "train_clips": len(training),
-        "validation_clips": len(validation),
-        "test_normal_clips": table.count("test", "normal"),
-        "test_abnormal_clips": table.count("test", "abnormal"),
-        "skipped_clips": [
-            {"path": path, "error": error}
-            for some in tables.values()
-            for path, error in zip(some.paths, some.errors, strict=True)
-            if error
-        ],
-        "train_windows": fit.training_windows,
-        "epochs_run": fit.epochs_run,
-        "kept_epoch": fit.kept_epoch,
-        "training_time_sec": training_time,
-        "training_loss": kept.get("training_loss"),
-        "validation_loss": kept.get("validation_loss"),
-        "peak_gpu_memory_mb": fit.peak_gpu_memory_mb,
-        "peak_host_memory_mb": peak_host_memory_mb(),
-        "model_size_mb": len(content) / 1e6,
-        "model_sha256": hashlib.sha256(content).hexdigest(),
-        "num_parameters": detector.parameter_count(),
-        "device": device,
-        "threads": threads,
-        "host": host(),
-        "versions": versions("numpy", "pyarrow", *make.libraries),
-        "git_revision": git_revision(),
-    }
-    with written_whole(record_file) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    TrainingRecord(
+        **{**job, "recordings": {some.metadata.section: some.metadata.recordings for some in tables.values()}},
+        train_clips=len(training),
+        validation_clips=len(validation),
+        test_normal_clips=table.count("test", "normal"),
+        test_abnormal_clips=table.count("test", "abnormal"),
+        skipped_clips=[SkippedClip(*clip) for some in tables.values() for clip in some.skipped()],
+        train_windows=fit.training_windows,
+        epochs_run=fit.epochs_run,
+        kept_epoch=fit.kept_epoch,
+        training_time_sec=training_time,
+        training_loss=kept.get("training_loss"),
+        validation_loss=kept.get("validation_loss"),
+        peak_gpu_memory_mb=fit.peak_gpu_memory_mb,
+        peak_host_memory_mb=peak_host_memory_mb(),
+        model_size_mb=model_file.stat().st_size / 1e6,
+        model_sha256=sha256_of(model_file),
+        losses_sha256=sha256_of(losses_file),
+        num_parameters=detector.parameter_count(),
+        device=device,
+        threads=threads,
+        blas=blas(),
+        host=host(),
+        versions=versions("numpy", "pyarrow", *make.libraries),
+        git_revision=git_revision(),
+    ).write(record_file)

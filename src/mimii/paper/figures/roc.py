@@ -33,8 +33,8 @@ def draw(results: Results, snr: str) -> Figure:
             for label in labels:
                 runs = there[(there["machine_type"] == machine_type) & (there["label"] == label)]
                 curves = []
-                for path, pooling in zip(runs["run_path"], runs["pooling"], strict=True):
-                    clips = read_clip_scores(Path(results.runs_root) / path / "scores.parquet", pooling)
+                for path, sha256 in zip(runs["run_path"], runs["scores_sha256"], strict=True):
+                    clips = read_clip_scores(Path(results.runs_root) / path / "scores.parquet", sha256=sha256)
                     curves.append(tpr_at(grid, *roc_curve(clips.abnormal, clips.scores, drop_intermediate=False)[:2]))
                 style = {key: value for key, value in styles[label].items() if key != "marker"}
                 axes.plot(np.r_[0, grid], np.r_[0, np.mean(curves, axis=0)], label=label, **style)

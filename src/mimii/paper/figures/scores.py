@@ -35,7 +35,9 @@ def draw(results: Results, model: str, snr: str) -> Figure:
         for _, run in there.iterrows():
             axes = panels[machine_types.index(run["machine_type"]), ids.index(run["machine_id"])]
             axes.set_visible(True)
-            clips = read_clip_scores(Path(results.runs_root) / run["run_path"] / "scores.parquet", run["pooling"])
+            clips = read_clip_scores(
+                Path(results.runs_root) / run["run_path"] / "scores.parquet", sha256=run["scores_sha256"]
+            )
             _score_histogram(axes, clips.scores, clips.abnormal, run["threshold"])
             axes.set_title(
                 f"{run['machine_type']} {run['machine_id'].removeprefix('id_')}, AUC {run['auc']:.2f}", pad=2

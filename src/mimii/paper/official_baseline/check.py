@@ -72,8 +72,8 @@ def incomparable(frame: pd.DataFrame, found: Mapping[Section, float]) -> list[st
         counts = published.clip_counts(section)
         if counts is not None and there != counts:
             reasons.append(f"{section} has other clips than MIMII: {there}, not {counts}")
-        given = {"model": row["model"], "pooling": row["pooling"]}
-        wanted = {"model": reference()["model"], "pooling": reference()["pooling"]}
+        given = {"model": row["model"]}
+        wanted = {"model": reference()["model"]}
         for part in ("settings", "features"):
             given |= json.loads(row[part])
             wanted |= reference()[part]

@@ -92,7 +92,7 @@ def facts(found: Findings) -> list[list[str]]:
         ],
         ["Features", _features(frame)],
         ["Seeds", ", ".join(map(str, seeds)) or "not known"],
-        ["Clip score", ", ".join(sorted(frame["pooling"].unique())) + " of the window scores"],
+        ["Clip score", "mean of the window scores"],
         ["Runs", f"{len(frame):,}; training and scoring took {_duration(seconds)} in all"],
         ["Computed on", ", ".join(sorted({str(device) for device in frame["device"].dropna()})) or "not known"],
         ["Versions", _versions(frame)],

@@ -18,7 +18,7 @@ from mimii.data.source import DatasetSource
 from mimii.features.file import read_clips, read_table
 from mimii.features.settings import band_edges
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
-from mimii.runs.records import read_record
+from mimii.runs.records import TrainingRecord
 from mimii.runs.scoring import load_detector
 
 # Of LAME's range at 16 kHz: about 40 kB for 10 s.
@@ -60,11 +60,11 @@ def gather_clips(
     metrics: the run's row. dataset: that part of the configuration; where its recordings are gone, clips are without
     sound, and standard error says why. count: clips of each kind.
     """
-    record = read_record(training)
+    record = TrainingRecord.read(training)
     detector = load_detector(model_file, record, device="cpu")
     table = read_table(features)
-    settings = table.metadata["settings"]
-    clips = read_clip_scores(scores, metrics["pooling"])
+    settings = table.metadata.settings
+    clips = read_clip_scores(scores, sha256=metrics["scores_sha256"])
     chosen = choose_clips(clips, count)
     frame_time = settings["hop_length"] / settings["sample_rate"]
     rows = [table.paths.index(clips.paths[index]) for _, index in chosen]
@@ -81,7 +81,7 @@ def gather_clips(
         found.append(
             {
                 "kind": kind,
-                "name": path.removeprefix(f"{record['section']}/"),
+                "name": path.removeprefix(f"{record.section}/"),
                 "path": path,
                 "abnormal": bool(clips.abnormal[index]),
                 "score": float(clips.scores[index]),
@@ -93,17 +93,17 @@ def gather_clips(
             }
         )
     windows = [score for one in found for score in one["scores"]]
-    shown = metrics["threshold"] if metrics["pooling"] == "mean" else None
+    shown = metrics["threshold"]
     return {
-        "model": record["model"],
-        "variant": record["variant"],
-        "seed": record["seed"],
-        "section": record["section"],
+        "model": record.model,
+        "variant": record.variant,
+        "seed": record.seed,
+        "section": record.section,
         "hertz": band_edges(settings)[1:-1],
         "threshold": shown,
         "scoreRange": [min(windows), max(windows)],
         "clips": found,
-        **add_sound(found, open_source(dataset), Section.parse(record["section"]), settings),
+        **add_sound(found, open_source(dataset), Section.parse(record.section), settings),
     }
 
 

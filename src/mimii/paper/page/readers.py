@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.data.sections import Section, snr_order
 from mimii.evaluation.results import read_results
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
-from mimii.runs.records import damaged
 
 SECTION = ["db_level", "machine_type", "machine_id"]
 # Where a results folder keeps what the page needs beside the CSV and the clip scores.
@@ -146,27 +144,13 @@ def read_sections(frame: pd.DataFrame) -> list[ScoredSection]:
             clips = run_scores(row)
             runs.setdefault(row["label"], []).append(ScoredRun(row, clips.scores))
         names = [str(path).removeprefix(f"{section.path}/") for path in clips.paths]
-        domains, attributes = _details(row)
+        domains, attributes = (
+            np.array([value or "" for value in values]) for values in (clips.domains, clips.attributes)
+        )
         found.append(ScoredSection(section, names, clips.abnormal, domains, attributes, runs))
     return sorted(found, key=lambda one: (snr_order(one.section.snr), one.section))
 
 
 def run_scores(row: Mapping[str, Any]) -> ClipScores:
     """Clip scores behind a row of the CSV. Raises UserError where they are missing or damaged."""
-    path = Path(row["run_path"]) / "scores.parquet"
-    try:
-        return read_clip_scores(path, row["pooling"])
-    except (OSError, ValueError) as error:
-        raise damaged(path, error) from error
-
-
-def _details(row: Mapping[str, Any]) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
-    """Domain and attributes of each test clip behind a row; older runs have neither."""
-    path = Path(row["run_path"]) / "scores.parquet"
-    there = [name for name in ("domain", "attributes") if name in pq.read_schema(path).names]
-    table = pq.read_table(path, columns=["path", *there], filters=[("split", "==", "test")]).sort_by("path")
-    domains, attributes = (
-        np.array([value or "" for value in table.column(name).to_pylist()] if name in there else [""] * len(table))
-        for name in ("domain", "attributes")
-    )
-    return domains, attributes
+    return read_clip_scores(Path(row["run_path"]) / "scores.parquet", sha256=row["scores_sha256"])

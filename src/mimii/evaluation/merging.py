@@ -1,0 +1,211 @@
+"""One CSV of exactly the runs that are asked for; none that contradicts its path, settings, code or recordings."""
+
+import csv
+import json
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mimii.common.errors import UserError
+from mimii.common.files import written_whole
+from mimii.common.records import sha256_of
+from mimii.data.recordings import Recordings
+from mimii.data.sections import Section
+from mimii.detectors.declaration import model_declaration
+from mimii.evaluation.columns import check_rows, read_columns
+from mimii.evaluation.merge_files import MergeRecord, metrics_csv, record_of
+from mimii.features.file import read_metadata
+from mimii.runs.records import MetricsRecord
+from mimii.runs.run import EXTERNAL, Run
+
+# Files of a run that can be made again, in the order in which they are made.
+TRAINING, SCORING, METRICS = "training.json", "scoring.json", "metrics.json"
+MADE_BY = {"training_code": TRAINING, "scoring_code": SCORING, "top_k": SCORING}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a run's row cannot be merged. file: of the run, which has to be made again."""
+
+    text: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the rows of a CSV must hold.
+
+    columns: for each model, columns and their values: fingerprints of its code, settings of scores and metrics. listed:
+    for each section that any run is trained on, how its recordings are listed now. features_root: folder of the
+    features; those that are there must be of the same recordings as the rows.
+    """
+
+    columns: Mapping[str, Mapping[str, Any]]
+    listed: Mapping[str, str]
+    features_root: Path
+
+
+def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | Path, expected: Expectation) -> None:
+    """Write one CSV with the row of each run, in the given order; beside it the long metrics, and a record of both.
+
+    Raises one UserError that lists every run whose metrics are missing, or contradict its path, its settings, the
+    present code or the present recordings: nothing else can enter the CSV than what the configuration names now.
+    """
+    records: list[MetricsRecord] = []
+    lines: list[str] = []
+    due: list[str] = []
+    for run in runs:
+        record, faults = read_run(run, runs_root, expected)
+        if record is not None:
+            records.append(record)
+        if faults:
+            folder = Path(runs_root) / run.path
+            lines += [f"  - {folder}: {fault.text}" for fault in faults]
+            # What is made first is enough: all else of the run follows from it.
+            order = [TRAINING, SCORING, METRICS]
+            due.append(str(folder / min((fault.file for fault in faults), key=order.index)))
+    if lines:
+        raise UserError(
+            f"{len(due)} of {len(runs)} runs do not belong to the present configuration, code and recordings:\n"
+            + "\n".join(lines)
+            + "\nTo run them again, add this to your snakemake command: --forcerun "
+            + " ".join(map(shlex.quote, due))
+        )
+    rows = [record.row for record in records]
+    check_rows(rows)
+    check_together(rows)
+    write_csv(output_csv, [column.name for column in read_columns()], rows)
+    scores = [{"run_path": record.row["run_path"], **score.plain()} for record in records for score in record.scores]
+    write_csv(metrics_csv(output_csv), ["run_path", "score", "domain", "metric", "value", "low", "high"], scores)
+    MergeRecord(sha256_of(output_csv), sha256_of(metrics_csv(output_csv)), len(rows)).write(record_of(output_csv))
+
+
+def read_run(run: Run, runs_root: str | Path, expected: Expectation) -> tuple[MetricsRecord | None, list[Fault]]:
+    """A run's metrics, and why they cannot be merged; None where there are none that can be read."""
+    path = Path(runs_root) / run.path / METRICS
+    if not path.exists():
+        return None, [Fault("metrics.json is missing", METRICS)]
+    try:
+        record = MetricsRecord.read(path)
+    except UserError as error:
+        return None, [Fault(str(error).partition("; to make it again")[0], METRICS)]
+    return record, [
+        *_path_faults(record.row, run),
+        *_settings_faults(record.row, run),
+        *_recordings_faults(record.row, run, expected),
+        *_column_faults(record.row, expected.columns[run.variant.model]),
+    ]
+
+
+def _path_faults(row: Mapping[str, Any], run: Run) -> Iterable[Fault]:
+    asked_for = {
+        "model": run.variant.model,
+        "variant": run.variant.name,
+        "seed": run.seed,
+        "db_level": run.section.snr,
+        "machine_type": run.section.machine,
+        "machine_id": run.section.id,
+    }
+    for name, value in asked_for.items():
+        if row.get(name) != value:
+            yield Fault(f"{name} is {row.get(name)!r}, the path says {value!r}", TRAINING)
+
+
+def _settings_faults(row: Mapping[str, Any], run: Run) -> Iterable[Fault]:
+    for name, settings in (("settings", run.settings), ("features", run.features)):
+        recorded = _read_json(row.get(name))
+        # Through JSON, as the record went: tuples become lists.
+        asked_for = json.loads(json.dumps(dict(settings)))
+        for key in sorted({*recorded, *asked_for}):
+            if recorded.get(key, "nothing") != asked_for.get(key, "nothing"):
+                yield Fault(
+                    f"it ran with {key} = {recorded.get(key, 'nothing')!r}, "
+                    f"the configuration says {asked_for.get(key, 'nothing')!r}",
+                    TRAINING,
+                )
+
+
+def _recordings_faults(row: Mapping[str, Any], run: Run, expected: Expectation) -> Iterable[Fault]:
+    recorded = _read_json(row.get("recordings"))
+    known = map(Section.parse, expected.listed)
+    asked_for = {section.path: expected.listed[section.path] for section in run.trained_on(known)}
+    if set(recorded) != set(asked_for):
+        differing = ", ".join(sorted(set(recorded) ^ set(asked_for)))
+        yield Fault(f"it was trained on other sections than the present ones (differing: {differing})", TRAINING)
+        return
+    for section, listed in asked_for.items():
+        own = Recordings.parse(recorded[section])
+        if own.listed != listed:
+            yield Fault(
+                f"it was made of other recordings of {section} than the present ones (where they were only copied: "
+                "python -m mimii check_dataset --content)",
+                TRAINING,
+            )
+            continue
+        file = expected.features_root / run.variant.features_name / f"{section}.parquet"
+        if run.variant.name != EXTERNAL and _recordings_of(file) not in (None, own):
+            yield Fault(f"it was trained on other features than {file} holds now", TRAINING)
+
+
+def _recordings_of(features: Path) -> Recordings | None:
+    """None where there is no such file any more: what was made of it stands by itself."""
+    return _read_recordings(features, features.stat().st_mtime_ns) if features.exists() else None
+
+
+@cache
+def _read_recordings(features: Path, mtime: int) -> Recordings:
+    return read_metadata(features).recordings
+
+
+def _column_faults(row: Mapping[str, Any], columns: Mapping[str, Any]) -> Iterable[Fault]:
+    for name, value in columns.items():
+        if row.get(name) != value:
+            text = f"{name} is {row.get(name)!r}, the configuration says {value!r}"
+            if name.endswith("_code"):
+                text = f"{name.removesuffix('_code')} was done by other code than the present one"
+            yield Fault(text, MADE_BY.get(name, METRICS))
+
+
+def check_together(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise UserError where rows that are each right do not belong into one CSV.
+
+    A section's recordings must have one content, and networks on a CPU one number of threads, which changes their bits.
+    """
+    contents: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    threads: dict[int, str] = {}
+    for row in rows:
+        for section, recordings in _read_json(row["recordings"]).items():
+            contents[section].setdefault(recordings["content"], row["run_path"])
+        network = row["variant"] != EXTERNAL and model_declaration(row["model"]).base == "network"
+        if network and row["device"] == "cpu":
+            threads.setdefault(row["threads"], row["run_path"])
+    faults = [
+        f"  - recordings of {section} had another content for {' than for '.join(list(runs.values())[:2])}"
+        for section, runs in contents.items()
+        if len(runs) > 1
+    ]
+    if len(threads) > 1:
+        named = ", ".join(f"{number} ({run})" for number, run in threads.items())
+        faults.append(f"  - networks were trained with different numbers of threads, such as {named}: retrain some")
+    if faults:
+        raise UserError("these runs do not belong together:\n" + "\n".join(faults))
+
+
+def _read_json(text: object) -> dict[str, Any]:
+    try:
+        values = json.loads(str(text))
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a CSV whole: floats with the shortest digits that read back as the same, None as an empty cell."""
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,201 @@
+"""A run's row is computed from files that belong together, and from no others."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from mimii.common.errors import UserError
+from mimii.common.fingerprints import metrics_code
+from mimii.common.records import sha256_of
+from mimii.evaluation.columns import check_rows
+from mimii.evaluation.row import compute_metrics
+from mimii.runs.records import MetricsRecord, ScoringRecord
+
+SETTINGS = {"bootstrap_samples": 200, "confidence": 0.95, "max_fpr": 0.1, "threshold_quantile": 0.9}
+
+
+def rewrite(paths, change):
+    """Other scores, as if the job had written them: its record describes them."""
+    table = change(pq.read_table(paths[0]).to_pandas())
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), paths[0])
+    record = ScoringRecord.read(paths[2])
+    ScoringRecord.parse({**record.plain(), "scores_sha256": sha256_of(paths[0])}).write(paths[2])
+
+
+def test_row_has_every_column_and_the_right_values(run_files):
+    paths = run_files()
+    row = compute_metrics(*paths, SETTINGS, code="metrics-code").row
+    check_rows([row])
+    table = pq.read_table(paths[0]).to_pandas()
+    test = table[table["split"] == "test"]
+    assert row["auc"] == pytest.approx(roc_auc_score(test["label"] == "abnormal", test["mean"]))
+    assert row["auc_low"] < row["auc"] < row["auc_high"]
+    assert row["pr_auc_low"] < row["pr_auc"] < row["pr_auc_high"]
+    assert row["run_path"] == "vae/default/seed=42/6dB/fan/id_00"
+    assert (row["eval_files"], row["normal_test_clips"], row["abnormal_test_clips"]) == (60, 30, 30)
+    above = test["mean"] > row["threshold"]
+    assert row["tpr"] == above[test["label"] == "abnormal"].mean()
+    assert row["fpr"] == above[test["label"] == "normal"].mean()
+    assert row["memory_usage_mb"] is None
+    assert row["peak_host_memory_mb"] == 500.0  # the larger of 400 and 500
+
+
+def test_every_score_has_its_metrics_and_the_primary_one_is_the_row_s(run_files):
+    record = compute_metrics(*run_files(), SETTINGS)
+    auc = {metric.score: metric for metric in record.scores if metric.metric == "auc"}
+    assert list(auc) == ["mean", "max", "top_k"]
+    assert len({metric.value for metric in auc.values()}) == 3
+    mean = auc["mean"]
+    assert (mean.value, mean.low, mean.high) == tuple(record.row[name] for name in ("auc", "auc_low", "auc_high"))
+
+
+def test_residual_columns_are_empty_without_such_a_score_and_filled_with_one(run_files):
+    paths = run_files()
+    assert compute_metrics(*paths, SETTINGS).row["auc_residual"] is None
+    rewrite(paths, lambda table: table.assign(residual=table["max"]))
+    record = compute_metrics(*paths, SETTINGS)
+    (of_max,) = [metric for metric in record.scores if (metric.score, metric.metric) == ("max", "auc")]
+    assert record.row["auc_residual"] == of_max.value
+    check_rows([{**record.row, "metrics_code": "x"}])
+
+
+def test_test_labels_do_not_move_the_threshold(run_files):
+    paths = run_files()
+    before = compute_metrics(*paths, SETTINGS).row
+
+    def relabel(table):
+        test = table["split"] == "test"
+        table.loc[test, "label"] = table.loc[test, "label"].to_numpy()[::-1]
+        return table
+
+    rewrite(paths, relabel)
+    after = compute_metrics(*paths, SETTINGS).row
+    assert after["auc"] != before["auc"]
+    assert after["threshold"] == before["threshold"]
+
+
+def test_classical_model_without_validation_clips(run_files):
+    paths = run_files(
+        settings={"frames": 5, "hop_frames": 1, "val_split": 0.0, "trees": 200},
+        validation_clips=0,
+        training_loss=None,
+        validation_loss=None,
+        epochs_run=None,
+        kept_epoch=None,
+        num_parameters=None,
+    )
+    row = compute_metrics(*paths, SETTINGS, code="metrics-code").row
+    check_rows([row])
+    for name in ("epochs", "batch_size", "learning_rate", "threshold", "threshold_method", "tpr", "fpr"):
+        assert row[name] is None
+
+
+def test_model_that_reads_whole_clips_has_no_window(run_files):
+    paths = run_files(settings={"frames": None, "hop_frames": None, "val_split": 0.1})
+    row = compute_metrics(*paths, SETTINGS, code="metrics-code").row
+    check_rows([row])
+    assert row["frames"] is None
+    assert row["hop_frames"] is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, None])
+def test_score_that_is_no_number_names_the_run_and_the_clip(run_files, value):
+    paths = run_files()
+
+    def spoil(table):
+        table["mean"] = table["mean"].astype(object)
+        table.loc[3, "mean"] = value
+        return table.astype({"mean": "float64"})
+
+    rewrite(paths, spoil)
+    with pytest.raises(UserError, match=r"vae/default/seed=42/6dB/fan/id_00.*1 of .* clips.*wav"):
+        compute_metrics(*paths, SETTINGS)
+
+
+def test_one_class_only_is_refused(run_files):
+    paths = run_files(test_abnormal_clips=0)
+    rewrite(paths, lambda table: table[table["label"] == "normal"])
+    with pytest.raises(UserError, match="no abnormal test clip"):
+        compute_metrics(*paths, SETTINGS)
+
+
+def exchanged(table):
+    return table.assign(label=table["label"].to_numpy()[::-1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [exchanged, lambda table: table[5:], lambda table: pd.concat([table, table[-3:]])],
+    ids=["labels exchanged", "rows removed", "rows doubled"],
+)
+def test_scores_that_were_changed_since_they_were_written_are_refused(run_files, change):
+    paths = run_files()
+    table = pq.read_table(paths[0]).to_pandas()
+    pq.write_table(pa.Table.from_pandas(change(table), preserve_index=False), paths[0])
+    with pytest.raises(UserError, match=r"scores.parquet: damaged .*checksum"):
+        compute_metrics(*paths, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda table: table[25:], lambda table: pd.concat([table, table[-3:]])], ids=["fewer", "more"]
+)
+def test_scores_of_other_clips_than_the_trained_section_s_are_refused(run_files, change):
+    paths = run_files()
+    rewrite(paths, change)
+    with pytest.raises(UserError, match=r"scores.parquet: damaged .*test clips, and the section has 60"):
+        compute_metrics(*paths, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"model_sha256": "7" * 64}, "another model scored"),
+        ({"recordings": {"listed": "listed", "content": "other"}}, "other recordings were scored"),
+    ],
+)
+def test_records_of_two_runs_are_refused(run_files, changes, says):
+    paths = run_files()
+    record = ScoringRecord.read(paths[2])
+    ScoringRecord.parse({**record.plain(), **changes}).write(paths[2])
+    with pytest.raises(UserError, match=says):
+        compute_metrics(*paths, SETTINGS)
+
+
+def test_a_record_that_was_edited_is_refused(run_files):
+    paths = run_files()
+    paths[1].write_text(paths[1].read_text().replace('"seed": 42', '"seed": 43'))
+    with pytest.raises(UserError, match=r"training.json: damaged .*edited"):
+        compute_metrics(*paths, SETTINGS)
+
+
+def test_command_writes_the_row_or_says_what_is_wrong(run_files, tmp_path, project_root):
+    code = metrics_code()
+
+    def command(scores, training, scoring):
+        return [
+            *(sys.executable, str(project_root / "scripts" / "compute_metrics.py")),
+            *("--scores", str(scores), "--training", str(training), "--scoring", str(scoring)),
+            *(
+                "--job",
+                json.dumps({"metrics": SETTINGS, "code": code}),
+                "--output",
+                str(tmp_path / "metrics.json"),
+            ),
+        ]
+
+    paths = run_files()
+    subprocess.run(command(*paths), check=True)
+    assert MetricsRecord.read(tmp_path / "metrics.json") == compute_metrics(*paths, SETTINGS, code=code)
+
+    paths[1].write_text("{}")
+    broken = subprocess.run(command(*paths), capture_output=True, text=True, check=False)
+    assert broken.returncode == 1
+    assert broken.stderr.startswith("error: ")
+    assert len(broken.stderr.splitlines()) == 1
