@@ -1,9 +1,13 @@
 """The scripts in benchmarks/ run to their end; what they measure is not judged here."""
 
+import csv
 import json
 import subprocess
 import sys
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 
@@ -53,3 +57,58 @@ def test_planning(benchmark):
     figures = benchmark("planning", "--seeds", "1")
     assert (figures["runs"], figures["jobs"], figures["finished_runs"]) == (480, 480 * 3 + 48 + 2, 480)
     assert figures["peak_rss_mb"] < figures["goals"]["peak_rss_mb"]
+
+
+@pytest.fixture
+def real_frames(project_root, tmp_path):
+    """Runs benchmarks/real_frames.py over a folder of noise, where abnormal clips have one louder band."""
+    folder, out = tmp_path / "frames", tmp_path / "out"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, louder in (("toycar_id_01", 4.0), ("toycar_id_02", 0.5)):
+        labels = ["normal"] * 150 + ["abnormal"] * 20
+        values = rng.normal(size=(170, 20, 128)).astype(np.float16)
+        values[150:, :, 7] += np.float16(louder)
+        clips = [f"{label}_{number:03d}" for number, label in enumerate(labels)]
+        log_mel = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 20 * 128)
+        pq.write_table(pa.table({"clip": clips, "label": labels, "log_mel": log_mel}), folder / f"{name}.parquet")
+
+    def run(*options):
+        command = [sys.executable, project_root / "benchmarks" / "real_frames.py", folder, "--out", out, *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout, out
+
+    return run
+
+
+def test_real_frames_goes_on_where_it_stopped(real_frames):
+    models = ["--models", "pca", "mahalanobis", "--seeds", "1", "2"]
+    first, out = real_frames(*models, "--ids", "toycar_id_01")
+    assert first.count("s of training") == 2  # neither is stochastic
+    second, _ = real_frames(*models)
+    assert second.count("s of training") == second.count("toycar_id_02/") == 2
+    (out / "scores" / "toycar_id_02" / "pca" / "trained" / "seed=1.parquet").unlink()
+    third, _ = real_frames(*models)
+    assert third.count("s of training") == 1
+
+    with (out / "results.csv").open() as file:
+        rows = {(row["section"], row["model"], row["score"]): row for row in csv.DictReader(file)}
+    easy, hard = (rows[name, "mahalanobis", "mean"] for name in ("toycar_id_01", "toycar_id_02"))
+    assert float(easy["auc"]) > 0.95 > float(hard["auc"])
+    assert float(hard["auc_low"]) < float(hard["auc"]) < float(hard["auc_high"])
+    assert (easy["settled_on"], hard["settled_on"]) == ("True", "False")
+    assert (hard["seeds"], hard["auc_seed_deviation"]) == ("1", "")
+    page = (out / "real_sound.md").read_text()
+    assert page.index("### toycar_id_02\n") < page.index("### toycar_id_01 (defaults were settled on it)")
+
+
+@pytest.mark.slow
+def test_real_frames_sets_trained_networks_beside_untrained_ones(real_frames):
+    _, out = real_frames("--models", "simple_ae", "mahalanobis", "--seeds", "1", "2", "--ids", "toycar_id_01")
+    with (out / "results.csv").open() as file:
+        seeds = {(row["model"], row["weights"], row["score"]): row["seeds"] for row in csv.DictReader(file)}
+    assert seeds["simple_ae", "trained", "mean"] == seeds["simple_ae", "untrained", "mean"] == "2"
+    with (out / "training_adds.csv").open() as file:
+        against = {(row["model"], row["score"], row["against"]) for row in csv.DictReader(file)}
+    assert {("simple_ae", "mean", "untrained"), ("simple_ae", "mean", "mahalanobis")} <= against

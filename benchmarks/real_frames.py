@@ -1,0 +1,464 @@
+"""How good every model is on real sound, what training adds, and what references reach: for docs/quality.md.
+
+    python benchmarks/real_frames.py FOLDER [--out OUT] [--models vae ...] [--ids toycar_id_01 ...] [--seeds 42 ...]
+
+FOLDER holds log-mels of real recordings; docs/quality.md says which files, and how to make them. Every model is fitted
+with its defaults on each ToyCar ID: a stochastic one once a seed, a deterministic one once, and a network once more
+without any training (`epochs: 0`). Clip scores go to OUT/scores, a file for each fit, which are kept: the same command
+goes on where it was stopped, and fits again what has other settings, code or recordings. From these it makes
+OUT/results.csv (each score of each model), OUT/training_adds.csv, OUT/clip_means.csv and OUT/real_sound.md.
+
+Intervals: percentile bootstrap; a resample draws clips, within each label, and seeds, both with replacement; the same
+clips for all models of an ID.
+"""
+
+import argparse
+import csv
+import hashlib
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mimii.common.declarations import resolve
+from mimii.common.errors import UserError
+from mimii.common.files import written_whole
+from mimii.common.fingerprints import fingerprint
+from mimii.data.audio import read_clip
+from mimii.data.split import fit_count, split_normal
+from mimii.detectors.contract import detector_class
+from mimii.detectors.declaration import model_declaration, model_names
+from mimii.evaluation.intervals import percentile_interval, resample_counts
+from mimii.evaluation.metrics import METRICS, curves_of, metric_values
+from mimii.features.clips import Clips
+from mimii.features.log_mel import LogMel
+from mimii.features.settings import feature_declarations
+
+TESTED_NORMAL, VALIDATION = 100, 25
+N_MELS, FRAMES = 128, slice(50, 250)  # of a file that is made here
+# What defaults of models were settled on; figures on these are marked, the others are the headline.
+SETTLED_ON = ("toycar_id_01", "mimii_fan")
+SEEDS = (42, 43, 44, 45, 46)
+SAMPLES = 1000  # resamples of an interval
+TOP_K = 10
+SHOWN = {name: METRICS[name] for name in ("auc", "pauc")}
+TRAINED, UNTRAINED = "trained", "untrained"
+
+
+# --- what is in the folder -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Section:
+    """Clips of one machine ID. log_mel: (clips, frames, n_mels) float32, dB."""
+
+    name: str
+    clips: list[str]
+    abnormal: NDArray[np.bool_]
+    log_mel: NDArray[np.float32]
+    content: str
+
+    def part(self, names: Sequence[str]) -> Clips:
+        """The clips of these names, copied."""
+        place = {name: row for row, name in enumerate(self.clips)}
+        frames = self.log_mel[[place[name] for name in names]]
+        return Clips(frames.reshape(-1, frames.shape[-1]), np.full(len(frames), frames.shape[1]))
+
+    def split(self) -> tuple[list[str], list[str], list[str]]:
+        """Names of the clips to fit on, to validate on and to test: by name, as docs/protocol.md has it."""
+        normal = sorted(name for name, abnormal in zip(self.clips, self.abnormal, strict=True) if not abnormal)
+        training, tested = normal[TESTED_NORMAL:], normal[:TESTED_NORMAL]
+        abnormal = sorted(set(self.clips) - set(normal))
+        return training[:-VALIDATION], training[-VALIDATION:], tested + abnormal
+
+
+def read_section(folder: Path, name: str) -> Section:
+    """The recordings of one ID. Raises UserError where the file is missing or has too few clips."""
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        raise UserError(f"{path}: is missing; docs/quality.md says what such a folder holds and how to make one")
+    table = pq.read_table(path)
+    values = table["log_mel"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    abnormal = np.array(table["label"].to_pylist()) == "abnormal"
+    if np.sum(~abnormal) < TESTED_NORMAL + VALIDATION + 2 or not abnormal.any():
+        raise UserError(f"{path}: {np.sum(~abnormal)} normal and {np.sum(abnormal)} abnormal clips are too few")
+    content = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return Section(name, table["clip"].to_pylist(), abnormal, values.reshape(len(abnormal), -1, N_MELS), content)
+
+
+def make_section(dcase: Path, path: Path) -> None:
+    """Write one ID's file from the development data of DCASE 2020 task 2.
+
+    dcase: the folder that holds `ToyCar/test`. path: such as toycar_id_01.parquet.
+    Raises UserError where there are no recordings.
+    """
+    id = path.stem.removeprefix("toycar_")
+    recordings = sorted((dcase / "ToyCar" / "test").glob(f"*_{id}_*.wav"))
+    if not recordings:
+        raise UserError(f"{dcase}: holds no ToyCar/test/*_{id}_*.wav of DCASE 2020's development data")
+    log_mel = LogMel(resolve(feature_declarations()) | {"n_mels": N_MELS})
+    frames = []
+    for recording in recordings:
+        samples, _ = read_clip(str(recording), 0, name=recording.name)
+        frames.append(log_mel(samples)[FRAMES].astype(np.float16).ravel())
+    columns = {
+        "clip": [recording.stem for recording in recordings],
+        "label": ["normal" if recording.name.startswith("normal") else "abnormal" for recording in recordings],
+        "log_mel": pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(frames)), len(frames[0])),
+    }
+    with written_whole(path) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+
+
+# --- fits and their clip scores --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One model on one section with one seed, trained or with its first weights."""
+
+    section: str
+    model: str
+    weights: str
+    seed: int
+
+    def path(self, out: Path) -> Path:
+        """Where its clip scores lie."""
+        return out / "scores" / self.section / self.model / self.weights / f"seed={self.seed}.parquet"
+
+    def settings(self) -> dict[str, Any]:
+        """The model's defaults; without training, no epoch."""
+        settings = resolve(model_declaration(self.model).settings)
+        return settings | ({"epochs": 0} if self.weights == UNTRAINED else {})
+
+
+def fits_of(section: str, models: Sequence[str], seeds: Sequence[int]) -> Iterator[Fit]:
+    """Every fit that the page shows of a section, seed by seed, so that what is there early is whole."""
+    for seed in seeds:
+        for model in models:
+            declared = model_declaration(model)
+            if seed != seeds[0] and not declared.stochastic:
+                continue
+            if "epochs" in declared.settings:
+                yield Fit(section, model, UNTRAINED, seed)
+            yield Fit(section, model, TRAINED, seed)
+
+
+def fit_and_score(fit: Fit, section: Section, out: Path) -> float | None:
+    """Write the clip scores of a fit, a column each; returns its CPU seconds, None where they are already there."""
+    key = json.dumps(
+        {
+            "settings": fit.settings(),
+            "code": fingerprint("mimii.detectors.contract", f"mimii.models.{fit.model}"),
+            "recordings": section.content,
+        },
+        sort_keys=True,
+    )
+    path = fit.path(out)
+    if path.is_file() and pq.read_schema(path).metadata.get(b"key", b"").decode() == key:
+        return None
+    fitted, validated, tested = section.split()
+    detector = detector_class(fit.model)(fit.settings(), section.log_mel.shape[-1], seed=fit.seed)
+    started = time.process_time()
+    detector.fit(section.part(fitted), section.part(validated))
+    seconds = time.process_time() - started
+    scores = detector.clip_scores(section.part(tested), top_k=TOP_K)
+    table = pa.table({"clip": tested, **scores})
+    with written_whole(path) as temporary:
+        pq.write_table(table.replace_schema_metadata({"key": key, "training_s": str(seconds)}), temporary)
+    return seconds
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One metric of one clip score. by_seed: (seeds,); resampled: (SAMPLES,), over clips and seeds together."""
+
+    by_seed: NDArray[np.float64]
+    resampled: NDArray[np.float64]
+
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        """Paired by clip, and by seed where both have several: the same seed draws the same first weights."""
+        return Estimate(self.by_seed - other.by_seed, self.resampled - other.resampled)
+
+    def row(self) -> dict[str, float | None]:
+        """Mean over seeds, interval, deviation between seeds (None from one seed)."""
+        low, high = percentile_interval(self.resampled)
+        deviation = float(self.by_seed.std(ddof=1)) if len(self.by_seed) > 1 else None
+        return {"value": float(self.by_seed.mean()), "low": low, "high": high, "seed_deviation": deviation}
+
+
+def estimates(scores: Sequence[NDArray[np.float64]], abnormal: NDArray[np.bool_]) -> dict[str, Estimate]:
+    """AUC and pAUC of a model. scores: one array (clips,) a seed; abnormal: (clips,)."""
+    # From fixed seeds: all models of a section meet the same clips, and those with as many seeds the same seeds.
+    counts = np.vstack(
+        [np.ones((1, len(abnormal)), np.int64), resample_counts(abnormal, SAMPLES, np.random.default_rng(0))]
+    )
+    metrics = [metric_values(curves_of(abnormal, values, counts), SHOWN) for values in scores]
+    drawn = np.random.default_rng(1).integers(len(scores), size=(SAMPLES, len(scores)))
+    found = {}
+    for name in SHOWN:
+        values = np.array([metric[name] for metric in metrics])
+        resampled = np.take_along_axis(values[:, 1:].T, drawn, axis=1).mean(1)
+        found[name] = Estimate(values[:, 0], resampled)
+    return found
+
+
+Key = tuple[str, str, str]  # model, weights, score
+
+
+def section_estimates(
+    section: Section, out: Path, fits: Sequence[Fit]
+) -> tuple[dict[tuple[str, str], float], dict[Key, dict[str, Estimate]]]:
+    """CPU seconds of a training by (model, weights), and the estimates of each score, of what is there so far."""
+    abnormal_names = {name for name, abnormal in zip(section.clips, section.abnormal, strict=True) if abnormal}
+    tested = section.split()[2]
+    abnormal = np.array([name in abnormal_names for name in tested])
+    columns: dict[Key, list[NDArray[np.float64]]] = {}
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for fit in fits:
+        if not fit.path(out).is_file():
+            continue
+        table = pq.read_table(fit.path(out))
+        seconds.setdefault((fit.model, fit.weights), []).append(float(table.schema.metadata[b"training_s"]))
+        for score in table.column_names[1:]:
+            columns.setdefault((fit.model, fit.weights, score), []).append(table[score].to_numpy())
+    found = {key: estimates(values, abnormal) for key, values in columns.items()}
+    return {key: float(np.mean(values)) for key, values in seconds.items()}, found
+
+
+def training_adds(found: dict[Key, dict[str, Estimate]]) -> Iterator[tuple[str, str, str, dict[str, Estimate]]]:
+    """(model, score, what it is compared with, difference of each metric) of every trained network."""
+    reference = found.get(("mahalanobis", TRAINED, "mean"))
+    for (model, weights, score), estimate in found.items():
+        if weights != TRAINED or model == "mahalanobis":
+            continue
+        untrained = found.get((model, UNTRAINED, score))
+        if untrained and all(len(untrained[name].by_seed) == len(estimate[name].by_seed) for name in SHOWN):
+            yield model, score, UNTRAINED, {n: estimate[n] - untrained[n] for n in SHOWN}
+        if reference:
+            yield model, score, "mahalanobis", {n: estimate[n] - reference[n] for n in SHOWN}
+
+
+# --- MIMII's own clip means ------------------------------------------------------------------------------------------
+
+
+def clip_mean_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """Models that take a clip as one vector, on the mean log-mel of every MIMII clip of two machine types."""
+    for machine in ("fan", "slider"):
+        path = folder / f"mimii_{machine}_clip_means.parquet"
+        if not path.is_file():
+            continue
+        table = pq.read_table(path)
+        vectors = table["log_mel"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
+        labels, snrs, ids = (np.array(table[name].to_pylist()) for name in ("label", "snr", "id"))
+        for snr in sorted(set(snrs)):
+            for id in sorted(set(ids)):
+                rows = (snrs == snr) & (ids == id)
+                normal, abnormal = (vectors[rows & (labels == label)] for label in ("normal", "abnormal"))
+                for model in models_of_vectors():
+                    yield {"machine": machine, "snr": snr, "id": id, "model": model} | score_means(
+                        model, normal, abnormal
+                    )
+
+
+def models_of_vectors() -> list[str]:
+    """Models that see a clip as one vector, its mean log-mel."""
+    return [name for name in model_names() if "vector" in model_declaration(name).settings]
+
+
+def score_means(model: str, normal: NDArray[np.float32], abnormal: NDArray[np.float32]) -> dict[str, float]:
+    """AUC, pAUC and their intervals of a model with the protocol's split. normal, abnormal: (clips, n_mels)."""
+    names = [f"{number:08d}" for number in range(len(normal))]
+    training, _ = split_normal(names, len(abnormal))
+    training_rows = normal[[int(name) for name in training]]
+    tested = np.concatenate([normal[: len(abnormal)], abnormal])
+    settings = resolve(model_declaration(model).settings) | {"vector": "mean"}
+    fitted = fit_count(len(training_rows), settings["val_split"])
+    detector = detector_class(model)(settings, normal.shape[1], seed=SEEDS[0])
+    detector.fit(_one_frame_clips(training_rows[:fitted]), _one_frame_clips(training_rows[fitted:]))
+    scores = detector.clip_scores(_one_frame_clips(tested), top_k=1)["mean"]
+    found = estimates([scores], np.arange(len(tested)) >= len(abnormal))
+    return {
+        f"{name}{suffix}": value
+        for name in SHOWN
+        for suffix, key in (("", "value"), ("_low", "low"), ("_high", "high"))
+        if (value := found[name].row()[key]) is not None
+    }
+
+
+def _one_frame_clips(vectors: NDArray[np.float32]) -> Clips:
+    return Clips(vectors.copy(), np.ones(len(vectors), np.int64))
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def result_rows(section: Section, out: Path, fits: Sequence[Fit]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of results.csv and of training_adds.csv."""
+    seconds, found = section_estimates(section, out, fits)
+    start = {"section": section.name, "settled_on": section.name in SETTLED_ON}
+    results, adds = [], []
+    for (model, weights, score), estimate in found.items():
+        row = start | {"model": model, "weights": weights, "score": score, "seeds": len(estimate["auc"].by_seed)}
+        results.append(row | _flat(estimate) | {"training_s": seconds[model, weights]})
+    for model, score, against, difference in training_adds(found):
+        adds.append(start | {"model": model, "score": score, "against": against} | _flat(difference))
+    return results, adds
+
+
+def _flat(estimate: dict[str, Estimate]) -> dict[str, float | None]:
+    return {
+        name if key == "value" else f"{name}_{key}": value
+        for name in SHOWN
+        for key, value in estimate[name].row().items()
+    }
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Rows with the same keys; None is empty."""
+    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def with_interval(row: dict[str, Any], metric: str, sign: str = "") -> str:
+    """Such as .877, and below it [.841, .910]."""
+    value, low, high = (
+        f"{row[key]:{sign}.3f}".replace("0.", ".", 1) for key in (metric, f"{metric}_low", f"{metric}_high")
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def markdown(results: Sequence[dict[str, Any]], adds: Sequence[dict[str, Any]], means: Sequence[dict[str, Any]]) -> str:
+    """The tables of docs/quality.md: what defaults were not settled on first."""
+    parts = []
+    sections = sorted({(row["settled_on"], row["section"]) for row in results})
+    for settled_on, section in sections:
+        rows = [row for row in results if row["section"] == section]
+        parts.append(f"### {section}{' (defaults were settled on it)' if settled_on else ''}\n")
+        parts += [score_table(rows), adds_table([row for row in adds if row["section"] == section])]
+    if means:
+        parts += ["### References on MIMII's own clip means\n", means_table(means)]
+    return "\n".join(parts)
+
+
+def score_table(rows: Sequence[dict[str, Any]]) -> str:
+    """A row a model, sorted by the AUC of its mean score."""
+    lines = [
+        "| Model | Seeds | AUC, mean score | seed<br>deviation | pAUC, mean score | AUC, maximum | AUC, top k | "
+        "AUC, residual | pAUC, residual | AUC, residual, untrained | Training<br>CPU s |",
+        "|:---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    by_key = {(row["model"], row["weights"], row["score"]): row for row in rows}
+    trained = sorted(
+        (row for row in rows if (row["weights"], row["score"]) == (TRAINED, "mean")), key=lambda r: -r["auc"]
+    )
+
+    def cell(model: str, weights: str, score: str, metric: str) -> str:
+        row = by_key.get((model, weights, score))
+        return with_interval(row, metric) if row else ""
+
+    for row in sorted(trained, key=lambda row: -row["auc"]):
+        model, deviation = row["model"], row["auc_seed_deviation"]
+        cells = [
+            model,
+            str(row["seeds"]),
+            with_interval(row, "auc"),
+            "" if deviation is None else f"{deviation:.3f}".removeprefix("0"),
+            with_interval(row, "pauc"),
+            *(cell(model, TRAINED, score, "auc") for score in ("max", "top_k", "residual")),
+            cell(model, TRAINED, "residual", "pauc"),
+            cell(model, UNTRAINED, "residual", "auc"),
+            f"{row['training_s']:.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def adds_table(rows: Sequence[dict[str, Any]]) -> str:
+    """What training adds: differences of AUC with their intervals."""
+    by_key = {(row["model"], row["score"], row["against"]): row for row in rows}
+    columns = [(score, against) for score in ("mean", "residual") for against in (UNTRAINED, "mahalanobis")]
+    lines = [
+        "| Model | " + " | ".join(f"{score} score, minus {against}" for score, against in columns) + " |",
+        "|:---|" + "---:|" * len(columns),
+    ]
+    for model in sorted({row["model"] for row in rows}):
+        cells = [by_key.get((model, *column)) for column in columns]
+        lines.append(
+            f"| {model} | " + " | ".join(with_interval(cell, "auc", "+") if cell else "" for cell in cells) + " |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def means_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Mean over machine IDs of the AUC at each SNR."""
+    snrs = ("6dB", "0dB", "min6dB")
+    lines = ["| Machine | Model | AUC at 6 dB | 0 dB | -6 dB |", "|:---|:---|---:|---:|---:|"]
+    for machine, model in sorted({(row["machine"], row["model"]) for row in rows}):
+        cells = []
+        for snr in snrs:
+            values = [r["auc"] for r in rows if (r["machine"], r["model"], r["snr"]) == (machine, model, snr)]
+            cells.append(f"{np.mean(values):.3f}".removeprefix("0") if values else "")
+        settled = " (settled on)" if f"mimii_{machine}" in SETTLED_ON else ""
+        lines.append(f"| {machine}{settled} | {model} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Fit what is missing, then make every table of what is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/real_frames"), help="where results go")
+    parser.add_argument("--models", nargs="+", choices=model_names(), default=model_names())
+    parser.add_argument("--ids", nargs="+", default=["toycar_id_01", "toycar_id_02"], help="files of ToyCar IDs")
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--make", type=Path, metavar="DCASE", help="make FOLDER's missing files of ToyCar from this")
+    parser.add_argument("--tables", action="store_true", help="fit nothing: tables of what is there")
+    given = parser.parse_args()
+    for name in given.ids if given.make else ():
+        if not (given.folder / f"{name}.parquet").exists():
+            make_section(given.make, given.folder / f"{name}.parquet")
+    sections = [read_section(given.folder, name) for name in given.ids]
+    fits = {section.name: list(fits_of(section.name, given.models, given.seeds)) for section in sections}
+    # Seed by seed over all sections.
+    for seed, section in () if given.tables else itertools.product(given.seeds, sections):
+        for fit in fits[section.name]:
+            seconds = fit_and_score(fit, section, given.out) if fit.seed == seed else None
+            if seconds is not None:
+                print(f"{fit.path(given.out)}: {seconds:.1f} s of training", flush=True)
+    results, adds = [], []
+    for section in sections:
+        rows = result_rows(section, given.out, fits[section.name])
+        results += rows[0]
+        adds += rows[1]
+    means = list(clip_mean_rows(given.folder))
+    for name, rows in (("results", results), ("training_adds", adds), ("clip_means", means)):
+        if rows:
+            write_csv(given.out / f"{name}.csv", rows)
+    with written_whole(given.out / "real_sound.md") as path:
+        path.write_text(markdown(results, adds, means))
+    print(f"{given.out}/real_sound.md")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
