@@ -188,5 +188,5 @@ def test_processes_end_well_or_with_a_message(benchmark, drawn):
 
 
 def test_the_benchmark_that_is_damaged_is_whole(benchmark):
-    assert json.loads((benchmark / RUN / "metrics.json").read_text())["model"] == "pca"
+    assert json.loads((benchmark / RUN / "metrics.json").read_text())["row"]["model"] == "pca"
     assert run_command("score", [RUN, "data"])[0] == 0
