@@ -207,7 +207,7 @@ def has_enough_seeds(frame: pd.DataFrame) -> dict[str, bool]:
 
 def is_stochastic(model: str) -> bool:
     """Whether another seed gives other scores; taken to be so of a model that is not in the library any more."""
-    return model not in model_names() or getattr(model_declaration(model), "stochastic", True)
+    return model not in model_names() or model_declaration(model).stochastic
 
 
 def average_metrics(
