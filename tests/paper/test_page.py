@@ -11,7 +11,8 @@ import soundfile
 from devtools import opened_browser
 
 from mimii.common.errors import UserError
-from mimii.data.sections import AVERAGE
+from mimii.data.published import clip_counts
+from mimii.data.sections import AVERAGE, Section
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.compared import compute_statistics
 from mimii.evaluation.inference import COMPARED, select_runs
@@ -20,7 +21,8 @@ from mimii.paper.page.assemble import within_size
 from mimii.paper.page.board import make_boards
 from mimii.paper.page.claims import Findings, sentences
 from mimii.paper.page.listening import choose_clips, encoded
-from mimii.paper.page.readers import read_any
+from mimii.paper.page.readers import ScoredSection, read_any
+from mimii.paper.page.references import references_for
 from mimii.paper.page.scores import packed, roc_corners
 from mimii.paper.page.sharing import page_of, share
 from mimii.runs.clip_scores import ClipScores
@@ -206,7 +208,7 @@ def test_results_on_other_clips_have_a_ranking_of_their_own(results, run_folder,
 
 
 def test_a_shared_zip_makes_the_same_page(results, tmp_path):
-    share(results, tmp_path / "ours.zip")
+    assert share(results, tmp_path / "ours.zip") == [HOSTILE]
     (wanted,) = make_boards([read_any(results, tmp_path)])
     (found,) = make_boards([read_any(tmp_path / "ours.zip", tmp_path)])
     assert {**found, "name": ""} == {**wanted, "name": ""}
@@ -236,6 +238,24 @@ def test_what_is_no_results_is_refused(tmp_path):
         read_any(tmp_path, tmp_path)
     with pytest.raises(UserError, match=r"holds no results\.csv"):
         share(tmp_path, tmp_path / "ours.zip")
+
+
+def test_published_numbers_stand_beside_the_same_recordings_alone():
+    counts = clip_counts(Section("6dB", "fan", "id_00"))["abnormal"]
+
+    def references(clips, snr="6dB", machine="fan", id="id_00", source="folder"):
+        labels = np.arange(2 * clips) < clips
+        empty = np.full(2 * clips, "")
+        section = ScoredSection(
+            Section(snr, machine, id), [str(clip) for clip in range(2 * clips)], labels, empty, empty, {}
+        )
+        return references_for([section], {"dataset": {"source": source}})
+
+    assert [one["auc"] for one in references(counts)] == [{"6dB/fan/id_00": 0.766}]
+    assert references(counts - 1) == []
+    assert references(264, "dcase2020", "ToyCar", "id_01") == []
+    (found,) = references(264, "dcase2020", "ToyCar", "id_01", source="dcase")
+    assert found["auc"] == {"dcase2020/ToyCar/id_01": 0.88985}
 
 
 def test_clips_are_the_worst_and_typical_ones():

@@ -203,7 +203,8 @@ def _page(arguments: argparse.Namespace) -> int:
 def _share(arguments: argparse.Namespace) -> int:
     from mimii.paper.page.sharing import share
 
-    share(arguments.results, arguments.output)
+    for licence in share(arguments.results, arguments.output):
+        print(f"Recordings in it: {licence}")
     print(arguments.output)
     return 0
 

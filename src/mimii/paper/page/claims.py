@@ -102,13 +102,16 @@ def facts(found: Findings) -> list[list[str]]:
 
 
 def _dataset(found: Findings) -> str:
-    source = found.config.get("dataset", {}).get("source")
+    dataset = found.config.get("dataset", {})
+    source = str(dataset.get("source", "not known"))
+    if source == "dcase":
+        return f"DCASE {dataset['dcase']['year']} task 2, {dataset['dcase']['data']} data"
     known = {
         "made_up": "made up by the workflow",
         "zenodo": "MIMII",
         "dcase2020": "DCASE 2020 task 2, development data",
     }
-    return known.get(str(source), str(source) if source else "not known")
+    return known.get(source, source)
 
 
 def _features(frame: pd.DataFrame) -> str:

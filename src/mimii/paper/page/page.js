@@ -76,7 +76,7 @@ const mean = values => values.reduce((sum, value) => sum + value, 0) / values.le
 function referenceMean(reference, snr) {
   const wanted = board.sections.filter(one => snr === ALL || one.snr === snr);
   const by = (rows, key) => [...Map.groupBy(rows, one => one[key]).values()];
-  return mean(by(wanted, "snr").map(ofSnr => mean(by(ofSnr, "machine").map(ofType => mean(ofType.map(one => reference.auc[one.path]))))));
+  return mean(by(wanted, "snr").map(ofSnr => mean(by(ofSnr, "machine").map(ofType => mean(ofType.map(one => reference.auc[one.path] ?? NaN))))));
 }
 
 // ---- Charts
@@ -140,12 +140,13 @@ function ranking(metric, snr) {
   }));
   for (const reference of metric === "auc" ? board.references : []) {
     const value = referenceMean(reference, snr);
+    if (Number.isNaN(value)) continue; // of some of the sections alone
     rows.push({ value, published: true, cells: [el("span", { title: reference.source }, reference.name), fixed(value), "published",
       intervalDrawing({ mean: value, low: null }, .4), ...(several ? [""] : []), ...shown.map(() => "")] });
   }
   rows.sort((one, other) => other.value - one.value);
   const percent = Math.round(100 * board.confidence);
-  return table(`${board.metrics[metric]}, mean over seeds, then IDs, machine types, SNRs; ${percent} % interval over test clips, drawn from .4 to 1. Bold: better than every other. Costs: mean of a run.`,
+  return table(`${board.metrics[metric]}, mean over seeds, then IDs, machine types, SNRs; ${percent} % interval over test clips and seeds, drawn from .4 to 1. Bold: better than every other. Costs: mean of a run.`,
     ["Method", board.metrics[metric], "Interval", "", ...(several ? ["Seeds"] : []), ...shown.map(cost => [board.costs[cost][0], el("small", {}, board.costs[cost][1])])], rows);
 }
 
@@ -157,7 +158,7 @@ function sectionGrid() {
     cells: [board.methods[place].label, ...board.methods[place].sections.map(([auc], section) => cell(auc, `#section/${place}/${section}`))],
   }));
   for (const reference of board.references)
-    rows.push({ published: true, cells: [el("span", { title: reference.source }, reference.name), ...board.sections.map(one => cell(reference.auc[one.path], null))] });
+    rows.push({ published: true, cells: [el("span", { title: reference.source }, reference.name), ...board.sections.map(one => one.path in reference.auc ? cell(reference.auc[one.path], null) : "")] });
   return table("", ["", ...board.sections.map(one => [one.machine, el("small", {}, one.id), el("small", {}, one.snrTitle)])], rows, "heat");
 }
 

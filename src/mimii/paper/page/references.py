@@ -16,19 +16,15 @@ MIMII = {
 
 
 def references_for(sections: Sequence[ScoredSection], config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """name, source and auc ({section: AUC}) of each reference that knows every section of these recordings."""
-    paths = {one.section.path for one in sections}
-    found: list[Mapping[str, Any]] = []
+    """name, source and auc ({section: AUC}) of each reference that knows some of these recordings."""
+    known: list[Mapping[str, Any]] = []
     if all(_is_mimii(one) for one in sections):
-        auc = {section.path: value for section, value in reference_auc().items()}
-        found.append({**MIMII, "auc": auc})
-    source = config.get("dataset", {}).get("source")
-    found += [one for one in read_declarations(Path(__file__).with_suffix(".yaml")) if one["dataset"] == source]
-    return [
-        {"name": one["name"], "source": one["source"], "auc": {path: one["auc"][path] for path in sorted(paths)}}
-        for one in found
-        if paths <= set(one["auc"])
-    ]
+        known.append({**MIMII, "auc": {section.path: value for section, value in reference_auc().items()}})
+    if str(config.get("dataset", {}).get("source")).startswith("dcase"):
+        known += read_declarations(Path(__file__).with_suffix(".yaml"))
+    paths = [one.section.path for one in sections]
+    found = [{**one, "auc": {path: one["auc"][path] for path in paths if path in one["auc"]}} for one in known]
+    return [one for one in found if one["auc"]]
 
 
 def _is_mimii(one: ScoredSection) -> bool:

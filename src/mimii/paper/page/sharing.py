@@ -1,5 +1,6 @@
 """A page of several results, and results packed for others to put on theirs."""
 
+import json
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,8 +32,10 @@ def _named_apart(results: Sequence[Results]) -> list[Results]:
     ]
 
 
-def share(folder: Path, output: Path) -> None:
+def share(folder: Path, output: Path) -> list[str]:
     """Pack a folder of results: page, results.csv, clip scores of its runs, gathered clips, the configuration.
+
+    Returns under which licences the recordings of the gathered clips are.
 
     Raises UserError where the folder holds no results, or a run's scores are missing.
     """
@@ -47,3 +50,4 @@ def share(folder: Path, output: Path) -> None:
     with written_whole(output) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ["results.csv", *there, *clips, *runs]:
             archive.write(folder / name, name)
+    return sorted({json.loads((folder / name).read_text(encoding="utf-8"))["licence"] for name in clips})
