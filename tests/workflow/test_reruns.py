@@ -231,8 +231,8 @@ RUN = "results/runs/simple_ae/epochs=2/seed=42/6dB/fan/id_00"
 ONE = {"variants": {"simple_ae": "epochs=2"}, "sections": ("6dB/fan/id_00",)}
 
 
-FIGURES = {("make_figures", "results/figures/auc_heatmap.png")}
-TABLES = {("make_tables", "results/tables/overview.html")}
+FIGURES = {("make_figures", "results/figures/auc_against_cost.png")}
+TABLES = {("make_tables", "results/tables/differences.html")}
 CLIP_FIGURES = "results/figures/clips"
 PAGE = {("make_page", "results/page.html")}
 PAPER = {("make_statistics", "results/statistics/averages.csv")} | TABLES | FIGURES | PAGE
@@ -440,8 +440,8 @@ TABLE = {
     ],
     "Statistics, tables and figures": [
         Row("`evaluation/inference.py`", new_code("evaluation/inference.py"), PAPER, fixture="kept_report"),
-        Row("`paper/tables.py`", new_code("paper/tables.py"), TABLES, fixture="kept_report"),
-        Row("`paper/figures.py`", new_code("paper/figures.py"), FIGURES, fixture="kept_report"),
+        Row("`paper/tables/overview.py`", new_code("paper/tables/overview.py"), TABLES, fixture="kept_report"),
+        Row("`paper/figures/roc.py`", new_code("paper/figures/roc.py"), FIGURES, fixture="kept_report"),
         Row(
             "whatever plans `merge_results`, such as `evaluation/results.py`",
             new_code("evaluation/results.py"),
