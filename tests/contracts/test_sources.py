@@ -1,8 +1,10 @@
 """DCASE 2020 task 2, a user's own recordings, and whether a dataset is whole."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from mirror import clip_bytes, packed, small_archive
@@ -12,7 +14,9 @@ from mimii.data import published as official
 from mimii.data.completeness import check_dataset
 from mimii.data.lookup import open_source, source_names
 from mimii.data.sections import AVERAGE, NO_LEVEL, Section
+from mimii.planning.checking import format_problems
 from mimii.planning.config import read_config, schema
+from mimii.planning.plan import Plan
 
 REAL_CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "real_clips" / "dcase2020"
 
@@ -141,7 +145,7 @@ def test_dcase_reads_real_recordings_in_its_own_layout(tmp_path):
         (tmp_path / f"pump/test/anomaly_id_00_{path.name}").symlink_to(path)
     said = []
     assert check_dataset(open_source(config(tmp_path, "dcase2020")), said.append) == 0
-    assert said[0] == f"dcase2020/pump/id_00: {len(normal)} normal, 1 abnormal: fine"
+    assert said[0] == f"dcase2020/pump/id_00: {len(normal)} normal, 1 abnormal: can be run"
 
 
 # Your own recordings
@@ -226,10 +230,10 @@ def test_own_recordings_are_refused_where_names_are_not_enough(tmp_path):
 @pytest.fixture
 def published(monkeypatch):
     """MIMII, if it were two small sections of fans at one SNR."""
-    counts = {"fan": {"id_00": {"normal": 6, "abnormal": 2}, "id_02": {"normal": 6, "abnormal": 2}}}
+    counts = {"fan": {"id_00": {"normal": 14, "abnormal": 2}, "id_02": {"normal": 14, "abnormal": 2}}}
     archives = {"6_dB_fan.zip": {"bytes": 1, "md5": ""}}
     monkeypatch.setattr(official, "_data", lambda: {"archives": archives, "clips": counts})
-    return small_archive(normal=6, abnormal=2)
+    return small_archive(normal=14, abnormal=2)
 
 
 def checked(root, source="folder", **changes):
@@ -251,10 +255,14 @@ def test_a_whole_dataset_is_fine(tmp_path, published, layout):
         (tmp_path / "6_dB_fan.zip").write_bytes(packed(published))
     else:
         unpacked(tmp_path, published)
-    assert checked(tmp_path) == (
-        ["6dB/fan/id_00: 6 normal, 2 abnormal: fine", "6dB/fan/id_02: 6 normal, 2 abnormal: fine"],
-        0,
+    said, faults = checked(tmp_path)
+    assert (said[0], said[2]) == (
+        "6dB/fan/id_00: 14 normal, 2 abnormal: can be run",
+        "6dB/fan/id_02: 14 normal, 2 abnormal: can be run",
     )
+    assert said[1] == "  12 to train, 4 to test; 16000 Hz, 2 channel(s), 0.4 s, -20 dB"
+    assert said[4:] == ["All 2 section(s) can be run as configured."]
+    assert faults == 0
 
 
 @pytest.mark.parametrize("layout", ["zipped", "original"])
@@ -276,18 +284,21 @@ def test_what_is_missing_extra_duplicated_or_broken_is_named(tmp_path, published
         unpacked(tmp_path, published)
     said, faults = checked(tmp_path)
     assert faults == 7
-    assert said[0] == "6dB/fan/id_00: 6 normal, 2 abnormal: faults"
-    assert said[1] == "  missing: 1 of 6 normal (00000001.wav)"
-    assert said[2] == "  extra: 1 normal, not among the 6 published (00000000 (1).wav)"
-    assert said[3].startswith("  broken: ")
-    assert "00000002.wav: truncated" in said[3]
-    assert "00000003.wav: not a readable recording" in said[4]
-    assert said[5] == "  mixed sample rates: 5 of 16000 Hz, 1 of 8000 Hz"
-    assert said[6] == (
+    assert said[0] == "6dB/fan/id_00: 14 normal, 2 abnormal: cannot be run"
+    assert said[1] == "  12 to train, 4 to test; 8000 to 16000 Hz, 1 to 2 channel(s), 0.1 to 0.4 s, -20 dB"
+    assert said[2] == "  missing: 1 of 14 normal (00000001.wav)"
+    assert said[3] == "  extra: 1 normal, not among the 14 published (00000000 (1).wav)"
+    assert said[4].startswith("  broken: ")
+    assert "00000002.wav: truncated" in said[4]
+    assert "00000003.wav: not a readable recording" in said[5]
+    assert said[6] == "  mixed sample rates: 13 of 16000 Hz, 1 of 8000 Hz"
+    assert said[7] == "  look at: 1 constant: 6dB/fan/id_00/normal/00000004.wav"
+    assert said[8] == (
         "duplicated: 6dB/fan/id_00/normal/00000000 (1).wav, 6dB/fan/id_00/normal/00000000.wav are one and the same "
         "recording"
     )
-    assert said[7] == "missing: 6dB/fan: id_02"
+    assert said[9] == "missing: 6dB/fan: id_02"
+    assert said[10] == "1 of 1 section(s) cannot be run as configured; why stands above."
     assert checked(tmp_path, ids=["id_00"])[1] == 6
 
 
@@ -298,19 +309,73 @@ def test_recordings_that_only_begin_alike_are_no_duplicates(tmp_path):
     (tmp_path / "normal/2.wav").write_bytes(content[:-2] + b"xy")
     (tmp_path / "abnormal/1.wav").write_bytes(content)
     said, faults = checked(tmp_path, "labelled")
-    assert faults == 1
-    assert said[-1] == "duplicated: abnormal/1.wav, normal/1.wav are one and the same recording"
+    assert faults == 2
+    assert "at least 10" in said[2]
+    assert said[-2] == "duplicated: abnormal/1.wav, normal/1.wav are one and the same recording"
 
 
 def test_sections_that_cannot_be_listed_do_not_stop_the_check(tmp_path, published):
     unpacked(tmp_path, published)
     (tmp_path / "6dB/fan/id_00/normal").rename(tmp_path / "6dB/fan/id_00/Normal")
     said, _ = checked(tmp_path)
-    assert "cannot be listed: folder" in said[1]
-    assert said[-1] == "6dB/fan/id_02: 6 normal, 2 abnormal: fine"
+    assert said[0] == "6dB/fan/id_00: 0 normal, 0 abnormal: cannot be run"
+    assert "cannot be listed: folder" in "".join(said)
+    assert "6dB/fan/id_02: 14 normal, 2 abnormal: can be run" in said
 
 
 def test_an_archive_that_is_not_there_is_said(tmp_path, published):
     said, faults = checked(tmp_path, "zenodo")
     assert faults == 2 * 3
-    assert "6_dB_fan.zip' cannot be read" in said[1]
+    assert "6_dB_fan.zip' cannot be read" in "".join(said)
+
+
+def test_clips_that_may_spoil_results_are_named(tmp_path):
+    touch(tmp_path, *(f"normal/{number:02d}.wav" for number in range(14)), "abnormal/1.wav")
+    for number, path in enumerate(sorted(tmp_path.rglob("*.wav"))):
+        soundfile.write(path, np.random.default_rng(number).normal(0, 0.1, 4000), 16000)
+    soundfile.write(tmp_path / "normal/03.wav", np.zeros(4000), 16000)
+    soundfile.write(tmp_path / "normal/04.wav", np.full(4000, 0.25), 16000)
+    soundfile.write(tmp_path / "normal/05.wav", np.linspace(-2, 2, 4000).clip(-1, 1), 16000)
+    said, faults = checked(tmp_path, "labelled")
+    assert faults == 0
+    assert said == [
+        "+/+/+: 14 normal, 1 abnormal: can be run",
+        "  13 to train, 2 to test; 16000 Hz, 1 channel(s), 0.2 s, -20 dB",
+        "  look at: 1 silent: normal/03.wav",
+        "  look at: 1 constant: normal/04.wav",
+        "  look at: 1 at full scale: normal/05.wav",
+        "All 1 section(s) can be run as configured.",
+    ]
+
+
+def test_what_the_configuration_does_not_suit_stands_against_a_section(tmp_path):
+    touch(tmp_path, *(f"normal/{number:02d}.wav" for number in range(14)), "abnormal/1.wav")
+    for number, path in enumerate(sorted(tmp_path.rglob("*.wav"))):
+        soundfile.write(path, np.random.default_rng(number).normal(0, 0.1, 44100), 44100)
+    source = {"dataset": {"root": str(tmp_path), "source": "labelled"}, "models": {"pca": {}}}
+    for features, obstacle in (
+        ({}, "  features: sample_rate 16000 Hz, but the recordings have 44100 Hz"),
+        ({"resample": True, "channel": 2}, "  features: channel 2, counted from 0, but the recordings have 1"),
+    ):
+        plan = Plan({**source, "features": features})
+        said = []
+        assert check_dataset(plan.source, said.append, partial(format_problems, plan.variants)) == 1
+        assert said[0].endswith("cannot be run")
+        assert said[2].startswith(obstacle)
+        assert said[-2] == "1 of 1 section(s) cannot be run as configured; why stands above."
+    said = []
+    plan = Plan({**source, "features": {"sample_rate": 44100}})
+    assert check_dataset(plan.source, said.append, partial(format_problems, plan.variants)) == 0
+
+
+def test_parts_of_a_recording_are_no_duplicates(tmp_path):
+    touch(tmp_path, "normal/a.wav", "abnormal/1.wav")
+    for number, path in enumerate(sorted(tmp_path.rglob("*.wav"))):
+        soundfile.write(path, np.random.default_rng(number).normal(0, 0.1, 19200), 16000)
+    said, faults = checked(tmp_path, "labelled", clip_seconds=0.1, split=1)
+    assert said[0] == "+/+/+: 12 normal, 12 abnormal: can be run"
+    assert faults == 0
+    said, faults = checked(tmp_path, "labelled", clip_seconds=0.12, split=1)
+    assert said[0] == "+/+/+: 10 normal, 10 abnormal: cannot be run"
+    assert "9 training, 1 normal test and 10 abnormal" in said[2]
+    assert faults == 1

@@ -164,7 +164,7 @@ def test_real_clips_are_whole_in_an_archive_and_out_of_it(tmp_path):
         lay_out(tmp_path / layout, archives, layout)
         said = []
         assert check_dataset(source_of(tmp_path / layout, 2026, machines=["fan"]), said.append) == 0
-        assert said[0] == "dcase2026/fan/section_00: 38 normal, 16 abnormal: fine"
+        assert said[0] == "dcase2026/fan/section_00: 38 normal, 16 abnormal: can be run"
 
 
 def test_recordings_that_come_with_an_archive_and_are_not_of_the_task_are_passed_over(tmp_path):

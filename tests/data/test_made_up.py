@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -37,7 +38,7 @@ from mimii.data.made_up.recordings import (
 from mimii.data.sections import Section
 from mimii.features.log_mel import LogMel
 from mimii.features.settings import feature_declarations
-from mimii.planning.config import schema
+from mimii.planning.config import read_config, schema
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_CLIPS = ROOT.parent / "shared" / "real_clips" / "mimii"
@@ -315,6 +316,36 @@ def test_what_was_made_up_before_is_replaced(tmp_path: Path) -> None:
     assert make(tmp_path / "again") == make(tmp_path / "first")
     records = [(tmp_path / name / "made_up.json").read_text() for name in ("again", "first")]
     assert records[0] == records[1]
+
+
+def test_made_up_recordings_that_were_changed_by_hand_are_refused(tmp_path: Path) -> None:
+    section = Section("6dB", "fan", "id_00")
+    folder = tmp_path / section.path
+    make_section(folder, section, normal_clips=12, abnormal_clips=2, seconds=0.5, channels=1, seed=0)
+    made_up = {"snrs": ["6dB"], "machines": ["fan"], "normal_clips": 12, "abnormal_clips": 2, "seconds": 0.5}
+    dataset = {"source": "made_up", "root": str(tmp_path), "made_up": made_up}
+
+    def clips() -> int:
+        source = open_source(read_config({"dataset": dataset, "models": {"pca": {}}})["dataset"])
+        return len(source.clips(section))
+
+    assert clips() == 14
+    clip = folder / "normal/00000003.wav"
+    content = clip.read_bytes()
+    clip.write_bytes(content)  # as after a copy
+    os.utime(clip, (2**32, 2**32))
+    assert clips() == 14
+    clip.write_bytes(content[:-2] + b"xy")
+    os.utime(clip, (2**32, 2**32))
+    with pytest.raises(UserError, match=r"1 made-up recording.* changed.*normal/00000003.wav; remove .*made_up.json"):
+        clips()
+    clip.unlink()
+    with pytest.raises(UserError, match=r"removed, the first: normal/00000003.wav"):
+        clips()
+    clip.write_bytes(content)
+    (folder / "abnormal/9.wav").write_bytes(content)
+    with pytest.raises(UserError, match=r"added or removed, the first: abnormal/9.wav"):
+        clips()
 
 
 def test_the_configuration_admits_what_can_be_made() -> None:

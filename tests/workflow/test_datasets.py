@@ -212,7 +212,7 @@ def test_the_page_on_adding_a_dataset_can_be_followed(tmp_path):
             assert command == "snakemake"
             printed = workspace.snakemake(*arguments).stdout
             if "check_dataset" in arguments:
-                assert "+/lathe/left: 12 normal, 2 abnormal: fine" in printed
+                assert "+/lathe/left: 12 normal, 2 abnormal: can be run" in printed
     with (tmp_path / "results/results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["model"], row["db_level"], row["machine_type"], row["machine_id"]) for row in rows] == [
@@ -228,7 +228,8 @@ def test_a_dataset_that_cannot_be_used_yet_can_be_checked(tmp_path):
     workspace.configure({"dataset": {"root": "data"}, "models": {"isolation_forest": {}}})
     done = workspace.snakemake("check_dataset", check=False)
     assert done.returncode
-    assert "6dB/fan/id_00: 1 normal, 0 abnormal: faults\n  missing: 1010 of 1011 normal (00000001.wav" in done.stdout
+    assert "6dB/fan/id_00: 1 normal, 0 abnormal: cannot be run\n" in done.stdout
+    assert "missing: 1010 of 1011 normal (00000001.wav" in done.stdout
     assert "missing: 0dB/valve: id_00, id_02, id_04, id_06" in done.stdout
     assert "at least 10" in workspace.snakemake(check=False).stderr
 

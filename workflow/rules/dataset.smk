@@ -106,6 +106,21 @@ if plan.source.downloads:
             "python scripts/remove_archive.py --dataset {params.dataset:q} --archive={wildcards.archive:q} 2> {log:q}"
 
 
+def formats_asked_for(wildcards, resources):
+    """What decides whether recordings suit the configuration: features and window, once each, the first hundred."""
+    variants = {
+        (variant.features_name, variant.settings.get("frames")): {
+            "model": variant.model,
+            "name": variant.name,
+            "settings": {"frames": variant.settings.get("frames")},
+            "features": variant.features,
+            "features_name": variant.features_name,
+        }
+        for variant in plan.variants
+    }
+    return to_json(list(variants.values())[:100])
+
+
 rule check_dataset:
     log:
         f"{RESULTS}/logs/check_dataset.log",
@@ -115,5 +130,6 @@ rule check_dataset:
         "../../environment.yml"
     params:
         dataset=dataset_place,
+        variants=formats_asked_for,
     shell:
-        "python scripts/check_dataset.py --dataset {params.dataset:q} 2> {log:q}"
+        "python scripts/check_dataset.py --dataset {params.dataset:q} --variants {params.variants:q} 2> {log:q}"

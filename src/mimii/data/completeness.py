@@ -1,46 +1,126 @@
-"""Is a dataset whole? Compared with what was published, and every recording's header read."""
+"""Is a dataset whole, and can it be run? Compared with what was published, and every recording read."""
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from mimii.common.errors import UserError
-from mimii.data.audio import BadClipError, read_header
-from mimii.data.recordings import LABELS, Clip
+from mimii.data.audio import BadClipError, read_clip, read_header
+from mimii.data.recordings import LABELS, Clip, Format
 from mimii.data.sections import Section
 from mimii.data.selection import selects
 from mimii.data.source import DatasetSource
+from mimii.data.split import check_counts
 
 HEAD = 8192  # bytes that two recordings have in common before all of them are compared
 MOST_NAMES = 5
+FULL_SCALE = 32767 / 32768
+
+Heads = defaultdict[tuple[int, bytes], list[tuple[Section, Clip]]]
 
 
-def check_dataset(source: DatasetSource, say: Callable[[str], None] = print) -> int:
-    """Say what is missing, extra, duplicated or broken, section by section. Returns how many faults there are.
+@dataclass
+class Findings:
+    """What the clips of a section are like, and what is wrong with them; a sentence each.
 
-    Raises UserError where not even the sections can be listed.
+    usable: how many clips of each (split, label) can be read. formats: how many clips have it.
+    levels: dB of full scale, of each clip that is not silent.
+    faults: what is not as published. obstacles: why the section cannot be run. doubts: what may spoil its results.
     """
-    faults = 0
+
+    usable: Counter[tuple[str, str]] = field(default_factory=Counter)
+    formats: Counter[Format] = field(default_factory=Counter)
+    levels: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    obstacles: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """`16000 Hz, 8 channel(s), 10.0 s, -45 dB`: what there is of each, and the median level."""
+        rates = sorted({known.rate for known in self.formats})
+        channels = sorted({known.channels for known in self.formats})
+        seconds = sorted({round(known.samples / known.rate, 1) for known in self.formats})
+        parts = [f"{_range(rates)} Hz", f"{_range(channels)} channel(s)", f"{_range(seconds)} s"] if rates else []
+        return ", ".join([*parts, *([f"{np.median(self.levels):.0f} dB"] if self.levels else [])])
+
+
+def check_dataset(
+    source: DatasetSource,
+    say: Callable[[str], None] = print,
+    problems: Callable[[Format], Iterable[object]] = lambda known: (),
+) -> int:
+    """Say what each section holds, what is wrong with it, and whether it can be run as it is configured.
+
+    problems: why recordings of a format cannot be used with the configured settings. Returns how many faults and
+    obstacles there are. Raises UserError where not even the sections can be listed.
+    """
     sections = source.sections()
-    heads: defaultdict[tuple[int, bytes], list[tuple[Section, Clip]]] = defaultdict(list)
+    heads: Heads = defaultdict(list)
+    faults, runnable = 0, 0
     for section in sections:
-        found = []
-        try:
-            clips = source.clips(section)
-        except UserError as error:
-            found, clips = [f"cannot be listed: {error}"], []
-        counts = Counter(clip.label for clip in clips)
-        found += [*_differences(source, section, clips), *_broken(source, section, clips, heads)]
-        say(f"{section}: {counts['normal']} normal, {counts['abnormal']} abnormal: {'faults' if found else 'fine'}")
-        for fault in found:
-            say(f"  {fault}")
-        faults += len(found)
+        findings = Findings()
+        clips = _list(source, section, findings)
+        findings.faults += _differences(source, section, clips)
+        _read(source, section, clips, heads, findings)
+        for known in findings.formats:
+            findings.obstacles += [str(problem) for problem in problems(known)]
+        if not findings.obstacles:
+            _count(section, findings)
+        findings.obstacles = list(dict.fromkeys(findings.obstacles))
+        _say_section(section, clips, findings, say)
+        faults += len(findings.faults) + len(findings.obstacles)
+        runnable += not findings.obstacles
     for fault in [*_duplicates(source, heads), *_missing_sections(source, sections)]:
         say(fault)
         faults += 1
+    if runnable == len(sections):
+        say(f"All {len(sections)} section(s) can be run as configured.")
+    else:
+        say(f"{len(sections) - runnable} of {len(sections)} section(s) cannot be run as configured; why stands above.")
     say(f"{len(sections)} sections, {faults or 'no'} fault(s)")
     return faults
+
+
+def _list(source: DatasetSource, section: Section, findings: Findings) -> list[Clip]:
+    try:
+        clips = source.clips(section)
+    except UserError as error:
+        findings.obstacles.append(f"cannot be listed: {error}")
+        return []
+    try:
+        source.check(section)
+    except UserError as error:
+        findings.obstacles.append(str(error))
+    return clips
+
+
+def _count(section: Section, findings: Findings) -> None:
+    """Are clips enough left without the broken ones, and of cut recordings?"""
+    usable = findings.usable
+    try:
+        check_counts(
+            section,
+            usable["train", "normal"],
+            usable["test", "normal"],
+            usable["test", "abnormal"],
+            "Add recordings, or set dataset.split",
+        )
+    except UserError as error:
+        findings.obstacles.append(str(error))
+
+
+def _say_section(section: Section, clips: Sequence[Clip], findings: Findings, say: Callable[[str], None]) -> None:
+    labels, splits = Counter(clip.label for clip in clips), Counter(clip.split for clip in clips)
+    verdict = "cannot be run" if findings.obstacles else "can be run"
+    say(f"{section}: {labels['normal']} normal, {labels['abnormal']} abnormal: {verdict}")
+    described = findings.summary()
+    say(f"  {splits['train']} to train, {splits['test']} to test{f'; {described}' if described else ''}")
+    for line in [*findings.faults, *findings.obstacles, *(f"look at: {doubt}" for doubt in findings.doubts)]:
+        say(f"  {line}")
 
 
 def _differences(source: DatasetSource, section: Section, clips: Iterable[Clip]) -> Iterator[str]:
@@ -49,7 +129,7 @@ def _differences(source: DatasetSource, section: Section, clips: Iterable[Clip])
     if counts is None:
         return
     for label in LABELS:
-        names = {Path(clip.path).name for clip in clips if clip.label == label}
+        names = {Path(clip.path.partition("#t=")[0]).name for clip in clips if clip.label == label}
         published = {f"{number:08d}.wav" for number in range(counts[label])}
         if missing := sorted(published - names):
             yield f"missing: {len(missing)} of {counts[label]} {label} ({_some(missing)})"
@@ -57,31 +137,50 @@ def _differences(source: DatasetSource, section: Section, clips: Iterable[Clip])
             yield f"extra: {len(extra)} {label}, not among the {counts[label]} published ({_some(extra)})"
 
 
-def _broken(
-    source: DatasetSource,
-    section: Section,
-    clips: Iterable[Clip],
-    heads: defaultdict[tuple[int, bytes], list[tuple[Section, Clip]]],
-) -> Iterator[str]:
-    """What cannot be read, and what does not fit together; fills `heads` with how the recordings begin."""
-    formats: Counter[tuple[int, int, int]] = Counter()
+def _read(source: DatasetSource, section: Section, clips: Iterable[Clip], heads: Heads, findings: Findings) -> None:
+    """Read every clip into `findings`; fills `heads` with how the recordings begin."""
+    odd: defaultdict[str, list[str]] = defaultdict(list)
     for clip in clips:
         try:
-            header, size, head = _header(source, clip)
+            known, size, head = _header(source, clip)
+            samples = _samples(source, clip)
         except BadClipError as error:
-            yield f"broken: {error}"
+            skipped = source.config.get("on_bad_clip") == "skip"
+            (findings.faults if skipped else findings.obstacles).append(f"broken: {error}")
             continue
-        formats[header] += 1
+        findings.formats[known] += 1
+        findings.usable[clip.split, clip.label] += 1
         heads[size, hashlib.sha256(head).digest()].append((section, clip))
-    if len({rate for rate, _, _ in formats}) > 1:
-        rates = ", ".join(f"{count} of {rate} Hz" for (rate, _, _), count in formats.most_common())
-        yield f"mixed sample rates: {rates}"
+        power = float(np.mean(np.square(samples, dtype=np.float64)))
+        if power == 0:
+            odd["silent"].append(clip.path)
+            continue
+        findings.levels.append(10 * np.log10(power))
+        if samples.min() == samples.max():
+            odd["constant"].append(clip.path)
+        elif samples.max() >= FULL_SCALE or samples.min() <= -1:
+            odd["at full scale"].append(clip.path)
+    rates = Counter[int]()
+    for known, count in findings.formats.items():
+        rates[known.rate] += count
+    if len(rates) > 1:
+        listed_rates = ", ".join(f"{count} of {rate} Hz" for rate, count in rates.most_common())
+        findings.obstacles.append(f"mixed sample rates: {listed_rates}")
+    findings.doubts += [f"{len(paths)} {what}: {_some(sorted(paths))}" for what, paths in odd.items()]
 
 
-def _header(source: DatasetSource, clip: Clip) -> tuple[tuple[int, int, int], int, bytes]:
-    """Rate, channels and samples; size in bytes; first bytes. Raises BadClipError."""
+def _samples(source: DatasetSource, clip: Clip) -> np.ndarray:
+    """The first channel, (n,) float32."""
     opened = source.open(clip)
-    header = read_header(opened, name=opened if isinstance(opened, str) else clip.path)
+    name = opened if isinstance(opened, str) else clip.path
+    return read_clip(opened, 0, name=name, start=clip.start, seconds=clip.seconds)[0]
+
+
+def _header(source: DatasetSource, clip: Clip) -> tuple[Format, int, bytes]:
+    """Format of the clip; size of its recording in bytes, and its first bytes. Raises BadClipError."""
+    opened = source.open(clip)
+    rate, channels, samples = read_header(opened, name=opened if isinstance(opened, str) else clip.path)
+    header = Format(rate, channels, samples if clip.seconds is None else round(clip.seconds * rate))
     if isinstance(opened, str):
         with Path(opened).open("rb") as file:
             return header, Path(opened).stat().st_size, file.read(HEAD)
@@ -95,7 +194,9 @@ def _duplicates(
     source: DatasetSource, heads: defaultdict[tuple[int, bytes], list[tuple[Section, Clip]]]
 ) -> Iterator[str]:
     """Recordings that are there more than once, under whatever names."""
-    for alike in heads.values():
+    for some in heads.values():
+        # The parts of one recording are no copies of each other.
+        alike = list({clip.path.partition("#t=")[0]: (section, clip) for section, clip in some}.values())
         if len(alike) == 1:
             continue
         same: defaultdict[bytes, list[str]] = defaultdict(list)
@@ -121,3 +222,8 @@ def _missing_sections(source: DatasetSource, sections: Iterable[Section]) -> Ite
 def _some(names: list[str]) -> str:
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _range(values: Sequence[object]) -> str:
+    """`10`, or `4 to 10`."""
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

@@ -1,5 +1,7 @@
 """What planning must know of made-up recordings, and how their folder is known from one that nobody can make again."""
 
+import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mimii.common.errors import UserError
@@ -22,3 +24,34 @@ def refuse_recordings(folder: str | Path) -> None:
             f"dataset.root: {folder} holds something that was not made up, and would be replaced; choose another "
             "root for made-up recordings, or set dataset.source: folder to use those that are there"
         )
+
+
+def recorded_files(folder: Path, names: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """SHA-256 of each recording, by `normal/00000000.wav`. names: of the recordings of each label."""
+    return {f"{label}/{name}": content_of(folder / label / name) for label, some in names.items() for name in some}
+
+
+def refuse_changes(folder: Path, files: Mapping[str, str], there: Iterable[str]) -> None:
+    """Raise UserError where a section's recordings are not those that were made.
+
+    files: of the section's record. there: the recordings in the folder. The record is written last, so only the
+    contents of what is younger, as after a copy, are compared.
+    """
+    names = set(there)
+    changed = names.symmetric_difference(files)
+    made = (folder / RECORD).stat().st_mtime_ns
+    for name in names.intersection(files):
+        if (folder / name).stat().st_mtime_ns > made and content_of(folder / name) != files[name]:
+            changed.add(name)
+    if changed:
+        raise UserError(
+            f"{folder}: {len(changed)} made-up recording(s) were changed, added or removed, the first: {min(changed)}; "
+            f"remove {folder / RECORD}, so that they are made again, or set dataset.source: folder to use those that "
+            "are there"
+        )
+
+
+def content_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

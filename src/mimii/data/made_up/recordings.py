@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
-from mimii.data.made_up.folder import MARK, RECORD, SAMPLE_RATE, refuse_recordings
+from mimii.data.made_up.folder import MARK, RECORD, SAMPLE_RATE, recorded_files, refuse_recordings
 from mimii.data.made_up.machines import (
     MACHINES,
     Signal,
@@ -97,6 +97,7 @@ def make_section(
         "channels": channels,
         "seed": seed,
         "faults": faults,  # of each abnormal clip
+        "files": recorded_files(folder, names),
     }
     with written_whole(folder / RECORD) as path:
         path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

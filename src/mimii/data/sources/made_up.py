@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mimii.data.folders import labelled_folders
-from mimii.data.made_up.folder import RECORD, SAMPLE_RATE, refuse_recordings
+from mimii.data.made_up.folder import RECORD, SAMPLE_RATE, refuse_changes, refuse_recordings
 from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import Format, Recording, digest
 from mimii.data.sections import Section
@@ -53,15 +53,22 @@ class Source(RecordedSource):
         )
 
     def list_section(self, section: Section) -> list[Recording]:
-        """The recordings that were made, attributes: kind of fault. Raises UserError where the folder is missing."""
+        """The recordings that were made, attributes: kind of fault.
+
+        Raises UserError where they are missing, or were changed by hand.
+        """
         folder = Path(self.root, section.path)
         record = folder / RECORD
-        faults = json.loads(record.read_text(encoding="utf-8")).get("faults", {}) if record.is_file() else {}
+        made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+        faults = made.get("faults", {})
+        recordings = labelled_folders(folder, section.path)
+        if "files" in made:
+            refuse_changes(folder, made["files"], (r.path.removeprefix(f"{section.path}/") for r in recordings))
         return [
             replace(recording, attributes=faults.get(Path(recording.file).name, ""))
             if recording.label == "abnormal"
             else recording
-            for recording in labelled_folders(folder, section.path)
+            for recording in recordings
         ]
 
     def format(self) -> Format:
