@@ -3,6 +3,7 @@
 import base64
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,9 @@ from mimii.evaluation.results import read_results
 from mimii.paper.page.assemble import within_size
 from mimii.paper.page.board import make_boards
 from mimii.paper.page.claims import Findings, sentences
+from mimii.paper.page.errors import error_analysis
 from mimii.paper.page.listening import choose_clips, encoded
-from mimii.paper.page.readers import ScoredSection, read_any
+from mimii.paper.page.readers import ScoredRun, ScoredSection, read_any
 from mimii.paper.page.references import references_for
 from mimii.paper.page.scores import packed, roc_corners
 from mimii.paper.page.sharing import page_of, share
@@ -256,6 +258,26 @@ def test_published_numbers_stand_beside_the_same_recordings_alone():
     assert references(264, "dcase2020", "ToyCar", "id_01") == []
     (found,) = references(264, "dcase2020", "ToyCar", "id_01", source="dcase")
     assert found["auc"] == {"dcase2020/ToyCar/id_01": 0.88985}
+
+
+def test_errors_are_those_of_all_methods_and_of_each_kind():
+    abnormal = np.array([True, True, True, False, False, False])
+    domains = np.array(["", "", "", "source", "target", "target"])
+    attributes = np.array(["rattle", "rattle", "leak", "", "", ""])
+    scores = {"a": [9, 8, 1, 2, 3, 7], "b": [9, 1, 1, 2, 3, 7]}
+    row = {"seed": 1, "threshold": 5}
+    runs = {label: [ScoredRun(row, np.array(own, dtype=float))] for label, own in scores.items()}
+    section = ScoredSection(Section("6dB", "fan", "id_00"), list("012345"), abnormal, domains, attributes, runs)
+    found = error_analysis([section], ["a", "b"])
+    assert found["missed"] == [[0, 2]]  # clip 1 is flagged by a
+    assert found["alarms"] == [[0, 5]]
+    assert found["domains"] == [["source", 1, [0.6667, 0.3333]], ["target", 1, [0.6667, 0.3333]]]
+    assert found["attributes"] == [["leak", 1, [0.0, 0.0]], ["rattle", 1, [1.0, 0.5]]]
+    assert found["agreement"][0][0] == 1
+    no_threshold = [ScoredRun({**row, "threshold": None}, runs["a"][0].scores)]
+    without = error_analysis([replace(section, runs={"a": no_threshold, "b": runs["b"]})], ["a", "b"])
+    assert without["judged"] == [1]
+    assert without["missed"] == [[0, 1], [0, 2]]
 
 
 def test_clips_are_the_worst_and_typical_ones():

@@ -16,6 +16,7 @@ VERBS = {
     "compute_metrics": "measure",
     "import_scores": "import scores of",
     "draw_clips": "draw clips of",
+    "gather_clips": "gather clips of",
     "merge_model": "merge results of",
     "merge_study": "merge study",
     "make_study_table": "make table of study",
