@@ -2,11 +2,12 @@
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.common.process import prepare_process
@@ -15,7 +16,7 @@ from mimii.common.records import damaged, sha256_of
 from mimii.detectors.contract import AnomalyDetector, detector_class
 from mimii.detectors.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
 from mimii.features.clips import Clips
-from mimii.features.file import read_clips, read_table
+from mimii.features.file import ClipTable, read_clips, read_table
 from mimii.runs.clip_scores import write_scores
 from mimii.runs.records import ScoringRecord, ScoringSettings, TrainingRecord
 
@@ -66,21 +67,8 @@ def score_clips(
     started = time.perf_counter()
     scores = detector.clip_scores(clips, top_k=job["scoring"]["top_k"])
     scoring_time = time.perf_counter() - started
-    paths = [table.paths[row] for row in rows]
-    about = {
-        "path": paths,
-        "label": [table.labels[row] for row in rows],
-        "split": ["test"] * (len(rows) - len(held_out)) + ["validation"] * len(held_out),
-        "domain": [table.domains[row] for row in rows],
-        "attributes": [table.attributes[row] for row in rows],
-    }
-    for name, values in scores.items():
-        if not np.isfinite(values).all():
-            broken = paths[int(np.isfinite(values).argmin())]
-            raise UserError(
-                f"{model_file}: the {name} score of {broken} is not a finite number; train this model with other "
-                "settings, a network with a lower learning_rate"
-            )
+    about = describe_clips(table, rows, held_out=len(held_out))
+    check_finite(scores, about["path"], model_file)
     write_scores(scores_file, about, scores)
     ScoringRecord(
         scoring=ScoringSettings.parse(job["scoring"]),
@@ -97,6 +85,28 @@ def score_clips(
         threads=threads,
         host=host(),
     ).write(record_file)
+
+
+def describe_clips(table: ClipTable, rows: Sequence[int], *, held_out: int) -> dict[str, list[Any]]:
+    """What scores.parquet says of the clips beside their scores. held_out: how many of the rows, the last, are held
+    out."""
+    return {
+        "path": [table.paths[row] for row in rows],
+        "label": [table.labels[row] for row in rows],
+        "split": ["test"] * (len(rows) - held_out) + ["validation"] * held_out,
+        "domain": [table.domains[row] for row in rows],
+        "attributes": [table.attributes[row] for row in rows],
+    }
+
+
+def check_finite(scores: Mapping[str, NDArray[np.float64]], paths: Sequence[str], model_file: Path) -> None:
+    """Raise UserError where a clip's score is not a number."""
+    for name, values in scores.items():
+        if not np.isfinite(values).all():
+            raise UserError(
+                f"{model_file}: the {name} score of {paths[int(np.isfinite(values).argmin())]} is not a finite number; "
+                "train this model with other settings, a network with a lower learning_rate"
+            )
 
 
 def measure_inference(detector: AnomalyDetector, clips: Clips) -> dict[str, float]:

@@ -42,6 +42,35 @@ def refuse_short_clips(features: Path, table: ClipTable, window: int | None) -> 
         )
 
 
+def read_tables(paths: Sequence[Path], job: Mapping[str, Any]) -> dict[Path, ClipTable]:
+    """What the features of each section of a training job say of their clips.
+
+    paths: of the job's own section first. Raises UserError where they are other features, or of other recordings, than
+    the job's.
+    """
+    others = [section for section in job["recordings"] if section != job["section"]]
+    tables = {}
+    for path, section in zip(paths, [job["section"], *others], strict=True):
+        tables[path] = read_table(path)
+        tables[path].check(path, section, job["features"])
+        tables[path].check_recordings(path, job["recordings"][section])
+        refuse_short_clips(path, tables[path], job["settings"]["frames"])
+    return tables
+
+
+def read_parts(tables: Mapping[Path, ClipTable], settings: Mapping[str, Any]) -> tuple[Clips, Clips]:
+    """The clips to fit on, and those that are held out. Raises UserError where a section has none to fit on."""
+    parts = []
+    # In one order for all sections that are trained on together, so that they come to the same model.
+    for path in sorted(tables):
+        fitted = tables[path].fitted(settings["val_split"])
+        if not fitted:
+            raise UserError(f"{path}: no training clip is left to fit on")
+        parts.append((read_clips(path, fitted), read_clips(path, tables[path].held_out(settings["val_split"]))))
+    training, validation = (Clips.joined(clips) for clips in zip(*parts, strict=True))
+    return training, validation
+
+
 def train_model(
     features: Path,
     job: Mapping[str, Any],
@@ -56,31 +85,16 @@ def train_model(
     """Fit a detector on the first part of a section's training clips; the rest of them is its validation part.
 
     features: a section's parquet. job: model, variant, seed, section, settings, features, code; `recordings`, for each
-    section that is trained on, its own first, how its recordings are listed. others: the parquets of the others.
+    section that is trained on, its own among them, how its recordings are listed. others: the parquets of the other
+    ones, in the order of their sections.
     Raises UserError where the features are not the job's or not of these recordings, the section has too little to fit
     on, or training comes to nothing.
     """
     make = detector_class(job["model"])
     prepare_process(threads=threads)
     device = pick_device(device) if make.uses_gpu else "cpu"
-
-    tables = {}
-    for path, (section, listed) in zip([features, *others], job["recordings"].items(), strict=True):
-        tables[path] = read_table(path)
-        tables[path].check(path, section, job["features"])
-        tables[path].check_recordings(path, listed)
-    table = tables[features]
-    parts = []
-    # In one order for all sections that are trained on together, so that they come to the same model.
-    for path in sorted(tables):
-        val_split = job["settings"]["val_split"]
-        fitted, held_out = tables[path].fitted(val_split), tables[path].held_out(val_split)
-        if not fitted:
-            raise UserError(f"{path}: no training clip is left to fit on")
-        refuse_short_clips(path, tables[path], job["settings"]["frames"])
-        parts.append((read_clips(path, fitted), read_clips(path, held_out)))
-    training, validation = (Clips.joined(clips) for clips in zip(*parts, strict=True))
-
+    tables = read_tables([features, *others], job)
+    training, validation = read_parts(tables, job["settings"])
     detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
     started = time.perf_counter()
     fit = detector.fit(training, validation)
@@ -95,8 +109,8 @@ def train_model(
         **{**job, "recordings": {some.metadata.section: some.metadata.recordings for some in tables.values()}},
         train_clips=len(training),
         validation_clips=len(validation),
-        test_normal_clips=table.count("test", "normal"),
-        test_abnormal_clips=table.count("test", "abnormal"),
+        test_normal_clips=tables[features].count("test", "normal"),
+        test_abnormal_clips=tables[features].count("test", "abnormal"),
         skipped_clips=[SkippedClip(*clip) for some in tables.values() for clip in some.skipped()],
         train_windows=fit.training_windows,
         epochs_run=fit.epochs_run,
