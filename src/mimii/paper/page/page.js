@@ -1025,11 +1025,12 @@ function errors(view) {
             `${kind} (${sections})`,
             values.map(value => ({ mean: value, low: null })),
           ]),
+          "Mean over the sections that have it; in brackets, how many they are.",
         ),
       );
 }
 
-function byKind(kinds) {
+function byKind(kinds, caption = "") {
   const rows = board.methods.map((method, place) => ({
     cells: [
       method.label,
@@ -1038,7 +1039,7 @@ function byKind(kinds) {
       ),
     ],
   }));
-  return table("", ["Method", ...kinds.map(([title]) => title)], rows);
+  return table(caption, ["Method", ...kinds.map(([title]) => title)], rows);
 }
 
 // ---- Which view
