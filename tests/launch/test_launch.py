@@ -208,6 +208,14 @@ def test_what_is_there_what_is_to_do_and_how_long(plan, tmp_path, capsys):
     )
 
 
+def test_of_several_seeds_it_is_said_which_models_run_with_one(plan, tmp_path, capsys):
+    several = Plan({**plan.config, "seeds": [1, 2, 3]})
+    describe_plan(Request(), several, [], Durations(tmp_path))
+    assert capsys.readouterr().out.splitlines()[0] == (
+        "8 runs (2 models x 3 seeds x 2 sections; pca with the first seed alone): 8 there, 0 to do."
+    )
+
+
 def test_many_jobs_are_listed_by_rule_and_model():
     jobs = [train(seed=str(number)) for number in range(500)]
     assert job_lines(jobs) == ["500 x train_model vae"]

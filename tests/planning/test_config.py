@@ -21,7 +21,7 @@ def test_the_shipped_configurations_are_valid():
 def test_the_shipped_configuration_shows_every_default():
     shipped = read_config(yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text()))
     least = read_config({"dataset": {"root": "dataset"}, "models": shipped["models"]})
-    least["studies"] = shipped["studies"]
+    least |= {"studies": shipped["studies"], "seeds": [42, 43, 44, 45, 46]}
     assert shipped == least
 
 

@@ -373,7 +373,13 @@ TABLE = {
             | MERGE,
             "everything, under new names",
         ),
-        Row("a seed more", configure(seeds=[42, 7]), runs(seeds=(7,)) | MERGE, "that seed"),
+        Row("a seed more", configure(seeds=[42, 7]), runs(seeds=(7,)) | MERGE, "that seed, models that depend on it"),
+        Row(
+            "a seed more, and the model `pca`, which does not depend on it",
+            configure(seeds=[42, 7], models={"pca": {}}),
+            runs(seeds=(7,)) | runs(variants={"pca": "default"}) | MERGE,
+            "that seed, and `pca` with the first seed alone",
+        ),
         *(
             Row(
                 f"{what} more",

@@ -75,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from mimii.commands.seeds import too_few_seeds
     from mimii.common.provenance import REPOSITORY
     from mimii.launch.request import Request
     from mimii.launch.run import launch
@@ -100,6 +101,8 @@ def _run(arguments: argparse.Namespace) -> int:
             print(f"{'Report:':<12} {os.path.relpath(make_report(request, plan))}")
         if plan.config["report"]["page"]:
             print(f"{'Page:':<12} {os.path.relpath(REPOSITORY / plan.results_root / 'page.html')}")
+        if note := too_few_seeds(plan):
+            print(note)
     return code
 
 
@@ -155,6 +158,7 @@ def _wav_files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _results_so_far(arguments: argparse.Namespace) -> int:
+    from mimii.commands.seeds import too_few_seeds
     from mimii.commands.so_far import write_results_so_far
     from mimii.common.provenance import REPOSITORY
     from mimii.planning.config_file import read_yaml
@@ -172,6 +176,8 @@ def _results_so_far(arguments: argparse.Namespace) -> int:
         models = len({(run.variant.model, run.variant.name) for run in so_far.compared})
         print(f"Over the {sections} of {len(plan.sections)} sections that each of {models} models has finished:\n")
         print((output / "summary.txt").read_text(encoding="utf-8"))
+    if note := too_few_seeds(plan):
+        print(note)
     print(f"Results: {os.path.relpath(output / 'results.csv')}\nMissing: {os.path.relpath(output / 'missing.csv')}")
     return 0
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from mimii.commands.seeds import too_few_seeds
 from mimii.common.declarations import canonical, problems, types_of
 from mimii.common.errors import UserError, exit_on_user_error
 from mimii.common.files import written_whole
@@ -268,6 +269,8 @@ def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Pla
         print(f"\n{summary(read_results(csv))}\n")
         print(f"All results: {os.path.relpath(csv)}\nTables:      {os.path.relpath(results / 'tables')}")
         print(f"Models:      {options.model_dir}")
+        if note := too_few_seeds(plan, "`--seeds {}`", " "):
+            print(note)
     return code
 
 

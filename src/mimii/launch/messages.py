@@ -8,6 +8,7 @@ from mimii.launch.jobs import Durations, Job, in_words
 from mimii.launch.progress import Progress
 from mimii.launch.request import Request, worker_count
 from mimii.planning.plan import Plan
+from mimii.planning.variants import seeds_of
 
 MOST_LISTED = 200
 
@@ -25,7 +26,7 @@ def describe_plan(
     to_do = len({job.run for job in planned if job.run})
     variant = "variant" if plan.config["studies"] else "model"
     parts = {variant: len(plan.variants), "seed": len(plan.seeds), "section": len(plan.sections)}
-    size = " x ".join(quantity(number, name) for name, number in parts.items())
+    size = " x ".join(quantity(number, name) for name, number in parts.items()) + first_seed_alone(plan)
     print(f"{quantity(total, 'run')} ({size}): {total - to_do} there, {to_do} to do.", flush=True)
     if not planned:
         print("Nothing to do: everything is up to date.", flush=True)
@@ -34,6 +35,13 @@ def describe_plan(
         print("\n".join(f"  {line}" for line in job_lines(planned)))
     known, unknown = durations.total(planned)
     print(f"{quantity(len(planned), 'job')}{describe_time(request, planned, known, unknown)}.", flush=True)
+
+
+def first_seed_alone(plan: Plan) -> str:
+    """Of several seeds: which of the models run with the first alone."""
+    models = dict.fromkeys(variant.model for variant in plan.variants)
+    alone = [model for model in models if len(seeds_of(model, plan.seeds)) < len(plan.seeds)]
+    return f"; {', '.join(alone)} with the first seed alone" if alone else ""
 
 
 def job_lines(planned: Sequence[Job]) -> list[str]:

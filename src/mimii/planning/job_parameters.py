@@ -15,7 +15,7 @@ from mimii.features.settings import feature_declarations
 from mimii.paper import entries
 from mimii.planning.config import parse_seed
 from mimii.planning.plan import Plan
-from mimii.planning.variants import external_variant, overrides_of, study_variants, variant_of
+from mimii.planning.variants import external_runs, overrides_of, runs_of, study_variants, variant_of
 from mimii.runs.run import Run
 
 
@@ -157,11 +157,7 @@ def listed_runs(contents: Mapping[str, Any]) -> list[Run]:
         features = resolve(declared_features, {key: value for key, value in given.items() if key in declared_features})
         variants.append(variant_of(variant["model"], settings, features))
     sections = [Section.parse(section) for section in contents["sections"]]
-    external = [external_variant(name) for name in contents["external"]]
-    return [
-        *(Run(variant, seed, section) for variant in variants for seed in contents["seeds"] for section in sections),
-        *(Run(variant, None, section) for variant in external for section in sections),
-    ]
+    return [*runs_of(variants, contents["seeds"], sections), *external_runs(contents["external"], sections)]
 
 
 def recorded_columns(contents: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -22,7 +22,14 @@ from mimii.features.settings import check_feature_settings, feature_declarations
 from mimii.paper.entries import Entry, figure_entries, table_entries
 from mimii.planning.checking import format_problems
 from mimii.planning.config import read_config
-from mimii.planning.variants import all_variants, base_variants, external_variant, study_variants, variant_of
+from mimii.planning.variants import (
+    all_variants,
+    base_variants,
+    external_runs,
+    runs_of,
+    study_variants,
+    variant_of,
+)
 from mimii.runs.run import EXTERNAL, Run, Variant, submission_names
 
 MODEL_FILES = {"network": "model.pth", "estimator": "model.skops"}
@@ -96,15 +103,9 @@ class Plan:
 
     def runs(self, *, model: str | None = None, study: str | None = None) -> Iterator[Run]:
         """Configured runs: all, one model's (or external scores by their name), or one study's."""
-        for variant in self.variants_of(model=model, study=study):
-            for seed in self.seeds:
-                for section in self.sections:
-                    yield Run(variant, seed, section)
+        yield from runs_of(self.variants_of(model=model, study=study), self.seeds, self.sections)
         if study is None:
-            for name in self.external:
-                if model in (None, name):
-                    for section in self.sections:
-                        yield Run(external_variant(name), None, section)
+            yield from external_runs((name for name in self.external if model in (None, name)), self.sections)
 
     @property
     def external(self) -> dict[str, str]:

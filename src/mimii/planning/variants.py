@@ -1,14 +1,15 @@
 """Variants: which settings each configured model and each study runs with, and what that is called."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mimii.common.declarations import resolve
 from mimii.common.slugs import slug
+from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
 from mimii.features.settings import feature_declarations
-from mimii.runs.run import EXTERNAL, Variant
+from mimii.runs.run import EXTERNAL, Run, Variant
 
 
 def models_of(study: Mapping[str, Any]) -> list[str]:
@@ -72,6 +73,24 @@ def all_variants(config: Mapping[str, Any]) -> list[Variant]:
     studies = (study_variants(config, study) for study in config["studies"])
     found = itertools.chain(base_variants(config), *studies)
     return list({(variant.model, variant.name): variant for variant in found}.values())
+
+
+def seeds_of(model: str, seeds: Sequence[int]) -> Sequence[int]:
+    """The seeds that a model runs with: the first alone where it draws nothing from it."""
+    return seeds if model_declaration(model).stochastic else seeds[:1]
+
+
+def runs_of(variants: Iterable[Variant], seeds: Sequence[int], sections: Sequence[Section]) -> Iterator[Run]:
+    """Each variant with each of its seeds on each section; in that order."""
+    for variant in variants:
+        for seed in seeds_of(variant.model, seeds):
+            yield from (Run(variant, seed, section) for section in sections)
+
+
+def external_runs(names: Iterable[str], sections: Sequence[Section]) -> Iterator[Run]:
+    """External scores on each section; they have no seed."""
+    for name in names:
+        yield from (Run(external_variant(name), None, section) for section in sections)
 
 
 def external_variant(name: str) -> Variant:

@@ -1,0 +1,25 @@
+"""What is said where too few seeds were run for any claim."""
+
+from mimii.evaluation.inference import LEAST_SEEDS
+from mimii.planning.plan import Plan
+from mimii.planning.variants import seeds_of
+
+ENOUGH = 5
+
+
+def too_few_seeds(plan: Plan, where: str = "`seeds: [{}]` in the configuration", separator: str = ", ") -> str | None:
+    """One line: why tables make no claim, and what more seeds would do; None where there are enough.
+
+    where: how seeds are set; it holds {} for them.
+    """
+    models = dict.fromkeys(variant.model for variant in plan.variants)
+    dependent = [model for model in models if len(seeds_of(model, [0, 1])) > 1]
+    if len(plan.seeds) >= LEAST_SEEDS or not dependent:
+        return None
+    seeds = list(dict.fromkeys([*plan.seeds, *range(42, 42 + ENOUGH)]))[:ENOUGH]
+    ran = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
+    names = ", ".join(dependent) if len(dependent) < 4 else f"the {len(dependent)} models that depend on it"
+    return (
+        f"With {ran}, tables make no claim of {names}: other seeds may rank them otherwise. "
+        f"{where.format(separator.join(map(str, seeds)))} runs those that are missing, and adds intervals over seeds."
+    )
