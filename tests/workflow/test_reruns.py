@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -658,3 +659,15 @@ def test_without_snakemakes_records_the_merge_refuses_old_code_and_says_how_to_r
 
 if __name__ == "__main__":
     print(as_markdown())
+
+
+@pytest.mark.slow
+def test_recordings_that_were_copied_run_nothing_again_once_their_contents_were_compared(kept_folder):
+    for clip in (kept_folder.folder / "recordings").rglob("*.wav"):
+        clip.touch()
+    assert ("extract_features", "results/features/default/6dB/fan/id_02") in kept_folder.planned()
+    command = [sys.executable, "-m", "mimii", "check_dataset", "--content"]
+    done = subprocess.run(command, cwd=kept_folder.folder, env=kept_folder.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert kept_folder.planned() == set()
+    kept_folder.snakemake("--forcerun", "merge_results")

@@ -1,11 +1,13 @@
-"""Commands around the workflow: `python -m mimii run`, `summary`, `score`, `compare`, `page` and `share`."""
+"""Commands around the workflow: `python -m mimii run`, `summary`, `score`, `compare`, `check_dataset` and others."""
 
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mimii.common.errors import exit_on_user_error
 from mimii.launch.request import parse_cores
@@ -18,7 +20,7 @@ def main(command_line: Sequence[str] | None = None) -> None:
     """Parse the command line (None: the process's own), do what it says, and exit with its code."""
     arguments = make_parser().parse_args(command_line)
     with quiet_ending(), exit_on_user_error():
-        code = COMMANDS[arguments.command](arguments)
+        code = COMMANDS[arguments.command].run(arguments)
         sys.stdout.flush()
     sys.exit(code)
 
@@ -27,9 +29,33 @@ def make_parser() -> argparse.ArgumentParser:
     """Every command with its options."""
     parser = argparse.ArgumentParser(prog="python -m mimii", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    for name, command in COMMANDS.items():
+        command.add_options(commands.add_parser(name, help=command.help))
+    return parser
 
-    run = commands.add_parser("run", help="run the workflow, with its progress and what it comes to")
-    run.add_argument("--configfile", type=Path, help="used instead of config/config.yaml")
+
+@dataclass(frozen=True)
+class Command:
+    """help: what it does. run: does it, and returns the exit code."""
+
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def _add_configfile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--configfile", type=Path, help="used instead of config/config.yaml")
+
+
+def _read_configuration(configfile: Path | None) -> dict[str, Any]:
+    from mimii.common.provenance import REPOSITORY
+    from mimii.planning.config_file import read_yaml
+
+    return read_yaml(configfile or REPOSITORY / "config" / "config.yaml")
+
+
+def _add_run_options(run: argparse.ArgumentParser) -> None:
+    _add_configfile(run)
     run.add_argument(
         "--cores",
         type=parse_cores,
@@ -39,52 +65,17 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--report", action="store_true", help="write an HTML report of tables and figures at the end")
     run.add_argument("--dry-run", action="store_true", help="say what would run, and write nothing")
 
-    summarise = commands.add_parser("summary", help="print averages per model and SNR")
-    summarise.add_argument("csv", type=Path)
-
-    score = commands.add_parser("score", help="score recordings with a trained model")
-    score.add_argument("run", type=Path, help="folder of a run: results/runs/<model>/<variant>/seed=<seed>/<section>")
-    score.add_argument("clips", type=Path, nargs="+", metavar="clip", help="wav file, or a folder of them")
-    score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 or auto (default: %(default)s)")
-
-    compare = commands.add_parser(
-        "compare", help="say which sections changed beyond noise from one results CSV to another"
-    )
-    compare.add_argument("old", type=Path, help="results CSV")
-    compare.add_argument("new", type=Path, help="results CSV")
-    compare.add_argument(
-        "--model", nargs="+", action="extend", default=[], help="these alone; exit code 1 where one of them got worse"
-    )
-    compare.add_argument("--metric", default="auc", help="auc, pr_auc or pauc; of DCASE's data also official_score")
-    compare.add_argument("--old-runs", type=Path, help="folder of OLD's runs (default: runs, beside the CSV)")
-    compare.add_argument("--new-runs", type=Path, help="folder of NEW's runs (default: runs, beside the CSV)")
-
-    so_far = commands.add_parser("results-so-far", help="CSV and tables of what is finished, while the rest still runs")
-    so_far.add_argument("--configfile", type=Path, help="used instead of config/config.yaml")
-    so_far.add_argument("--output", type=Path, help="folder to write into (default: so_far in the results' folder)")
-
-    page = commands.add_parser("page", help="one HTML page of several results, to compare them")
-    page.add_argument("results", type=Path, nargs="+", help="folder of results, its CSV, or a zip of `share`")
-    page.add_argument("--output", type=Path, default=Path("page.html"), help="default: %(default)s")
-
-    share = commands.add_parser("share", help="pack results into a zip that `page` reads")
-    share.add_argument("results", type=Path, help="folder of results")
-    share.add_argument("--output", type=Path, default=Path("results.zip"), help="default: %(default)s")
-
-    return parser
-
 
 def _run(arguments: argparse.Namespace) -> int:
     from mimii.commands.seeds import too_few_seeds
     from mimii.common.provenance import REPOSITORY
     from mimii.launch.request import Request
     from mimii.launch.run import launch
-    from mimii.planning.config_file import read_yaml
     from mimii.planning.plan import Plan
 
     configfile = arguments.configfile and arguments.configfile.absolute()
     with chdir(REPOSITORY):
-        plan = Plan(read_yaml(configfile or REPOSITORY / "config" / "config.yaml"))
+        plan = Plan(_read_configuration(configfile))
         _ = plan.sections
         plan.check_csv()
     request = Request(configfile, cores=arguments.cores, profile=arguments.profile, dry_run=arguments.dry_run)
@@ -113,9 +104,19 @@ def _print_summary(csv: Path) -> None:
     print(f"\n{summary(read_results(csv))}\n\nAll results: {os.path.relpath(csv)}")
 
 
+def _add_summary_options(summary: argparse.ArgumentParser) -> None:
+    summary.add_argument("csv", type=Path)
+
+
 def _summary(arguments: argparse.Namespace) -> int:
     _print_summary(arguments.csv)
     return 0
+
+
+def _add_score_options(score: argparse.ArgumentParser) -> None:
+    score.add_argument("run", type=Path, help="folder of a run: results/runs/<model>/<variant>/seed=<seed>/<section>")
+    score.add_argument("clips", type=Path, nargs="+", metavar="clip", help="wav file, or a folder of them")
+    score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 or auto (default: %(default)s)")
 
 
 def _score(arguments: argparse.Namespace) -> int:
@@ -157,17 +158,21 @@ def _wav_files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from clips
 
 
+def _add_so_far_options(so_far: argparse.ArgumentParser) -> None:
+    _add_configfile(so_far)
+    so_far.add_argument("--output", type=Path, help="folder to write into (default: so_far in the results' folder)")
+
+
 def _results_so_far(arguments: argparse.Namespace) -> int:
     from mimii.commands.seeds import too_few_seeds
     from mimii.commands.so_far import write_results_so_far
     from mimii.common.provenance import REPOSITORY
-    from mimii.planning.config_file import read_yaml
     from mimii.planning.plan import Plan
 
     configfile = arguments.configfile and arguments.configfile.absolute()
     output = arguments.output and arguments.output.absolute()
     with chdir(REPOSITORY):
-        plan = Plan(read_yaml(configfile or REPOSITORY / "config" / "config.yaml"))
+        plan = Plan(_read_configuration(configfile))
         output = output or Path(plan.results_root, "so_far").absolute()
         so_far = write_results_so_far(plan, output)
     print(so_far)
@@ -180,6 +185,17 @@ def _results_so_far(arguments: argparse.Namespace) -> int:
         print(note)
     print(f"Results: {os.path.relpath(output / 'results.csv')}\nMissing: {os.path.relpath(output / 'missing.csv')}")
     return 0
+
+
+def _add_compare_options(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("old", type=Path, help="results CSV")
+    compare.add_argument("new", type=Path, help="results CSV")
+    compare.add_argument(
+        "--model", nargs="+", action="extend", default=[], help="these alone; exit code 1 where one of them got worse"
+    )
+    compare.add_argument("--metric", default="auc", help="auc, pr_auc or pauc; of DCASE's data also official_score")
+    compare.add_argument("--old-runs", type=Path, help="folder of OLD's runs (default: runs, beside the CSV)")
+    compare.add_argument("--new-runs", type=Path, help="folder of NEW's runs (default: runs, beside the CSV)")
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -198,12 +214,22 @@ def _compare(arguments: argparse.Namespace) -> int:
     return int(any(comparison.worse(model) for model in arguments.model))
 
 
+def _add_page_options(page: argparse.ArgumentParser) -> None:
+    page.add_argument("results", type=Path, nargs="+", help="folder of results, its CSV, or a zip of `share`")
+    page.add_argument("--output", type=Path, default=Path("page.html"), help="default: %(default)s")
+
+
 def _page(arguments: argparse.Namespace) -> int:
     from mimii.paper.page.sharing import page_of
 
     page_of(arguments.results, arguments.output)
     print(arguments.output)
     return 0
+
+
+def _add_share_options(share: argparse.ArgumentParser) -> None:
+    share.add_argument("results", type=Path, help="folder of results")
+    share.add_argument("--output", type=Path, default=Path("results.zip"), help="default: %(default)s")
 
 
 def _share(arguments: argparse.Namespace) -> int:
@@ -215,12 +241,50 @@ def _share(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_check_options(check: argparse.ArgumentParser) -> None:
+    _add_configfile(check)
+    check.add_argument(
+        "--content",
+        action="store_true",
+        help="read every recording instead, and say which are others than those that the features were made of; "
+        "recordings with other times and the same content are noted, and nothing runs again for them",
+    )
+
+
+def _check_dataset(arguments: argparse.Namespace) -> int:
+    """Exit code 1 where something is wrong."""
+    from functools import partial
+
+    from mimii.commands.contents import check_contents
+    from mimii.common.provenance import REPOSITORY
+    from mimii.data.completeness import check_dataset
+    from mimii.planning.checking import format_problems
+    from mimii.planning.plan import Plan
+
+    configfile = arguments.configfile and arguments.configfile.absolute()
+    with chdir(REPOSITORY):
+        plan = Plan(_read_configuration(configfile), any_sections=True)
+        say = partial(print, flush=True)
+        if arguments.content:
+            return int(check_contents(plan, say) > 0)
+        return int(check_dataset(plan.source, say, partial(format_problems, plan.variants)) > 0)
+
+
 COMMANDS = {
-    "run": _run,
-    "summary": _summary,
-    "score": _score,
-    "compare": _compare,
-    "results-so-far": _results_so_far,
-    "page": _page,
-    "share": _share,
+    "run": Command("run the workflow, with its progress and what it comes to", _add_run_options, _run),
+    "summary": Command("print averages per model and SNR", _add_summary_options, _summary),
+    "score": Command("score recordings with a trained model", _add_score_options, _score),
+    "compare": Command(
+        "say which sections changed beyond noise from one results CSV to another", _add_compare_options, _compare
+    ),
+    "results-so-far": Command(
+        "CSV and tables of what is finished, while the rest still runs", _add_so_far_options, _results_so_far
+    ),
+    "check_dataset": Command(
+        "say what a dataset holds, what is missing or broken, and whether it can be run",
+        _add_check_options,
+        _check_dataset,
+    ),
+    "page": Command("one HTML page of several results, to compare them", _add_page_options, _page),
+    "share": Command("pack results into a zip that `page` reads", _add_share_options, _share),
 }

@@ -145,21 +145,38 @@ def extract_features(
 
 def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any], log_mel: LogMel) -> ClipFeatures:
     """Read one clip and compute its log-mel. Raises BadClipError."""
-    opened = source.open(clip)
-    name = opened if isinstance(opened, str) else clip.path
     if clip.seconds is None:
         # Read once: the same bytes are decoded and summed up.
-        content = read_bytes(opened, name=name)
+        content, name = _whole(source, clip)
         samples, rate = read_clip(io.BytesIO(content), settings["channel"], name=name)
     else:
-        try:
-            samples, rate = read_clip(opened, settings["channel"], name=name, start=clip.start, seconds=clip.seconds)
-        finally:
-            if not isinstance(opened, str):
-                opened.close()
+        samples, rate, name = _part(source, clip, settings["channel"])
         content = samples.tobytes()
     clipped = bool(samples.max() >= FULL_SCALE or samples.min() <= -1)
     return ClipFeatures(samples_features(samples, rate, settings, log_mel, name=name), rate, clipped, checksum(content))
+
+
+def clip_checksum(source: DatasetSource, clip: Clip, channel: int | str) -> int:
+    """`ClipFeatures.checksum` without the features. Raises BadClipError where the clip cannot be read."""
+    return checksum(_whole(source, clip)[0] if clip.seconds is None else _part(source, clip, channel)[0].tobytes())
+
+
+def _whole(source: DatasetSource, clip: Clip) -> tuple[bytes, str]:
+    """All bytes of a recording, and its name for messages."""
+    opened = source.open(clip)
+    name = opened if isinstance(opened, str) else clip.path
+    return read_bytes(opened, name=name), name
+
+
+def _part(source: DatasetSource, clip: Clip, channel: int | str) -> tuple[NDArray[np.float32], int, str]:
+    """Samples and rate of a part of a recording, and its name for messages."""
+    opened = source.open(clip)
+    name = opened if isinstance(opened, str) else clip.path
+    try:
+        return *read_clip(opened, channel, name=name, start=clip.start, seconds=clip.seconds), name
+    finally:
+        if not isinstance(opened, str):
+            opened.close()
 
 
 def samples_features(
