@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mimii.common.declarations import resolve
 from mimii.common.errors import UserError
-from mimii.detectors import estimator, window_network
+from mimii.detectors import clip_vectors, estimator, window_network
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import MODELS, model_declaration, model_names, model_rules
 from mimii.detectors.device import pick_device
@@ -171,11 +171,15 @@ def test_a_clips_scores_are_of_its_windows(trained):
     clips = sound(0, [48, 100, 40], seed=15)
     scores = trained.clip_scores(clips, top_k=3)
     clip, windows = trained.windows(clips)[1], trained.window_scores(clips)
-    for n in range(3):
-        own = np.sort(windows[clip == n])
-        np.testing.assert_allclose(
-            [scores[name][n] for name in ("mean", "max", "top_k")], [own.mean(), own[-1], own[-3:].mean()]
-        )
+    if trained.window_frames is None:
+        assert list(scores) == ["mean"]
+        np.testing.assert_array_equal(scores["mean"], windows)
+    else:
+        for n in range(3):
+            own = np.sort(windows[clip == n])
+            np.testing.assert_allclose(
+                [scores[name][n] for name in ("mean", "max", "top_k")], [own.mean(), own[-1], own[-3:].mean()]
+            )
     assert all(values.shape == (3,) and values.dtype == np.float64 for values in scores.values())
 
 
@@ -640,6 +644,27 @@ def test_the_variational_bound_weighs_both_terms_per_window():
         torch.testing.assert_close(detector.loss(windows, 1) * windows[0].numel(), 0.5 * error + divergence)
 
 
+@pytest.mark.parametrize("frames", [3, 4, 5])
+def test_the_interpolation_network_never_sees_the_frame_that_it_must_give(frames):
+    detector = detector_class("idnn")(settings_of("idnn", frames=frames, latent=4), N_MELS, seed=1)
+    windows = torch.randn(7, frames, N_MELS)
+    changed = windows.clone()
+    changed[:, frames // 2] += 1
+    with torch.no_grad():
+        around, missing = detector._split(windows)
+        told = detector.network(around)
+        torch.testing.assert_close(detector.network(detector._split(changed)[0]), told)
+        torch.testing.assert_close(detector.errors(windows), (told - missing).square().mean(1))
+        torch.testing.assert_close(detector.errors(changed), (told - missing - 1).square().mean(1))
+        torch.testing.assert_close(detector.loss(windows, 1), detector.errors(windows).mean())
+
+
+def test_the_interpolation_network_has_the_papers_widths():
+    network = detector_class("idnn")(settings_of("idnn"), 64, seed=1).network
+    widths = [layer.in_features for layer in network if isinstance(layer, torch.nn.Linear)]
+    assert [*widths, network[-1].out_features] == [256, 64, 32, 16, 32, 64, 64]
+
+
 # Classical
 
 
@@ -681,19 +706,21 @@ def test_the_components_are_scikit_learns():
     np.testing.assert_allclose(detector.window_scores(clips), expected, rtol=1e-3)
 
 
-def test_the_distance_is_scikit_learns():
+@pytest.mark.parametrize("vector", ["mean", "mean_and_deviation"])
+def test_the_distance_is_scikit_learns(vector):
     from sklearn.covariance import LedoitWolf
 
     def statistics(clips):
         parts = [clips.select(n, n + 1).frames.astype(np.float64) for n in range(len(clips))]
-        return np.array([np.concatenate([part.mean(0), part.std(0)]) for part in parts])
+        both = np.array([np.concatenate([part.mean(0), part.std(0)]) for part in parts])
+        return both if vector == "mean_and_deviation" else both[:, :N_MELS]
 
     training, clips = sound(0, [48] * 60, seed=1), sound(0, [48, 40], seed=3)
     learnt, scored = statistics(training), statistics(clips)
     mean, deviation = learnt.mean(0), learnt.std(0)
     covariance = LedoitWolf().fit((learnt - mean) / deviation)
     expected = np.sqrt(covariance.mahalanobis((scored - mean) / deviation))
-    detector, _ = fit("mahalanobis", training=training)
+    detector, _ = fit("mahalanobis", training=training, vector=vector)
     np.testing.assert_allclose(detector.window_scores(clips), expected, rtol=1e-3)
 
 
@@ -702,6 +729,125 @@ def test_mahalanobis_scores_a_clip_as_one_unless_told_otherwise():
     assert fit("mahalanobis")[0].window_scores(clips).shape == (2,)
     assert fit("mahalanobis", frames=10)[0].window_scores(clips).shape == (8,)
     assert fit("mahalanobis", frames=10, hop_frames=2)[0].window_scores(clips).shape == (36,)
+
+
+VECTORS = [name for name in CLASSICAL if issubclass(detector_class(name), clip_vectors.ClipVectorDetector)]
+
+
+@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("vector", ["mean_and_deviation", "sorted", "maximum"])
+def test_a_clip_that_stands_still_scores_higher(name, vector):
+    """Where the vector tells: of the mean of a clip, one that stands still has as usual a mean as any."""
+    detector, _ = fit(name, training=sound(0, [48] * 100, seed=1), vector=vector, rank_weight=0.9)
+    clips = sound(0, [48] * 8, seed=4)
+    means = np.add.reduceat(clips.frames, np.arange(0, 8 * 48, 48)) / 48
+    still = Clips(np.repeat(means, 48, axis=0), clips.lengths)
+    assert np.all(detector.window_scores(still) > detector.window_scores(clips))
+
+
+def learnt_and_tested(detector, training, clips):
+    """Standardised vectors of both, in double precision."""
+    return (
+        detector.projected(detector.vectors(some, detector.windows(some)[0])).astype(np.float64)
+        for some in (training, clips)
+    )
+
+
+@pytest.mark.parametrize("frames", [None, 20])
+def test_the_nearest_neighbours_are_scikit_learns(frames):
+    from sklearn.neighbors import NearestNeighbors
+
+    training, clips = sound(0, [48] * 20, seed=1), sound(0, [48, 60], seed=3)
+    detector, result = fit("knn", training=training, neighbours=3, frames=frames)
+    references, tested = learnt_and_tested(detector, training, clips)
+    assert len(references) == result.training_windows == (20 if frames is None else 40)
+    expected = NearestNeighbors(n_neighbors=3).fit(references).kneighbors(tested)[0].mean(1)
+    np.testing.assert_allclose(detector.window_scores(clips), expected)
+
+
+def test_neighbours_in_dense_places_count_more():
+    """Against the definition of arXiv:2509.10951, vector by vector."""
+    training, clips = sound(0, [48] * 20, seed=1), sound(0, [48, 60], seed=3)
+    detector, _ = fit("knn", training=training, density_neighbours=4)
+    references, tested = learnt_and_tested(detector, training, clips)
+    expected = []
+    for vector in tested:
+        rescaled = []
+        for place, reference in enumerate(references):
+            others = np.linalg.norm(np.delete(references, place, axis=0) - reference, axis=1)
+            rescaled.append(np.linalg.norm(vector - reference) / np.sort(others)[:4].mean())
+        expected.append(min(rescaled))
+    np.testing.assert_allclose(detector.window_scores(clips), expected)
+
+
+@pytest.mark.parametrize("vector", ["mean", "mean_and_deviation"])
+def test_each_band_has_neighbours_of_its_own(vector):
+    training, clips = sound(0, [48] * 20, seed=1), sound(0, [48, 60], seed=3)
+    detector, _ = fit("knn", training=training, distance="by_band", vector=vector)
+    references, tested = learnt_and_tested(detector, training, clips)
+    statistics = 2 if vector == "mean_and_deviation" else 1
+    bands = [[band + N_MELS * n for n in range(statistics)] for band in range(N_MELS)]
+    expected = [
+        np.mean([np.linalg.norm(references[:, band] - one[band], axis=1).min() for band in bands]) for one in tested
+    ]
+    np.testing.assert_allclose(detector.window_scores(clips), expected)
+
+
+def test_whitened_vectors_have_distances_of_mahalanobis():
+    training, clips = sound(0, [48] * 60, seed=1), sound(0, [48, 40], seed=3)
+    detector, _ = fit("knn", training=training, whiten=True)
+    reference, _ = fit("mahalanobis", training=training)
+    centre = np.zeros((1, N_MELS), np.float32)  # the mean of the training vectors
+    detector.learnt["references"] = detector._parts(centre)
+    np.testing.assert_allclose(detector.window_scores(clips), reference.window_scores(clips), rtol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"whiten": True}, {"density_neighbours": 4}, {"vector": "maximum"}])
+@pytest.mark.parametrize("distance", ["euclidean", "cosine", "by_band"])
+def test_every_way_to_the_neighbours_tells_another_sound(distance, settings):
+    detector, _ = fit("knn", training=sound(0, [48] * 60, seed=1), distance=distance, **settings)
+    normal, other = (detector.window_scores(sound(kind, [48] * 8, seed=3)) for kind in (0, 1))
+    assert other.min() > normal.max() if distance != "cosine" else other.mean() > normal.mean()
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "cosine", "by_band"])
+def test_equal_training_clips_harm_no_neighbour(distance):
+    once = sound(0, [48], seed=1)
+    training = Clips(np.tile(once.frames, (6, 1)), np.repeat(once.lengths, 6))
+    detector, _ = fit("knn", training=training, distance=distance, density_neighbours=4, whiten=True)
+    scores = detector.window_scores(Clips.joined([once, sound(1, [48], seed=2)]))
+    assert np.isfinite(scores).all()
+    assert scores[0] < scores[1]
+
+
+def test_the_density_is_scikit_learns():
+    from sklearn.mixture import GaussianMixture
+
+    training, clips = sound(0, [48] * 60, seed=1), sound(0, [48, 60], seed=3)
+    detector, _ = fit("gmm", training=training, components=1)
+    references, tested = learnt_and_tested(detector, training, clips)
+    mixture = GaussianMixture(1, reg_covar=0.01).fit(references)
+    np.testing.assert_allclose(detector.window_scores(clips), -mixture.score_samples(tested), rtol=1e-6)
+
+
+def test_two_gaussians_find_two_states_of_a_machine():
+    training = Clips.joined([sound(0, [48] * 30, seed=1), sound(1, [48] * 30, seed=2)])
+    between = Clips((sound(0, [48] * 4, seed=3).frames + sound(1, [48] * 4, seed=3).frames) / 2, np.repeat(48, 4))
+    detector, _ = fit("gmm", training=training)
+    np.testing.assert_allclose(detector.learnt["mixture"].weights_, [0.5, 0.5], atol=1e-6)
+    normal = [detector.window_scores(sound(kind, [48] * 4, seed=4)) for kind in (0, 1)]
+    assert detector.window_scores(between).min() > np.max(normal)
+
+
+def test_more_gaussians_than_clips_are_refused():
+    with pytest.raises(UserError, match="fewer than components 8"):
+        fit("gmm", training=sound(0, [48] * 5, seed=1), components=8)
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_one_clip_is_too_few_to_standardise(name):
+    with pytest.raises(UserError, match=r"1 training vector\(s\); at least 2"):
+        fit(name, training=sound(0, [48], seed=1))
 
 
 @pytest.mark.slow

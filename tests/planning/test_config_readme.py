@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from mimii.detectors.declaration import base_declarations, model_names
+from mimii.detectors.declaration import BASES, base_declarations, model_names
 from mimii.features.settings import feature_declarations
 from mimii.planning.config import schema
 
@@ -44,7 +44,7 @@ def test_every_key_stands_there_with_its_default(text):
 def test_every_model_and_setting_is_named(text):
     after = text.partition("Models and the settings")[2].partition("\n## ")[0]
     named = set(re.findall(r"`([a-z_]+)`", after))
-    shared = {*base_declarations("network"), *base_declarations("estimator")}
+    shared = {setting for file in BASES.glob("*.yaml") for setting in base_declarations(file.stem)}
     assert named == {*model_names(), *feature_declarations(), *shared}
 
 

@@ -108,8 +108,11 @@ class AnomalyDetector(ABC):
 
     def clip_scores(self, clips: Clips, *, top_k: int) -> dict[str, NDArray[np.float64]]:
         """Anomaly scores of every clip, (clips,) each, by the name of the way from windows to a clip; `mean` is the
-        primary one. top_k: how many of the highest window scores the mean of that name is of.
+        primary one, and the only one where a clip is scored as one. top_k: how many of the highest window scores the
+        mean of that name is of.
         """
+        if self.window_frames is None:
+            return {"mean": self.window_scores(clips)}
         return pool(self.window_scores(clips), self.windows(clips)[1], len(clips), top_k=top_k)
 
     def reconstruct(self, clips: Clips) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from mimii.features.settings import feature_declarations
 BASES = {
     "network": "Networks: trained to reproduce normal windows, scored by the error of the reconstruction",
     "estimator": "Detectors without a training loop",
+    "clip_vectors": "Detectors that see a clip as one vector",
 }
 # A line of a model's docstring that starts a new point: `Loss and score: ...`
 POINT = re.compile(r"[A-Z][a-z]+( and [a-z]+)?: ")

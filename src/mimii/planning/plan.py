@@ -32,7 +32,7 @@ from mimii.planning.variants import (
 )
 from mimii.runs.run import EXTERNAL, Run, Variant, submission_names
 
-MODEL_FILES = {"network": "model.pth", "estimator": "model.skops"}
+MODEL_FILES = {"network": "model.pth", "estimator": "model.skops", "clip_vectors": "model.skops"}
 
 
 def dataset_problems(config: Mapping[str, Any]) -> Iterable[Problem]:

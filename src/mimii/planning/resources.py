@@ -39,7 +39,7 @@ def increase(amount: float, attempt: int) -> int:
 
 
 def model_memory_mb(base: str, features_mb: float, attempt: int) -> int:
-    """MB for training or scoring; base: "network" | "estimator", features_mb: of the section's features file."""
+    """MB for training or scoring; base: the model's, such as "network", features_mb: of the section's features file."""
     return increase((NETWORK if base == "network" else ESTIMATOR) + PER_FEATURES_MB * features_mb, attempt)
 
 

@@ -1,0 +1,54 @@
+"""Gaussian mixture of a clip's log-mel, time-weighted (TWFR-GMM).
+
+Idea: what is unusual may be short; where the levels of a band are sorted over time and the highest count most, it is
+neither averaged away nor all that counts, as in the maximum. How dense are normal clips around such a vector?
+Shapes: of each band the levels, the highest first, averaged with the weights rank_weight ** rank: 64 values, one vector
+per clip (or per stretch of `frames`), standardised.
+Score: minus the logarithm of the density under the mixture.
+Departs from the paper, which searches weight and number of Gaussians for each machine type with labelled clips: here
+both are fixed. The fit starts from equal parts of the training vectors along the direction of their largest variance,
+so nothing is drawn.
+Parameters: weights, means and covariances of the Gaussians, mean and deviation of each value.
+Paper: Guan et al., ICASSP 2023, arXiv:2305.03328.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.mixture import GaussianMixture
+
+from mimii.common.errors import UserError
+from mimii.detectors.clip_vectors import ClipVectorDetector
+
+
+class Detector(ClipVectorDetector):
+    """See the module."""
+
+    def learn_vectors(self, vectors: NDArray[np.float32]) -> None:
+        components, regularization = self.settings["components"], self.settings["regularization"]
+        if len(vectors) < components:
+            raise UserError(f"gmm: {len(vectors)} training vectors are fewer than components {components}; lower it")
+        values = vectors.astype(np.float64)
+        covariance = np.cov(values, rowvar=False, bias=True) + regularization * np.eye(values.shape[1])
+        largest = np.linalg.eigh(covariance)[1][:, -1]
+        parts = np.array_split(values[np.argsort(values @ largest, kind="stable")], components)
+        mixture = GaussianMixture(
+            components,
+            covariance_type="full",
+            reg_covar=regularization,
+            max_iter=1000,
+            weights_init=np.array([len(part) for part in parts]) / len(values),
+            means_init=np.array([part.mean(0) for part in parts]),
+            precisions_init=np.array([np.linalg.inv(covariance)] * components),
+            random_state=self.seed,  # which is not used: every first value is given
+        )
+        self.learnt |= {"mixture": mixture.fit(values)}
+
+    def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        return -self.learnt["mixture"].score_samples(vectors.astype(np.float64))
+
+    def parameter_count(self) -> int | None:
+        if not self.learnt:
+            return None
+        mixture = self.learnt["mixture"]
+        arrays = (mixture.weights_, mixture.means_, mixture.covariances_, self.learnt["mean"], self.learnt["deviation"])
+        return sum(array.size for array in arrays)
