@@ -21,6 +21,7 @@ from mimii.paper.entries import RESULTS as EVERY_RUN
 from mimii.paper.official_baseline.reference import is_asked_for
 from mimii.planning import job_parameters
 from mimii.planning import resources as requests
+from mimii.planning.other_recordings import describe_other_recordings
 from mimii.planning.plan import Plan
 
 # Snakemake's graph of thousands of jobs is no garbage: looking for some in it again and again would take a quarter of
@@ -44,6 +45,9 @@ with exit_on_user_error():
     _ = plan.sections
     plan.check_external()
     plan.check_csv()
+    # A launcher, who holds the lock itself, says this where a person reads it.
+    if IN_USE and (note := describe_other_recordings(plan)):
+        print(note, file=sys.stderr)
 
 DATASET = plan.config["dataset"]["root"].rstrip("/")
 FEATURES = f"{plan.features_root}/{{features}}/{{section}}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mimii.launch.jobs import Durations, Job, in_words
 from mimii.launch.progress import Progress
 from mimii.launch.request import Request, worker_count
+from mimii.planning.other_recordings import describe_other_recordings
 from mimii.planning.plan import Plan
 from mimii.planning.variants import seeds_of
 
@@ -28,6 +29,8 @@ def describe_plan(
     parts = {variant: len(plan.variants), "seed": len(plan.seeds), "section": len(plan.sections)}
     size = " x ".join(quantity(number, name) for name, number in parts.items()) + first_seed_alone(plan)
     print(f"{quantity(total, 'run')} ({size}): {total - to_do} there, {to_do} to do.", flush=True)
+    if note := describe_other_recordings(plan):
+        print(note, flush=True)
     if not planned:
         print("Nothing to do: everything is up to date.", flush=True)
         return

@@ -61,6 +61,7 @@ class Plan:
         self.seeds: list[int] = self.config["seeds"]
         self.variants = all_variants(self.config)
         refuse(format_problems(self.variants, self.source.format()))
+        self._listed: dict[Section, str] = {}
         self._by_name = {(variant.model, variant.name): variant for variant in self.variants}
 
     @cached_property
@@ -229,8 +230,10 @@ class Plan:
         Where `check_dataset --content` saw that the recordings hold the same as those of an earlier listing, of which
         there are results, it is that listing's.
         """
-        own = self.source.fingerprint(section)
-        return self._same_recordings.get(own, own)
+        if section not in self._listed:  # a hash over its recordings, which every run of the section asks for
+            own = self.source.fingerprint(section)
+            self._listed[section] = self._same_recordings.get(own, own)
+        return self._listed[section]
 
     @cached_property
     def _same_recordings(self) -> Mapping[str, str]:
