@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from workspace import REPOSITORY, TINY
+from workspace import REPOSITORY, TINY, Workspace, write_recordings
 
 from mimii.detectors.declaration import model_declaration
 
@@ -655,6 +655,57 @@ def test_without_snakemakes_records_the_merge_refuses_old_code_and_says_how_to_r
     kept.snakemake(*shlex.split(repair[1]))
     assert kept.planned() == set()
     assert (kept.folder / "results" / "results.csv").read_bytes() != results
+
+
+# What results were made of, where Snakemake's own records cannot know it: each row of "Recordings and features that
+# are not what results were made of" in docs/reruns.md.
+
+FEATURES = "results/features/default/6dB/fan/id_02.parquet"
+
+
+def refusal(workspace, *arguments):
+    """What a start that must fail says."""
+    refused = workspace.snakemake(*arguments, check=False)
+    said = refused.stdout + refused.stderr
+    assert refused.returncode != 0, said
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.mark.slow
+def test_a_second_clone_with_the_same_features_folder_is_refused_not_given_the_firsts_auc(kept_folder, tmp_path):
+    second = Workspace(tmp_path / "second")
+    for section in TOGETHER:
+        write_recordings(second.folder / "recordings" / section, samples=5000)
+    shutil.copy(kept_folder.folder / "config/config.yaml", second.folder / "config/config.yaml")
+    with (second.folder / "config/config.yaml").open("a") as file:
+        file.write(f"paths: {{features: {kept_folder.folder / 'results/features'}}}\n")
+    features = (kept_folder.folder / FEATURES).read_bytes()
+    said = refusal(second, "--keep-going")
+    assert "features of other recordings" in said
+    assert not (second.folder / "results/results.csv").exists()
+    assert not list(second.folder.glob("results/runs/**/metrics.json"))
+    assert (kept_folder.folder / FEATURES).read_bytes() == features
+
+
+@pytest.mark.slow
+def test_without_snakemakes_records_the_merge_refuses_replaced_recordings(kept_folder):
+    without_records(kept_folder)
+    change_clip(kept_folder)
+    assert kept_folder.planned() == set()
+    said = refusal(kept_folder, "--forcerun", "merge_results")
+    assert "made of other recordings of 6dB/fan/id_02 than the present ones" in said
+    assert "6dB/fan/id_00:" not in said
+
+
+@pytest.mark.slow
+def test_the_merge_refuses_runs_beside_features_restored_from_a_backup(kept_folder):
+    backup = shutil.copy2(kept_folder.folder / FEATURES, kept_folder.folder / "backup.parquet")
+    change_clip(kept_folder)
+    kept_folder.snakemake()
+    shutil.copy2(backup, kept_folder.folder / FEATURES)
+    said = refusal(kept_folder, "--forcerun", "merge_results")
+    assert f"trained on other features than {FEATURES} holds now" in said
 
 
 if __name__ == "__main__":
