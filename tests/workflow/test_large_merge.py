@@ -58,9 +58,9 @@ def benchmark_of(count, folder):
 
 @pytest.mark.slow
 def test_snakemake_merges_more_variants_than_fit_into_a_command(workspace):
-    plan, job = benchmark_of(1000, workspace.folder)
+    plan, job = benchmark_of(850, workspace.folder)
     assert len(job) > ARGUMENT
-    workspace.configure(study_of(1000))
+    workspace.configure(study_of(850))
     workspace.snakemake()
     with working_in(workspace.folder):
         results = read_results("results/results.csv")

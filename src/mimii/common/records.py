@@ -11,6 +11,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,7 +47,7 @@ class Record:
         """A record of plain values. Raises ValueError, which names the field, where they do not fit."""
         if not isinstance(values, Mapping):
             raise ValueError("holds no record")
-        hints = typing.get_type_hints(cls)
+        hints = _hints(typing.cast(Any, cls))
         if missing := sorted(set(hints) - set(values)):
             raise ValueError(f"lacks {', '.join(missing)}")
         if extra := sorted(map(str, set(values) - set(hints))):
@@ -84,6 +85,12 @@ class Record:
         with written_whole(path) as temporary:
             text = json.dumps({**values, CHECKSUM: _checksum(values)}, indent=1, sort_keys=True, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
+
+
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
+    """The type of each field: found once, since a merge reads thousands of records."""
+    return typing.get_type_hints(kind)
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
