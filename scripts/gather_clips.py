@@ -7,6 +7,7 @@ from pathlib import Path
 from mimii.common.errors import exit_on_user_error
 from mimii.common.files import written_whole
 from mimii.paper.page.listening import gather_clips
+from mimii.runs.records import MetricsRecord
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -25,7 +26,7 @@ if __name__ == "__main__":
             arguments.model_file,
             arguments.training,
             arguments.scores,
-            json.loads(arguments.metrics.read_text(encoding="utf-8")),
+            MetricsRecord.read(arguments.metrics).row,
             arguments.dataset,
             count=arguments.job["count"],
         )

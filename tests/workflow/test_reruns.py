@@ -308,18 +308,19 @@ TABLE = {
         ),
         Row("training, `runs/training.py`", new_code("runs/training.py"), runs() | MERGE, "all runs"),
         Row(
-            "scoring, `runs/scoring.py`, `detectors/pooling.py`",
+            "what all detectors share, `detectors/contract.py`, `detectors/pooling.py`",
             new_code("detectors/pooling.py"),
-            runs(first="score") | MERGE,
+            runs() | MERGE,
             "all runs",
         ),
+        Row("scoring, `runs/scoring.py`", new_code("runs/scoring.py"), runs(first="score") | MERGE, "all runs"),
         Row(
             "metrics, `evaluation/metrics.py`",
             new_code("evaluation/metrics.py"),
             runs(first="metrics") | MERGE,
             "all runs",
         ),
-        Row("the merge, `evaluation/results.py`", new_code("evaluation/results.py"), MERGE),
+        Row("the merge, `evaluation/merging.py`", new_code("evaluation/merging.py"), MERGE),
         Row(
             "features, `features/extraction.py`, `data/audio.py`",
             new_code("data/audio.py"),
@@ -450,8 +451,8 @@ TABLE = {
         Row("`paper/tables/overview.py`", new_code("paper/tables/overview.py"), TABLES, fixture="kept_report"),
         Row("`paper/figures/roc.py`", new_code("paper/figures/roc.py"), FIGURES, fixture="kept_report"),
         Row(
-            "whatever plans `merge_results`, such as `evaluation/results.py`",
-            new_code("evaluation/results.py"),
+            "whatever plans `merge_results`, such as `evaluation/merging.py`",
+            new_code("evaluation/merging.py"),
             MERGE | PAPER,
             fixture="kept_report",
         ),
@@ -520,6 +521,9 @@ TABLE = {
         Row("a run's folder", delete(RUN), set(), "the same"),
         Row("a run's folder and `results.csv`", delete(RUN, "results/results.csv"), runs(**ONE) | MERGE, "that run"),
         Row("`results.csv`", delete("results/results.csv"), MERGE),
+        Row(
+            "`metrics.csv`, `results.record.json`", delete("results/metrics.csv", "results/results.record.json"), set()
+        ),
         Row("all logs", delete("results/logs", f"{RUN}/train_model.log"), set()),
         Row(
             "features of a section, and a hyper-parameter of one model",
@@ -563,6 +567,7 @@ SLOW = {
     "planning code (`planning/`)",
     "the base of the classical models, `detectors/estimator.py`",
     "training, `runs/training.py`",
+    "what all detectors share, `detectors/contract.py`, `detectors/pooling.py`",
     "a rule's shell command",
     "a machine more",
     "a machine ID more",
@@ -708,10 +713,6 @@ def test_the_merge_refuses_runs_beside_features_restored_from_a_backup(kept_fold
     assert f"trained on other features than {FEATURES} holds now" in said
 
 
-if __name__ == "__main__":
-    print(as_markdown())
-
-
 @pytest.mark.slow
 def test_recordings_that_were_copied_run_nothing_again_once_their_contents_were_compared(kept_folder):
     for clip in (kept_folder.folder / "recordings").rglob("*.wav"):
@@ -722,3 +723,7 @@ def test_recordings_that_were_copied_run_nothing_again_once_their_contents_were_
     assert done.returncode == 0, done.stderr
     assert kept_folder.planned() == set()
     kept_folder.snakemake("--forcerun", "merge_results")
+
+
+if __name__ == "__main__":
+    print(as_markdown())

@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_scores_whatever_the_cores(finished, tmp_pa
 def test_a_typed_path_needs_no_configuration(kept):
     target = "results/runs/simple_ae/epochs=2,latent=4/seed=7/6dB/fan/id_00/metrics.json"
     kept.snakemake(target)
-    row = json.loads((kept.folder / target).read_text())
+    row = json.loads((kept.folder / target).read_text())["row"]
     assert (row["seed"], json.loads(row["settings"])["latent"]) == (7, 4)
 
 
