@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mimii.common.errors import UserError, exit_on_user_error
 from mimii.evaluation.compared import Statistics
-from mimii.evaluation.inference import select_runs
+from mimii.evaluation.resampling import select_runs
 from mimii.evaluation.results import read_results
 from mimii.paper.drawing import save
 from mimii.paper.results import Results, all_figures

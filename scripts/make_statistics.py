@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
 from mimii.evaluation.compared import compute_statistics
-from mimii.evaluation.inference import select_runs
+from mimii.evaluation.resampling import select_runs
 from mimii.evaluation.results import read_results
 
 if __name__ == "__main__":

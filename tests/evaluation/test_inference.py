@@ -5,8 +5,7 @@ from scipy import stats
 
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
-from mimii.evaluation import inference as statistics
-from mimii.evaluation import intervals, metrics
+from mimii.evaluation import inference, intervals, metrics, ranks, resampling
 from mimii.evaluation.compared import Statistics, compute_statistics
 from mimii.evaluation.variance import variance_components
 from mimii.runs.clip_scores import read_clip_scores
@@ -27,15 +26,15 @@ def benchmark(run_folder, tmp_path):
             for id in IDS
             for seed in seeds
         ]
-        return statistics.select_runs(pd.DataFrame(rows), [[model, "default"] for model in qualities])
+        return resampling.select_runs(pd.DataFrame(rows), [[model, "default"] for model in qualities])
 
     return make
 
 
 def test_means_and_intervals(benchmark, tmp_path):
     frame = benchmark({"vae": 2.0, "deep_ae": 0.5}, seeds=(1, 2, 3))
-    resampled = statistics.resample_runs(frame, tmp_path, samples=200)
-    table = statistics.average_metrics(frame, resampled)
+    resampled = resampling.resample_runs(frame, tmp_path, samples=200)
+    table = inference.average_metrics(frame, resampled)
     # 2 models, 3 metrics, (2 SNRs + all) x (2 machine types + all)
     assert len(table) == 2 * 3 * 9
     table = table.set_index(["label", "metric", "db_level", "machine_type"]).sort_index()
@@ -53,7 +52,7 @@ def test_means_and_intervals(benchmark, tmp_path):
 
 def test_one_sections_resamples_are_its_bootstrap(benchmark, tmp_path):
     frame = benchmark({"vae": 1.0}, seeds=(1,))
-    resampled = statistics.resample_runs(frame, tmp_path, samples=150)["auc"]
+    resampled = resampling.resample_runs(frame, tmp_path, samples=150)["auc"]
     clips = read_clip_scores(tmp_path / "vae/default/seed=1/6dB/fan/id_00/scores.parquet", "mean")
     seed = [intervals.BOOTSTRAP_SEED, *b"fan/id_00"]
     expected = intervals.bootstrap(clips.abnormal, clips.scores, samples=150, seed=seed)["auc"]
@@ -64,21 +63,21 @@ def test_one_sections_resamples_are_its_bootstrap(benchmark, tmp_path):
 def test_equal_models_do_not_differ_and_none_is_best(benchmark, tmp_path):
     # The same length of name and the same seed give the same made-up scores.
     frame = benchmark({"aaa": 1.0, "bbb": 1.0})
-    resampled = statistics.resample_runs(frame, tmp_path, samples=200)
-    comparison = statistics.compare_models(frame, resampled)
+    resampled = resampling.resample_runs(frame, tmp_path, samples=200)
+    comparison = inference.compare_models(frame, resampled)
     assert (comparison[["difference", "low", "high"]] == 0).all(axis=None)
     assert (comparison["p_value"] == 1).all()
-    assert not statistics.average_metrics(frame, resampled)["is_significantly_best"].any()
+    assert not inference.average_metrics(frame, resampled)["is_significantly_best"].any()
 
 
 def test_pairing_by_clip_narrows_the_interval_of_a_difference(benchmark, tmp_path):
     frame = benchmark({"aaa": 1.0, "bbb": 1.1}, seeds=(1,))  # the same scores but for a small shift
-    resampled = statistics.resample_runs(frame, tmp_path, samples=300)
-    averages = statistics.average_metrics(frame, resampled)
+    resampled = resampling.resample_runs(frame, tmp_path, samples=300)
+    averages = inference.average_metrics(frame, resampled)
     whole = averages[
         (averages["metric"] == "auc") & (averages["db_level"] == AVERAGE) & (averages["machine_type"] == AVERAGE)
     ]
-    comparison = statistics.compare_models(frame, resampled)
+    comparison = inference.compare_models(frame, resampled)
     difference = comparison[(comparison["metric"] == "auc") & (comparison["db_level"] == AVERAGE)].iloc[0]
     assert difference["high"] - difference["low"] < 0.3 * (whole["high"] - whole["low"]).min()
     assert difference["p_value"] < 0.001
@@ -87,9 +86,9 @@ def test_pairing_by_clip_narrows_the_interval_of_a_difference(benchmark, tmp_pat
 
 def test_p_value_is_that_of_a_z_test():
     resampled = np.random.default_rng(0).normal(0.02, 0.01, size=100_000)
-    assert statistics.paired_p_value(0.0196, resampled) == pytest.approx(0.05, rel=0.05)
-    assert statistics.paired_p_value(-0.0196, -resampled) == statistics.paired_p_value(0.0196, resampled)
-    assert statistics.paired_p_value(0.5, np.full(10, 0.5)) == 0
+    assert inference.paired_p_value(0.0196, resampled) == pytest.approx(0.05, rel=0.05)
+    assert inference.paired_p_value(-0.0196, -resampled) == inference.paired_p_value(0.0196, resampled)
+    assert inference.paired_p_value(0.5, np.full(10, 0.5)) == 0
 
 
 def test_p_values_are_uniform_where_nothing_differs():
@@ -103,27 +102,27 @@ def test_p_values_are_uniform_where_nothing_differs():
         values = [metrics.auc(metrics.curves_of(abnormal, scores, counts)) for scores in (first, second)]
         first_auc, second_auc = (metrics.point_values(abnormal, scores)["auc"] for scores in (first, second))
         difference = first_auc - second_auc
-        below += statistics.paired_p_value(difference, values[0] - values[1]) < 0.05
+        below += inference.paired_p_value(difference, values[0] - values[1]) < 0.05
     assert stats.binomtest(below, 300, 0.05).pvalue > 0.001
 
 
 def test_runs_on_different_sections_or_clips_are_not_compared(benchmark, run_folder, tmp_path):
     frame = benchmark({"vae": 1.0, "deep_ae": 1.0}, seeds=(1,))
     with pytest.raises(UserError, match=r"not run on the same sections.*min6dB/pump/id_02"):
-        statistics.select_runs(frame.iloc[:-1], [["vae", "default"], ["deep_ae", "default"]])
+        resampling.select_runs(frame.iloc[:-1], [["vae", "default"], ["deep_ae", "default"]])
     with pytest.raises(UserError, match="no run of conv_ae"):
-        statistics.select_runs(frame, [["conv_ae", "default"]])
+        resampling.select_runs(frame, [["conv_ae", "default"]])
     other = run_folder(tmp_path, model="vae", section="6dB/fan/id_00", seed=1, clips=39)
     with pytest.raises(UserError, match="not the scores that its record describes"):
-        statistics.resample_runs(frame, tmp_path, samples=10)
+        resampling.resample_runs(frame, tmp_path, samples=10)
     frame.loc[frame["run_path"] == other["run_path"], "scores_sha256"] = other["scores_sha256"]
     with pytest.raises(UserError, match=r"vae/.*6dB/fan/id_00 .* different clips"):
-        statistics.resample_runs(frame, tmp_path, samples=10)
+        resampling.resample_runs(frame, tmp_path, samples=10)
 
 
 def test_snrs_are_averaged_before_machines_become_blocks(benchmark):
     frame = benchmark({"vae": 1.0, "deep_ae": 0.5})
-    table = statistics.machine_table(frame, "auc")
+    table = ranks.machine_table(frame, "auc")
     assert table.shape == (4, 2)
     one = frame[(frame["model"] == "vae") & (frame["machine_type"] == "pump") & (frame["machine_id"] == "id_02")]
     assert table.loc[("pump", "id_02"), "vae"] == pytest.approx(one["auc"].mean())
@@ -141,7 +140,7 @@ DEMSAR = pd.DataFrame(
 
 
 def test_ranks_and_critical_difference_of_demsars_example():
-    found = statistics.rank_tests(DEMSAR)
+    found = ranks.rank_tests(DEMSAR)
     assert found["average_ranks"] == pytest.approx(
         {"C4.5": 3.143, "C4.5+m": 2.000, "C4.5+cf": 2.893, "C4.5+m+cf": 1.964}, abs=6e-4
     )
@@ -153,9 +152,9 @@ def test_ranks_and_critical_difference_of_demsars_example():
 def test_friedman_on_known_numbers():
     """Without ties: 12 N / (k (k + 1)) * (sum of squared mean ranks - k (k + 1)^2 / 4)."""
     table = pd.DataFrame([[3, 2, 1], [3, 2, 1], [3, 1, 2], [3, 2, 1], [2, 3, 1]], columns=list("abc"), dtype=float)
-    found = statistics.rank_tests(table)
-    ranks = np.array([6, 10, 14]) / 5
-    expected = 12 * 5 / 12 * (np.sum(ranks**2) - 3 * 16 / 4)
+    found = ranks.rank_tests(table)
+    mean_ranks = np.array([6, 10, 14]) / 5
+    expected = 12 * 5 / 12 * (np.sum(mean_ranks**2) - 3 * 16 / 4)
     assert found["friedman"]["statistic"] == pytest.approx(expected)
     assert found["friedman"]["p_value"] == pytest.approx(stats.chi2.sf(expected, 2))
 
@@ -163,7 +162,7 @@ def test_friedman_on_known_numbers():
 def test_wilcoxon_is_corrected_by_holm():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(loc=[0.0, 0.6, 1.5], size=(16, 3)), columns=list("abc"))
-    found = statistics.rank_tests(table)["p_values"]["wilcoxon_holm"]
+    found = ranks.rank_tests(table)["p_values"]["wilcoxon_holm"]
     raw = sorted((stats.wilcoxon(table[x], table[y]).pvalue, x, y) for x, y in ("ab", "ac", "bc"))
     largest = 0.0
     for factor, (p, x, y) in zip((3, 2, 1), raw, strict=True):
@@ -175,13 +174,13 @@ def test_critical_difference_is_that_of_the_published_table():
     """q(.05) of table 5 in Demšar: 2.343 for 3, 2.569 for 4, 3.164 for 10 models."""
     for models, q in ((2, 1.960), (3, 2.343), (4, 2.569), (10, 3.164)):
         expected = q * np.sqrt(models * (models + 1) / (6 * 16))
-        assert statistics.critical_difference(models, 16) == pytest.approx(expected, abs=1e-3)
+        assert ranks.critical_difference(models, 16) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize(("machines", "models"), [(1, 3), (4, 1), (3, 2)])
 def test_too_little_for_a_test_is_said_not_guessed(machines, models):
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(machines, models)), columns=list("abc")[:models])
-    found = statistics.rank_tests(table)
+    found = ranks.rank_tests(table)
     assert found["friedman"] is None
     assert (found["critical_difference"] is None) == (machines < 2 or models < 2)
 
@@ -209,23 +208,27 @@ def runs_of(values, seeds, *, label="a"):
     return pd.concat([pd.DataFrame(keys), pd.DataFrame(values)], axis=1)
 
 
+def mean_over_draws(runs):
+    return resampling.SeedWeights.of(runs).mean(resampling.resampled_values(runs))
+
+
 def test_seeds_are_drawn_with_the_clips():
     """The spread over resamples is that of the clips and that of a mean over seeds together."""
     rng = np.random.default_rng(0)
     seeds, clips = rng.normal(0, 0.02, size=5), rng.normal(0, 0.01, size=20_000)
-    found = statistics.resampled_mean(runs_of(0.8 + seeds[:, None] + clips, range(5)))
+    found = mean_over_draws(runs_of(0.8 + seeds[:, None] + clips, range(5)))
     assert found.var() == pytest.approx(seeds.var(ddof=1) / 5 + clips.var(), rel=0.05)
-    alone = statistics.resampled_mean(runs_of(0.8 + clips[None], [42]))
+    alone = mean_over_draws(runs_of(0.8 + clips[None], [42]))
     np.testing.assert_allclose(alone, 0.8 + clips)
 
 
 def test_degrees_of_freedom_are_those_of_the_seeds_where_these_are_all_of_the_spread():
     seeds = np.array([0.7, 0.8, 0.9])
     only_seeds = np.random.default_rng(0).normal(0, seeds.std(ddof=1) / np.sqrt(3), size=100_000)
-    assert statistics.seed_freedom(only_seeds, [seeds]) == pytest.approx(2, rel=0.05)
-    assert statistics.seed_freedom(10 * only_seeds, [seeds]) > 1000
-    assert statistics.seed_freedom(only_seeds, [seeds[:1]]) == np.inf
-    wide, narrow = (statistics.centred_interval(0.8, only_seeds, freedom=freedom) for freedom in (2, np.inf))
+    assert inference.seed_freedom(only_seeds, [seeds]) == pytest.approx(2, rel=0.05)
+    assert inference.seed_freedom(10 * only_seeds, [seeds]) > 1000
+    assert inference.seed_freedom(only_seeds, [seeds[:1]]) == np.inf
+    wide, narrow = (inference.centred_interval(0.8, only_seeds, freedom=freedom) for freedom in (2, np.inf))
     assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(4.303 / 1.96, rel=1e-3)
 
 
@@ -241,29 +244,29 @@ def test_a_difference_between_equal_models_is_significant_in_5_percent_whatever_
             runs.append(runs_of(0.8 + rng.normal(0, 0.01) + seeds + clips, range(5), label=label).assign(auc=0.0))
             runs[-1]["auc"] = runs[-1][list(range(300))].mean(axis=1)
         rows = pd.concat(runs, ignore_index=True)
-        scope = statistics.Scope.of(rows, rows.drop(columns="auc"), "auc")
-        below += statistics.paired_p_value(*scope.difference(0, 1)) < 0.05
+        scope = inference.Scope.of(rows, rows.drop(columns="auc"), "auc")
+        below += inference.paired_p_value(*scope.difference(0, 1)) < 0.05
     assert 0.03 < below / 1000 < 0.075
 
 
 def test_nothing_is_claimed_of_a_stochastic_model_with_fewer_than_three_seeds(benchmark, tmp_path, monkeypatch):
     frame = benchmark({"vae": 3.0, "deep_ae": 0.3}, seeds=(1, 2))
-    resampled = statistics.resample_runs(frame, tmp_path, samples=100)
-    assert not statistics.average_metrics(frame, resampled)["is_significantly_best"].any()
-    assert not statistics.compare_models(frame, resampled)["enough_seeds"].any()
+    resampled = resampling.resample_runs(frame, tmp_path, samples=100)
+    assert not inference.average_metrics(frame, resampled)["is_significantly_best"].any()
+    assert not inference.compare_models(frame, resampled)["enough_seeds"].any()
     external = frame.assign(variant="external", seed=None)
-    assert all(statistics.has_enough_seeds(external).values())
-    monkeypatch.setattr(statistics, "is_stochastic", lambda model: False)
-    assert statistics.average_metrics(frame, resampled)["is_significantly_best"].any()
+    assert all(inference.has_enough_seeds(external).values())
+    monkeypatch.setattr(inference, "is_stochastic", lambda model: False)
+    assert inference.average_metrics(frame, resampled)["is_significantly_best"].any()
 
 
 def test_iman_davenport_on_demsars_example():
     """Section 3.2.2: chi squared of 9.28 over 14 data sets and 4 classifiers is an F of 3.69."""
-    found = statistics.iman_davenport(9.28, 14, 4)
+    found = ranks.iman_davenport(9.28, 14, 4)
     assert found["f_statistic"] == pytest.approx(3.69, abs=0.01)
     assert found["f_p_value"] == pytest.approx(stats.f.sf(3.69, 3, 39), rel=0.02)
-    assert statistics.rank_tests(DEMSAR)["friedman"]["f_p_value"] < 0.05
-    assert statistics.iman_davenport(10.0, 5, 3) == {"f_statistic": None, "f_p_value": 0.0}
+    assert ranks.rank_tests(DEMSAR)["friedman"]["f_p_value"] < 0.05
+    assert ranks.iman_davenport(10.0, 5, 3) == {"f_statistic": None, "f_p_value": 0.0}
 
 
 def test_variance_is_split_into_seed_clip_id_and_machine_type():
@@ -280,7 +283,7 @@ def test_variance_is_split_into_seed_clip_id_and_machine_type():
             for seed in range(4):
                 value = 0.7 + effect + there + rng.normal(0, truth["seed"])
                 rows.append(["a", "6dB", f"t{machine_type}", f"id_{machine_id}", seed, value, *(value + resamples)])
-    table = pd.DataFrame(rows, columns=[*statistics.RUN, "auc", *range(50)])
+    table = pd.DataFrame(rows, columns=[*resampling.RUN, "auc", *range(50)])
     found = variance_components(table, table.drop(columns="auc"), "auc").iloc[0]
     for name, value in truth.items():
         assert found[name] == pytest.approx(value, rel=0.2), name

@@ -9,8 +9,8 @@ from PIL import Image
 from sklearn.metrics import roc_curve
 
 from mimii.evaluation.compared import compute_statistics
-from mimii.evaluation.inference import select_runs
 from mimii.evaluation.metrics import point_values
+from mimii.evaluation.resampling import select_runs
 from mimii.paper import drawing
 from mimii.paper.entries import POST_HOC, figure_entries
 from mimii.paper.figures import auc_against_cost, critical_difference, roc, training_curves

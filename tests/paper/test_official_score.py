@@ -7,8 +7,8 @@ import pytest
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
 from mimii.evaluation.compared import compute_statistics
-from mimii.evaluation.inference import select_runs
 from mimii.evaluation.official_score import SCORE, scores_of_runs
+from mimii.evaluation.resampling import select_runs
 from mimii.paper.entries import figure_entries, table_entries
 from mimii.paper.figures import source_and_target
 from mimii.paper.results import Results

@@ -16,7 +16,7 @@ from mimii.data.published import clip_counts
 from mimii.data.sections import AVERAGE, Section
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.compared import compute_statistics
-from mimii.evaluation.inference import COMPARED, select_runs
+from mimii.evaluation.resampling import COMPARED, select_runs
 from mimii.evaluation.results import read_results
 from mimii.paper.page.assemble import within_size
 from mimii.paper.page.board import make_boards

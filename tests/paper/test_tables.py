@@ -8,7 +8,7 @@ import pytest
 
 from mimii.data.sections import snr_title
 from mimii.evaluation.compared import compute_statistics
-from mimii.evaluation.inference import select_runs
+from mimii.evaluation.resampling import select_runs
 from mimii.paper import table_formats
 from mimii.paper.entries import table_entries
 from mimii.paper.results import Results, make_tables

@@ -92,7 +92,7 @@ def write_results_so_far(plan: Plan, output: Path) -> SoFar:
 
 def _write_tables(plan: Plan, compared: Sequence[Run], output: Path) -> None:
     from mimii.evaluation.compared import compute_statistics
-    from mimii.evaluation.inference import select_runs
+    from mimii.evaluation.resampling import select_runs
     from mimii.paper.results import Results, make_tables
     from mimii.paper.table_formats import write_tables
 

@@ -8,15 +8,9 @@ from typing import Any
 import pandas as pd
 
 from mimii.common.files import written_whole
-from mimii.evaluation.inference import (
-    COMPARED,
-    average_metrics,
-    compare_models,
-    machine_table,
-    measure,
-    rank_tests,
-    resample_runs,
-)
+from mimii.evaluation.inference import average_metrics, compare_models
+from mimii.evaluation.ranks import machine_table, rank_tests
+from mimii.evaluation.resampling import COMPARED, measure, resample_runs
 from mimii.evaluation.variance import variance_components
 
 CSVS = ("averages", "comparisons", "variances")

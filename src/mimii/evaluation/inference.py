@@ -1,140 +1,32 @@
-"""What differences between models are worth: averages with intervals, paired comparisons, ranks over machines.
+"""What differences between models are worth: averages with intervals, and paired comparisons.
 
-Two questions, two kinds of test:
-- Would the order of two models hold for other clips of these machines, and other seeds? A stratified bootstrap over
-  clips, paired: every model meets the same resamples (Efron & Tibshirani, An Introduction to the Bootstrap, 1993). The
-  seeds of a model are drawn with them.
-- Would it hold for other IDs of these machine types? Friedman's test, with Iman and Davenport's correction, machines
-  (type and ID) being its blocks, and post-hoc tests (Demšar, JMLR 7, 2006; Benavoli et al., JMLR 17, 2016). The SNRs of
-  a machine are one recording under other noise, so they are averaged first: they are not independent blocks. A handful
-  of machine types is no sample of all machines, so nothing is said about other ones.
+Would the order of two models hold for other clips of these machines, and other seeds? A stratified bootstrap over
+clips, paired: every model meets the same resamples (Efron & Tibshirani, An Introduction to the Bootstrap, 1993). The
+seeds of a model are drawn with them. Whether it would hold for other IDs of these machine types is what `ranks` tests.
 """
 
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs
 from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE, snr_order
 from mimii.detectors.declaration import model_declaration, model_names
-from mimii.evaluation.intervals import BOOTSTRAP_SEED, count_blocks, machine_generator, percentile_interval
-from mimii.evaluation.metrics import Curves, Metric, curves_of, metric_values, metrics_in
-from mimii.evaluation.results import average, run_labels
-from mimii.runs.clip_scores import read_clip_scores
+from mimii.evaluation.intervals import percentile_interval
+from mimii.evaluation.resampling import MEASURED, RUN, SeedWeights, resampled_values
+from mimii.evaluation.results import average
 from mimii.runs.run import EXTERNAL
 
-RUN = ["label", "db_level", "machine_type", "machine_id", "seed"]
-COMPARED = metrics_in("tables")
-# What a threshold does is measured at both: column of results.csv by the prefix of what is measured there.
-THRESHOLDS = {"fitted": "threshold", "conformal": "conformal_threshold"}
-# Everything that is averaged: the metric, and the column of its threshold.
-MEASURED: dict[str, tuple[Metric, str | None]] = {
-    **{name: (metric, None) for name, metric in COMPARED.items()},
-    **{
-        f"{prefix}_{name}": (metric, column)
-        for prefix, column in THRESHOLDS.items()
-        for name, metric in metrics_in("thresholds").items()
-    },
-}
 # So many seeds of a stochastic model are the least of which anything is claimed.
 LEAST_SEEDS = 3
 COMPARISON = ["label", "other", "metric", "db_level", "difference", "low", "high", "p_value", "p_holm", "enough_seeds"]
-
-
-def select_runs(frame: pd.DataFrame, variants: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """The rows of the given (model, variant) pairs, pairs in the given order, with a column `label` that names them.
-
-    Raises UserError where one of them has no row, or not the same sections and seeds as the first: their averages would
-    not be comparable.
-    """
-    parts, sections = [], {}
-    for model, variant in variants:
-        part = frame[(frame["model"] == model) & (frame["variant"] == variant)]
-        if part.empty:
-            raise UserError(f"results: no run of {model} with the variant {variant}; merge the results again")
-        parts.append(part)
-        sections[model, variant] = set(zip(part["db_level"], part["machine_type"], part["machine_id"], strict=True))
-    (first, wanted), *others = sections.items()
-    for pair, found in others:
-        if found != wanted:
-            odd = ", ".join("/".join(section) for section in sorted(found ^ wanted)[:5])
-            raise UserError(
-                f"results: {'/'.join(first)} and {'/'.join(pair)} were not run on the same sections (first that "
-                f"differ: {odd}), so their averages cannot be compared; run both on all of them"
-            )
-    selected = pd.concat(parts, ignore_index=True)
-    labels = run_labels(selected)
-    selected["label"] = [labels[pair] for pair in zip(selected["model"], selected["variant"], strict=True)]
-    return selected
-
-
-def measure(frame: pd.DataFrame, runs_root: str | Path) -> pd.DataFrame:
-    """`frame` with a column for each of MEASURED that results.csv does not hold, from the clip scores of the runs."""
-    found: list[dict[str, float]] = []
-    missing = {name: one for name, one in MEASURED.items() if name not in frame.columns}
-    for run in frame.to_dict("records"):
-        clips = read_clip_scores(Path(runs_root) / run["run_path"] / "scores.parquet", sha256=run["scores_sha256"])
-        once = np.ones((1, len(clips.scores)), dtype=np.int64)
-        values = measured_values(curves_of(clips.abnormal, clips.scores, once, max_fpr=run["max_fpr"]), missing, run)
-        found.append({name: float(value[0]) for name, value in values.items()})
-    return pd.concat([frame, pd.DataFrame(found, index=frame.index)], axis=1)
-
-
-def measured_values(
-    curves: Curves, measured: Mapping[str, tuple[Metric, str | None]], run: Mapping[Any, Any]
-) -> dict[str, NDArray[np.float64]]:
-    """(n,) values of each of `measured`; NaN where a run lacks the threshold."""
-    values = {}
-    for name, (metric, column) in measured.items():
-        threshold = None if column is None or pd.isna(run[column]) else float(run[column])
-        values[name] = metric_values(replace(curves, threshold=threshold), {name: metric})[name]
-    return values
-
-
-def resample_runs(frame: pd.DataFrame, runs_root: str | Path, *, samples: int) -> dict[str, pd.DataFrame]:
-    """Resample the clips of every section, once for all of its runs, and compute every run's metrics on each resample.
-
-    frame: rows of `select_runs`, or of `measure`. Returns for each metric a frame of one row per run, with the columns
-    of RUN and one for each resample. The generator is seeded by the machine, and clips are in the order of their names:
-    since a file number is the same recording at every SNR, the SNRs of a machine meet the same resamples too.
-    Raises UserError where two runs of a section were not tested on the same clips.
-    """
-    keys: list[pd.DataFrame] = []
-    measured = {name: one for name, one in MEASURED.items() if name in frame.columns}
-    values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measured}
-    for _, rows in frame.groupby(["db_level", "machine_type", "machine_id"], sort=False):
-        paths = list(rows["run_path"])
-        runs = [
-            read_clip_scores(Path(runs_root) / path / "scores.parquet", sha256=sha256)
-            for path, sha256 in zip(paths, rows["scores_sha256"], strict=True)
-        ]
-        for run, path in zip(runs, paths, strict=True):
-            if not np.array_equal(run.paths, runs[0].paths) or not np.array_equal(run.abnormal, runs[0].abnormal):
-                raise UserError(
-                    f"runs {paths[0]} and {path} were tested on different clips; delete both, and run them again"
-                )
-        rng = machine_generator(rows["machine_type"].iloc[0], rows["machine_id"].iloc[0])
-        max_fpr, records = float(rows["max_fpr"].iloc[0]), rows.to_dict("records")
-        blocks: list[list[dict[str, NDArray[np.float64]]]] = [[] for _ in runs]
-        for counts in count_blocks(runs[0].abnormal, samples, rng):
-            for run, record, found in zip(runs, records, blocks, strict=True):
-                curves = curves_of(run.abnormal, run.scores, counts, max_fpr=max_fpr)
-                found.append(measured_values(curves, measured, record))
-        keys.append(rows[RUN])
-        for metric in measured:
-            values[metric] += [np.concatenate([block[metric] for block in found]) for found in blocks]
-    index = pd.concat(keys, ignore_index=True)
-    return {metric: pd.concat([index, pd.DataFrame(np.array(rows))], axis=1) for metric, rows in values.items()}
 
 
 def centred_interval(
@@ -223,16 +115,17 @@ def average_metrics(
     test, Berger, Technometrics 24, 1982; never where one of them has too few seeds).
     """
     claimable = all(has_enough_seeds(frame).values())
-    found = []
+    values = {metric: resampled_values(one) for metric, one in resampled.items()}
+    runs = next(iter(resampled.values()))[RUN]  # the same of every metric
+    table = []
     for snr, machine_type in scopes(frame):
         rows = in_scope(frame, snr, machine_type)
         if rows.empty:
             continue
-        for metric in resampled:
-            scope = Scope.of(rows, in_scope(resampled[metric], snr, machine_type), metric)
+        for scope in Scope.each(rows, in_scope(runs, snr, machine_type), values):
             for cells in scope.averages(confidence, claimable=claimable):
-                found.append({"metric": metric, "db_level": snr, "machine_type": machine_type, **cells})
-    return pd.DataFrame(found)[["label", *(name for name in found[0] if name != "label")]]
+                table.append({"metric": scope.metric, "db_level": snr, "machine_type": machine_type, **cells})
+    return pd.DataFrame(table)[["label", *(name for name in table[0] if name != "label")]]
 
 
 @dataclass(frozen=True)
@@ -253,19 +146,33 @@ class Scope:
     @classmethod
     def of(cls, rows: pd.DataFrame, resampled: pd.DataFrame, metric: str) -> "Scope":
         """rows: runs of the scope. resampled: the same runs' metric on each resample."""
-        means = average(rows, [metric], ["label"])[metric]
-        machines = average(rows, [metric], ["label", "machine_type", "machine_id"])[metric]
-        seeds = average(rows, [metric], ["label", "seed"])[metric]
+        (scope,) = cls.each(rows, resampled[RUN].reset_index(drop=True), {metric: resampled_values(resampled)})
+        return scope
+
+    @classmethod
+    def each(
+        cls, rows: pd.DataFrame, runs: pd.DataFrame, values: Mapping[str, NDArray[np.float64]]
+    ) -> "Iterator[Scope]":
+        """One for each metric of `values`: (all runs, resamples); what the metrics share is computed once.
+
+        rows: runs of the scope. runs: the same with the columns of RUN, its index being their places in `values`.
+        """
+        metrics = list(values)
+        means = average(rows, metrics, ["label"])
+        machines = average(rows, metrics, ["label", "machine_type", "machine_id"]).groupby(level="label").std(ddof=1)
+        by_seed = average(rows, metrics, ["label", "seed"])
         labels = list(means.index)
-        own = [seeds.loc[[label]] for label in labels]
-        return cls(
-            metric,
-            {label: float(mean) for label, mean in zip(labels, means, strict=True)},
-            np.array([resampled_mean(resampled[resampled["label"] == label]) for label in labels]),
-            [values.to_numpy() for values in own],
-            [tuple(values.index.get_level_values("seed")) for values in own],
-            dict(zip(labels, machines.groupby(level="label").std(ddof=1).loc[labels], strict=True)),
-        )
+        own = [by_seed.loc[[label]] for label in labels]
+        weights = [SeedWeights.of(runs[runs["label"] == label]) for label in labels]
+        for metric in metrics:
+            yield cls(
+                metric,
+                {label: float(mean) for label, mean in zip(labels, means[metric], strict=True)},
+                np.array([one.mean(values[metric]) for one in weights]),
+                [one[metric].to_numpy() for one in own],
+                [tuple(one.index.get_level_values("seed")) for one in own],
+                dict(zip(labels, machines[metric].loc[labels], strict=True)),
+            )
 
     @property
     def labels(self) -> list[str]:
@@ -304,27 +211,6 @@ class Scope:
             }
 
 
-def resampled_mean(resampled: pd.DataFrame) -> NDArray[np.float64]:
-    """(resamples,): one model's metric, averaged on each resample as the metric itself is, of seeds drawn anew.
-
-    resampled: columns of RUN, and one for each resample of the clips. All sections meet the same draws of the seeds, so
-    that what a seed does everywhere is not averaged away. One seed less is drawn than there are: the variance of a mean
-    is then not too small (Rao & Wu, JASA 83, 1988).
-    """
-    values = resampled.drop(columns=RUN).to_numpy(dtype=float)
-    ids = resampled.groupby(["db_level", "machine_type"], sort=False)["machine_id"].transform("nunique")
-    types = resampled.groupby("db_level", sort=False)["machine_type"].transform("nunique")
-    weighted = values / (ids * types * resampled["db_level"].nunique()).to_numpy()[:, None]
-    codes, seeds = pd.factorize(resampled["seed"], sort=True, use_na_sentinel=False)
-    by_seed = np.array([weighted[codes == code].sum(axis=0) for code in range(len(seeds))])
-    if len(seeds) < 2:
-        return by_seed[0]
-    # Models with the same seeds share the draws: a seed also chooses which clips are held out.
-    rng = np.random.default_rng([BOOTSTRAP_SEED, *map(int, seeds)])
-    drawn = rng.integers(len(seeds), size=(len(seeds) - 1, values.shape[1]))
-    return by_seed[drawn, np.arange(values.shape[1])].mean(axis=0)
-
-
 def compare_models(
     frame: pd.DataFrame, resampled: Mapping[str, pd.DataFrame], *, confidence: float = 0.95
 ) -> pd.DataFrame:
@@ -334,11 +220,12 @@ def compare_models(
     one metric and SNR: Scand J Statist 6, 1979), enough_seeds (whether anything may be claimed: `has_enough_seeds`).
     """
     enough = has_enough_seeds(frame)
-    found = []
+    values = {metric: resampled_values(one) for metric, one in resampled.items()}
+    runs = next(iter(resampled.values()))[RUN]  # the same of every metric
+    table = []
     for snr in [AVERAGE, *sorted(frame["db_level"].unique(), key=snr_order)]:
         rows = in_scope(frame, snr, AVERAGE)
-        for metric in resampled:
-            scope = Scope.of(rows, in_scope(resampled[metric], snr, AVERAGE), metric)
+        for scope in Scope.each(rows, in_scope(runs, snr, AVERAGE), values):
             pairs = list(itertools.combinations(range(len(scope.labels)), 2))
             differences = [scope.difference(*pair) for pair in pairs]
             p_values = [paired_p_value(*difference) for difference in differences]
@@ -346,11 +233,11 @@ def compare_models(
             for pair, one, p_value, p_holm in zip(pairs, differences, p_values, adjusted, strict=True):
                 low, high = centred_interval(one[0], one[1], confidence, one[2])
                 first, second = (scope.labels[number] for number in pair)
-                found.append(
+                table.append(
                     {
                         "label": first,
                         "other": second,
-                        "metric": metric,
+                        "metric": scope.metric,
                         "db_level": snr,
                         "difference": one[0],
                         "low": low,
@@ -360,75 +247,4 @@ def compare_models(
                         "enough_seeds": enough[first] and enough[second],
                     }
                 )
-    return pd.DataFrame(found, columns=COMPARISON)
-
-
-def machine_table(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """(machines, models): one block per machine (type and ID), seeds and SNRs averaged."""
-    values = average(frame, [metric], ["label", "machine_type", "machine_id"])[metric]
-    return values.unstack("label", sort=False).sort_index()
-
-
-def critical_difference(models: int, blocks: int, alpha: float = 0.05) -> float:
-    """Nemenyi's: two models whose average ranks lie further apart differ (Demšar 2006, section 3.2.2)."""
-    q = stats.studentized_range.ppf(1 - alpha, models, np.inf) / math.sqrt(2)
-    return float(q * math.sqrt(models * (models + 1) / (6 * blocks)))
-
-
-def iman_davenport(statistic: float, blocks: int, models: int) -> dict[str, float | None]:
-    """Friedman's statistic on the F scale, where it is less conservative (Iman & Davenport, Comm Stat A 9, 1980).
-
-    f_statistic is None where all blocks agree: it has no bound there, and f_p_value is 0.
-    """
-    room = blocks * (models - 1) - statistic
-    if room <= 1e-9:
-        return {"f_statistic": None, "f_p_value": 0.0}
-    value = (blocks - 1) * statistic / room
-    return {"f_statistic": value, "f_p_value": float(stats.f.sf(value, models - 1, (models - 1) * (blocks - 1)))}
-
-
-def rank_tests(table: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, Any]:
-    """Friedman's test and both post-hoc tests on a (machines, models) table where more is better.
-
-    Returns machines, models, alpha, average_ranks (1 is best), friedman (statistic, p_value, and Iman and Davenport's
-    f_statistic and f_p_value; None for fewer than 3 models or 2 machines), critical_difference (Nemenyi's) and
-    p_values: nemenyi and wilcoxon_holm, nested by label.
-    Wilcoxon's test does not depend on which other models take part (Benavoli et al. 2016), but with fewer than 6
-    machines it cannot reach .05 at all.
-    """
-    blocks, models = table.shape
-    ranks = table.rank(axis=1, ascending=False).mean()
-    found: dict[str, Any] = {
-        "machines": blocks,
-        "models": models,
-        "alpha": alpha,
-        "average_ranks": {label: float(rank) for label, rank in ranks.sort_values().items()},
-        "friedman": None,
-        "critical_difference": None,
-        "p_values": {},
-    }
-    if blocks < 2 or models < 2:
-        return found
-    if models > 2:
-        statistic, p_value = stats.friedmanchisquare(*table.to_numpy().T)
-        # All models alike on all machines: nothing to divide by.
-        if p_value == p_value:
-            found["friedman"] = {
-                "statistic": float(statistic),
-                "p_value": float(p_value),
-                **iman_davenport(float(statistic), blocks, models),
-            }
-    found["critical_difference"] = critical_difference(models, blocks, alpha)
-    found["p_values"]["nemenyi"] = _nested(scikit_posthocs.posthoc_nemenyi_friedman(table.reset_index(drop=True)))
-    melted = table.reset_index(drop=True).melt(var_name="label", value_name="value")
-    found["p_values"]["wilcoxon_holm"] = _nested(
-        # Equal values count as half a difference each way: a model that ties everywhere has p = 1.
-        scikit_posthocs.posthoc_wilcoxon(
-            melted, val_col="value", group_col="label", zero_method="zsplit", p_adjust="holm"
-        )
-    )
-    return found
-
-
-def _nested(matrix: pd.DataFrame) -> dict[str, dict[str, float]]:
-    return {str(first): {str(second): float(p) for second, p in row.items()} for first, row in matrix.iterrows()}
+    return pd.DataFrame(table, columns=COMPARISON)

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from mimii.evaluation.metrics import Curves, FloatArray, Metric, curves_of, metric_values, metrics_in
+from mimii.evaluation.metrics import Curves, FloatArray, Metric, Ranking, metric_values, metrics_in
 
 # One seed for all: every model of a section then meets the same resamples, so that intervals differ by model alone.
 BOOTSTRAP_SEED = 0
@@ -14,13 +14,13 @@ BOOTSTRAP_SEED = 0
 BLOCK = 100
 
 
-def resample_counts(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """How often each clip is drawn in each of `samples` resamples: (samples, clips) int64.
+def resample_counts(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """How often each clip is drawn in each of `samples` resamples: (samples, clips) int32.
 
     Normal and abnormal clips are drawn separately, with replacement, so that every resample keeps the class counts
     (stratified bootstrap: Efron & Tibshirani, An Introduction to the Bootstrap, 1993).
     """
-    counts = np.zeros((samples, len(abnormal)), dtype=np.int64)
+    counts = np.zeros((samples, len(abnormal)), dtype=np.int32)
     for stratum in (np.flatnonzero(~abnormal), np.flatnonzero(abnormal)):
         drawn = rng.integers(len(stratum), size=(samples, len(stratum)))
         cells = drawn + np.arange(samples)[:, None] * len(stratum)
@@ -28,7 +28,7 @@ def resample_counts(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Ge
     return counts
 
 
-def count_blocks(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def count_blocks(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
     """`resample_counts` of `samples` resamples, BLOCK at a time."""
     for first in range(0, samples, BLOCK):
         yield resample_counts(abnormal, min(BLOCK, samples - first), rng)
@@ -109,9 +109,9 @@ def bootstrap(
 
     The same clips and seed give the same resamples.
     """
-    shown = metrics_in("csv")
+    shown, ranking = metrics_in("csv"), Ranking.of(abnormal, scores)
     parts = [
-        metric_values(curves_of(abnormal, scores, counts, max_fpr=max_fpr), shown)
+        metric_values(ranking.curves(counts, max_fpr=max_fpr), shown)
         for counts in count_blocks(abnormal, samples, np.random.default_rng(seed))
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in shown}

@@ -65,7 +65,8 @@ class Curves:
 
 
 def _rates(counts: NDArray[np.integer]) -> FloatArray:
-    rates = np.zeros((len(counts), counts.shape[1] + 1))
+    rates = np.empty((len(counts), counts.shape[1] + 1))
+    rates[:, 0] = 0
     np.divide(counts, counts[:, -1:], out=rates[:, 1:])
     return rates
 
@@ -155,10 +156,12 @@ def pr_auc(curves: Curves) -> FloatArray:
 def pauc(curves: Curves) -> FloatArray:
     """Area under the ROC curve up to `max_fpr`, standardised so that chance is .5 (McClish, Med Decis Making 1989)."""
     # Each segment of the curve is cut at max_fpr; `part` is the share of it that lies before the cut.
-    run = curves.run
-    kept = np.clip(curves.max_fpr - curves.fpr[:, :-1], 0, run)
+    # Beyond `last` no segment of any of the curves begins before it.
+    last = np.count_nonzero(curves.fpr[:, :-1].min(axis=0) < curves.max_fpr)
+    run, rise = curves.run[:, :last], curves.rise[:, :last]
+    kept = np.clip(curves.max_fpr - curves.fpr[:, :last], 0, run)
     part = np.divide(kept, run, out=np.zeros_like(run), where=run > 0)
-    area = np.sum(kept * (curves.tpr[:, :-1] + curves.rise * part / 2), axis=1)
+    area = np.sum(kept * (curves.tpr[:, :last] + rise * part / 2), axis=1)
     chance = curves.max_fpr**2 / 2
     return 0.5 * (1 + (area - chance) / (curves.max_fpr - chance))
 
@@ -192,6 +195,42 @@ def f1(curves: Curves) -> FloatArray:
     return 2 * true_positives / (true_positives + false_positives + curves.true_positives[:, -1])
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """Clips by falling score: sorted once, for any number of weightings.
+
+    order: (clips,) places of the clips. abnormal: (clips,) in that order. steps: (steps,) distinct scores. first:
+    (steps,) where each begins; tied scores form one step.
+    """
+
+    order: NDArray[np.intp]
+    abnormal: NDArray[np.bool_]
+    steps: FloatArray
+    first: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, abnormal: NDArray[np.bool_], scores: FloatArray) -> "Ranking":
+        """abnormal, scores: (clips,); higher scores are more anomalous."""
+        order = np.argsort(-scores, kind="stable")
+        ranked = scores[order]
+        first = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+        return cls(order, abnormal[order], ranked[first], first)
+
+    def curves(self, weights: NDArray[np.integer], *, max_fpr: float = 0.1, threshold: float | None = None) -> Curves:
+        """Curves under each row of `weights`: (n, clips), how often each clip counts.
+
+        Each row needs a positive weight in both classes.
+        """
+        weights = np.take(weights, self.order, axis=1)
+        positives = weights * self.abnormal
+        parts = [positives, weights - positives]
+        if len(self.first) < len(self.order):  # ties
+            parts = [np.add.reduceat(part, self.first, axis=1) for part in parts]
+        # As narrow as the weights: a sum counts clips.
+        true_positives, false_positives = (np.cumsum(part, axis=1, dtype=weights.dtype) for part in parts)
+        return Curves(self.steps, true_positives, false_positives, max_fpr=max_fpr, threshold=threshold)
+
+
 def curves_of(
     abnormal: NDArray[np.bool_],
     scores: FloatArray,
@@ -200,21 +239,8 @@ def curves_of(
     max_fpr: float = 0.1,
     threshold: float | None = None,
 ) -> Curves:
-    """Curves under each row of `weights`: (n, clips), how often each clip counts.
-
-    abnormal, scores: (clips,); higher scores are more anomalous. Tied scores form one step. Each row needs a positive
-    weight in both classes.
-    """
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    first = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    weights, abnormal = weights[:, order], abnormal[order]
-    positives, negatives = weights * abnormal, weights * ~abnormal
-    if len(first) < len(ranked):  # ties
-        positives, negatives = (np.add.reduceat(part, first, axis=1) for part in (positives, negatives))
-    return Curves(
-        ranked[first], np.cumsum(positives, axis=1), np.cumsum(negatives, axis=1), max_fpr=max_fpr, threshold=threshold
-    )
+    """`Ranking.curves` of clips that are needed once."""
+    return Ranking.of(abnormal, scores).curves(weights, max_fpr=max_fpr, threshold=threshold)
 
 
 def metric_values(curves: Curves, metrics: Mapping[str, Metric] = METRICS) -> dict[str, FloatArray]:

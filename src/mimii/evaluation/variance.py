@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mimii.evaluation.inference import RUN
+from mimii.evaluation.resampling import RUN
 from mimii.evaluation.results import average
 
 COMPONENTS = ("seed", "clip", "machine_id", "machine_type")
@@ -19,7 +19,7 @@ def variance_components(frame: pd.DataFrame, resampled: pd.DataFrame, metric: st
     their components averaged. Seeds share the clips, so that the variance over seeds holds none of the clips.
     """
     clips = resampled[RUN].assign(clip=resampled.drop(columns=RUN).to_numpy(dtype=float).var(axis=1, ddof=1))
-    found = []
+    table = []
     for label, rows in frame.groupby("label", sort=False):
         clip = average(clips[clips["label"] == label], ["clip"], ["label"])["clip"].iloc[0]
         sections = rows.groupby(["db_level", "machine_type", "machine_id"], sort=False)[metric]
@@ -38,8 +38,8 @@ def variance_components(frame: pd.DataFrame, resampled: pd.DataFrame, metric: st
             "machine_id": between_ids - clip - of_seeds,
             "machine_type": between_types - by_ids / float(ids.count().mean()),
         }
-        found.append({"label": label, **{name: _deviation(value) for name, value in variances.items()}})
-    return pd.DataFrame(found)
+        table.append({"label": label, **{name: _deviation(value) for name, value in variances.items()}})
+    return pd.DataFrame(table)
 
 
 def _deviation(variance: float) -> float:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from mimii.common.files import written_whole
 from mimii.data.sections import AVERAGE, snr_order, snr_title
-from mimii.evaluation.inference import average_metrics, resample_runs, select_runs
+from mimii.evaluation.inference import average_metrics
 from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average
 from mimii.paper.table import COSTS, MISSING, Cell, Table
 from mimii.paper.table_formats import as_html, as_latex, as_markdown

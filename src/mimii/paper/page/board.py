@@ -17,13 +17,11 @@ from mimii.evaluation.inference import (
     centred_interval,
     compare_models,
     has_enough_seeds,
-    machine_table,
     paired_p_value,
-    rank_tests,
-    resample_runs,
-    select_runs,
 )
 from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.ranks import machine_table, rank_tests
+from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average
 from mimii.paper.page.claims import Findings, caveats, facts, sentences
 from mimii.paper.page.errors import error_analysis

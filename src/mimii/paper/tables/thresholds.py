@@ -1,8 +1,8 @@
 """What a threshold from normal clips does on the test clips."""
 
 from mimii.data.sections import AVERAGE
-from mimii.evaluation.inference import THRESHOLDS
 from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.resampling import THRESHOLDS
 from mimii.paper.results import Results
 from mimii.paper.table import MISSING, Cell, Table, best_first, lookup, mean_cell
 
