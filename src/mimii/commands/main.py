@@ -1,7 +1,8 @@
-"""Commands around the workflow: `python -m mimii run`, `summary`, `score`, `compare`, `check_dataset` and others."""
+"""Commands around the workflow: `python -m mimii init`, `run`, `summary`, `score`, `compare`, `check_dataset` and others."""
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir
@@ -52,6 +53,23 @@ def _read_configuration(configfile: Path | None) -> dict[str, Any]:
     from mimii.planning.config_file import read_yaml
 
     return read_yaml(configfile or REPOSITORY / "config" / "config.yaml")
+
+
+def _add_init_options(init: argparse.ArgumentParser) -> None:
+    init.add_argument("folder", type=Path, help="recordings in any layout; nothing in it is changed")
+    init.add_argument("--normal", nargs="+", action="extend", default=[], help="folders or words of normal recordings")
+    init.add_argument("--output", type=Path, help="file to write (default: <folder>.yaml); never one that is there")
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from mimii.commands.first_config import default_name, propose, write_config
+
+    proposed = propose(arguments.folder, tuple(arguments.normal))
+    output = arguments.output or Path(f"{default_name(arguments.folder)}.yaml")
+    print(proposed)
+    write_config(proposed, output)
+    print(f"\nWritten: {output}\nRun it:  python -m mimii run --configfile {shlex.quote(str(output))}")
+    return 0
 
 
 def _add_run_options(run: argparse.ArgumentParser) -> None:
@@ -271,6 +289,7 @@ def _check_dataset(arguments: argparse.Namespace) -> int:
 
 
 COMMANDS = {
+    "init": Command("write a configuration for a folder of your own recordings", _add_init_options, _init),
     "run": Command("run the workflow, with its progress and what it comes to", _add_run_options, _run),
     "summary": Command("print averages per model and SNR", _add_summary_options, _summary),
     "score": Command("score recordings with a trained model", _add_score_options, _score),

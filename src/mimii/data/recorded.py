@@ -116,7 +116,7 @@ class RecordedSource(DatasetSource):
 
         assert self.clip_seconds is not None
         try:
-            rate, _, samples = read_header(self._content(recording), name=recording.file)
+            rate, _, samples = read_header(self.content(recording), name=recording.file)
         except BadClipError:
             return [Part(recording.path, recording)]  # said when it is read
         count = samples // max(1, round(self.clip_seconds * rate))
@@ -141,9 +141,10 @@ class RecordedSource(DatasetSource):
 
     def open(self, clip: Clip) -> str | BinaryIO:
         """The clip's path, or its content where it lies in an archive."""
-        return self._content(self._by_path[clip.path])
+        return self.content(self._by_path[clip.path])
 
-    def _content(self, recording: Recording) -> str | BinaryIO:
+    def content(self, recording: Recording) -> str | BinaryIO:
+        """The path of a recording, or what it holds where it lies in an archive."""
         if recording.archive is None:
             return recording.file
         return open_archive(recording.archive).read(recording.file)

@@ -33,9 +33,9 @@ def draw(results: Results) -> Figure:
             known = {label: amount for label, amount in known.items() if amount == amount and amount > 0}
             for label, amount in known.items():
                 value = means.loc[label]
-                errors = [[value["mean"] - value["low"]], [value["high"] - value["mean"]]]
                 style = {key: styles[label][key] for key in ("color", "marker")}
-                axes.errorbar(amount, value["mean"], yerr=errors, linestyle="none", elinewidth=0.7, zorder=3, **style)
+                axes.plot(amount, value["mean"], linestyle="none", zorder=3, **style)
+                axes.vlines(amount, value["low"], value["high"], linewidth=0.7, zorder=3, color=style["color"])
             front = pareto_front({label: (amount, auc[label]) for label, amount in known.items()})
             if front:
                 # A step, flat to the right end: what is the best AUC for at most this cost.

@@ -23,14 +23,9 @@ def draw(results: Results, metric: Metric) -> Figure:
             rows = chosen[chosen["label"] == label].set_index("db_level").loc[snrs]
             mean, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
             shift = 0.5 * ((number + 0.5) / len(labels) - 0.5)
-            axes.errorbar(
-                np.arange(len(snrs)) + shift,
-                mean,
-                yerr=[mean - low, high - mean],
-                label=label,
-                elinewidth=0.7,
-                **styles[label],
-            )
+            places = np.arange(len(snrs)) + shift
+            axes.plot(places, mean, label=label, **styles[label])
+            axes.vlines(places, low, high, linewidth=0.7, color=styles[label]["color"])
         axes.set_xticks(range(len(snrs)), [snr_title(snr) for snr in snrs])
         axes.set_xlabel("SNR")
         axes.set_ylabel(metric.title)

@@ -26,17 +26,10 @@ def draw(results: Results, domains: str) -> Figure:
                 if machine != AVERAGE:
                     axes.plot(x["value"], y["value"], linestyle="none", markersize=2, alpha=0.4, zorder=2, **style)
                     continue
-                errors = [[[end["value"] - end["low"]], [end["high"] - end["value"]]] for end in (x, y)]
-                axes.errorbar(
-                    x["value"],
-                    y["value"],
-                    xerr=errors[0],
-                    yerr=errors[1],
-                    linestyle="none",
-                    elinewidth=0.7,
-                    zorder=3,
-                    **style,
-                )
+                axes.plot(x["value"], y["value"], linestyle="none", zorder=3, **style)
+                line = {"linewidth": 0.7, "zorder": 3, "color": style["color"]}
+                axes.hlines(y["value"], x["low"], x["high"], **line)
+                axes.vlines(x["value"], y["low"], y["high"], **line)
         axes.set_xlabel("AUC, source domain")
         axes.set_ylabel("AUC, target domain")
         axes.set_aspect("equal", adjustable="datalim")
