@@ -1,4 +1,4 @@
-"""Commands around the workflow: `python -m mimii init`, `run`, `summary`, `score`, `compare`, `check_dataset` and others."""
+"""Commands around the workflow: `python -m mimii init`, `run`, `score`, `compare`, `check_dataset` and others."""
 
 import argparse
 import os
