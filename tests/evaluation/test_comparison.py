@@ -11,7 +11,8 @@ from scipy import stats
 
 from mimii.common.errors import UserError
 from mimii.evaluation.columns import read_columns
-from mimii.evaluation.comparison import as_text, compare_results, p_value, verdict
+from mimii.evaluation.comparison import as_text, compare_results, normal_p_value, verdict
+from mimii.evaluation.inference import paired_p_value
 
 SECTIONS = [f"{snr}/{machine}/id_00" for snr in ("6dB", "min6dB") for machine in ("fan", "pump", "valve")]
 
@@ -91,17 +92,40 @@ def test_scores_of_another_result_are_not_taken_for_its_own(results, tmp_path):
     assert not found.cells["paired"].any()
 
 
+def with_seeds(path, seeds_of, run_folder):
+    """A results.csv like those of `results`, of five seeds whose quality differs as `seeds_of` says."""
+    rows = [
+        run_folder(path / "runs", section=section, seed=seed, quality=quality)
+        for section in SECTIONS
+        for seed, quality in seeds_of.items()
+    ]
+    with (path / "results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [column.name for column in read_columns()])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path / "results.csv"
+
+
+def test_a_change_that_other_seeds_would_undo_is_noise(run_folder, tmp_path):
+    old = with_seeds(tmp_path / "old", dict.fromkeys(range(1, 6), 1.2), run_folder)
+    # The same mean change, of one seed alone and of all of them.
+    lucky = with_seeds(tmp_path / "lucky", {1: 2.4, 2: 1.2, 3: 1.2, 4: 1.2, 5: 1.2}, run_folder)
+    better = with_seeds(tmp_path / "better", dict.fromkeys(range(1, 6), 1.4), run_folder)
+    assert compare_results(old, lucky).overall["verdict"].tolist() == ["within noise"]
+    assert compare_results(old, better).overall["verdict"].tolist() == ["better"]
+
+
 def test_the_p_value_by_intervals_is_that_of_a_z_test():
-    assert p_value(0.1, 0.04) == pytest.approx(2 * stats.norm.sf(2.5))
-    assert p_value(0.0, 0.0) == 1
-    assert p_value(0.1, 0.0) == 0
+    assert normal_p_value(0.1, 0.04) == pytest.approx(2 * stats.norm.sf(2.5))
+    assert normal_p_value(0.0, 0.0) == 1
+    assert normal_p_value(0.1, 0.0) == 0
     assert [verdict(-0.1, p, 0.95) for p in (0.06, 0.04)] == ["within noise", "worse"]
 
 
 def test_noise_alone_is_rarely_a_change():
     """Twice the same model on the same clips: about 5 % by the test's own account, uncorrected."""
     rng = np.random.default_rng(1)
-    p_values = [p_value(float(rng.normal(0, 0.1)), rng.normal(0, 0.1, 500)) for _ in range(400)]
+    p_values = [paired_p_value(float(rng.normal(0, 0.1)), rng.normal(0, 0.1, 500)) for _ in range(400)]
     assert 0.02 < np.mean(np.array(p_values) < 0.05) < 0.09
 
 

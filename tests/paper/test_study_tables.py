@@ -67,6 +67,19 @@ def test_averages_are_those_of_the_runs(table, results):
     assert found["auc_low"] <= found["auc"] <= found["auc_high"]
 
 
+def test_the_deviation_over_seeds_stands_beside_each_mean_and_too_few_are_said(table, results):
+    root, frame = results
+    (row,) = table.data[table.data["learning_rate"] == 0.001].to_dict("records")
+    chosen = frame[frame["variant"] == "default"]
+    assert row["auc_seed_deviation"] == pytest.approx(chosen.groupby("seed")["auc"].mean().std(ddof=1))
+    assert f"{row['auc']:.3f} ± {row['auc_seed_deviation']:.3f}" in {
+        cell.text for cells in table.rows for cell in cells
+    }
+    assert "fewer than 3 seeds were run" in table.caption
+    fixed = study_table(frame.assign(model="pca"), root, "rates", [["pca", name] for _, name in VARIANTS], [])
+    assert "fewer than 3 seeds" not in fixed.caption
+
+
 def test_files_stand_beside_the_csv(table, tmp_path):
     write_study_table(table, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"rates.md", "rates.tex", "rates.html"}

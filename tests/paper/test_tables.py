@@ -6,12 +6,14 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from mimii.data.sections import snr_title
+from mimii.data.sections import NO_LEVEL, snr_title
 from mimii.evaluation.compared import compute_statistics
 from mimii.evaluation.resampling import select_runs
+from mimii.evaluation.summary import summary
 from mimii.paper import table_formats
 from mimii.paper.entries import table_entries
-from mimii.paper.results import Results, make_tables
+from mimii.paper.results import Results, all_figures, make_tables
+from mimii.paper.study_tables import study_table
 from mimii.paper.table import Cell, Table
 from mimii.paper.tables import differences, ranks
 
@@ -85,6 +87,29 @@ def test_snrs_and_machine_types_are_columns(made):
     assert [cell.text for cell in found["auc"].header] == ["Model", "6 dB", "−6 dB", "Overall"]
     assert [cell.text for cell in found["machine_types_min6dB"].header] == ["Model", "Fan", "Pump", "Mean"]
     assert "±" in found["auc"].rows[0][1].text
+
+
+@pytest.mark.parametrize("snr", [NO_LEVEL, "dcase2020"])
+def test_a_dataset_without_snrs_has_no_word_of_them(snr, run_folder, tmp_path):
+    rows = [
+        run_folder(tmp_path, model=model, section=f"{snr}/{machine}/id_00", seed=seed, quality=quality, epochs_run=None)
+        for model, quality in (("one_class_svm", 2.0), ("pca", 1.0))
+        for machine in ("fan", "pump")
+        for seed in (1, 2)
+    ]
+    frame = select_runs(pd.DataFrame(rows), [["one_class_svm", "default"], ["pca", "default"]])
+    results = Results(frame, compute_statistics(frame, tmp_path), tmp_path)
+    for table in make_tables(results):
+        assert "SNR" not in table_formats.as_markdown(table), table.name
+        assert " at  " not in table.caption
+    for name, draw in all_figures(results).items():
+        if "/" not in name or name.startswith("roc"):  # of the others, one like it is enough
+            texts = {text.get_text() for text in draw().findobj(lambda artist: hasattr(artist, "get_text"))}
+            assert not any("SNR" in text or NO_LEVEL in text for text in texts), name
+    study = study_table(frame, tmp_path, "rates", [["pca", "default"]], [])
+    printed = summary(frame.drop(columns="label"))
+    assert "SNR" not in study.caption + printed
+    assert NO_LEVEL not in printed
 
 
 def test_nothing_is_bold_where_the_best_is_not_significantly_so(made):

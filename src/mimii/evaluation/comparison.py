@@ -1,8 +1,9 @@
 """Two results held against each other: which sections of which models changed by more than noise.
 
-Noise is what other test clips of the same machines would change (bootstrap over clips). Where the clip scores behind
-both results are at hand the test is paired: both meet the same resamples. Where they are not, it goes by the intervals
-in the CSVs as if the two were independent, so that it finds less.
+Noise is what other test clips of the same machines and other seeds would change (bootstrap over both). Where the clip
+scores behind both results are at hand the test is paired: both meet the same resamples, and where they have the same
+seeds, the same draws of these. Where they are not, it goes by the intervals in the CSVs and the deviation over seeds as
+if the two were independent, so that it finds less. One seed says nothing of other ones: the test is about clips alone.
 """
 
 import math
@@ -21,10 +22,11 @@ from mimii.common.errors import UserError
 from mimii.common.records import sha256_of
 from mimii.common.suggestions import unknown
 from mimii.data.sections import dcase_year
-from mimii.evaluation.inference import paired_p_value
+from mimii.evaluation.inference import paired_p_value, seed_freedom
 from mimii.evaluation.intervals import machine_generator, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in
 from mimii.evaluation.official_score import SCORE, Resampled, read_sections, resample
+from mimii.evaluation.resampling import mean_of_drawn_seeds
 from mimii.evaluation.results import average, read_results
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 
@@ -75,9 +77,9 @@ def compare_results(
                 frame[(frame["model"] == name) & (frame["variant"] == variant)]
                 for frame, variant in zip(frames, variants, strict=True)
             ]
-            found = compare_official_scores(sides, runs) if metric == SCORE else compare_model(sides, runs, metric)
-            cells.append(found.cells.assign(model=name, variant=variants[1]))
-            overall.append(found.overall.assign(model=name, variant=variants[1]))
+            model = compare_official_scores(sides, runs) if metric == SCORE else compare_model(sides, runs, metric)
+            cells.append(model.cells.assign(model=name, variant=variants[1]))
+            overall.append(model.overall.assign(model=name, variant=variants[1]))
     if not cells:
         raise UserError(f"{old} and {new} have no model with the same settings in common: nothing to compare")
     return Comparison(pd.concat(cells, ignore_index=True), pd.concat(overall, ignore_index=True))
@@ -100,12 +102,17 @@ def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: s
     confidence = float(sides[0]["confidence"].iloc[0])
     noise = [noise_of([rows_of(side, cell) for side in sides], runs, metric) for cell in cells.to_dict("records")]
     cells["paired"] = [isinstance(one, np.ndarray) for one in noise]
-    cells["p_value"] = [p_value(change, one) for change, one in zip(cells["difference"], noise, strict=True)]
+    cells["p_value"] = [
+        p_value(cell["difference"], one, [rows_of(side, cell) for side in sides], metric)
+        for cell, one in zip(cells.to_dict("records"), noise, strict=True)
+    ]
     cells["p_holm"] = multipletests(cells["p_value"], method="holm")[1] if len(cells) else []
     cells["verdict"] = [
         verdict(change, p, confidence) for change, p in zip(cells["difference"], cells["p_holm"], strict=True)
     ]
-    overall = _overall(cells, noise, confidence)
+    common = set(zip(*(cells[name] for name in SECTION), strict=True))
+    shared = [side[[key in common for key in zip(*(side[name] for name in SECTION), strict=True)]] for side in sides]
+    overall = _overall(cells, noise, shared, metric, confidence)
     alone = table[table["difference"].isna()]
     alone = alone.assign(verdict=["only in OLD" if lost else "only in NEW" for lost in alone["new"].isna()])
     return Comparison(pd.concat([cells, alone], ignore_index=True) if len(alone) else cells, overall)
@@ -163,31 +170,33 @@ def noise_of(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: str) -
     rng = machine_generator(row["machine_type"], row["machine_id"])
     counts = resample_counts(first.abnormal, int(row["bootstrap_samples"]), rng)
     chosen, max_fpr = {metric: METRICS[metric]}, float(row["max_fpr"])
-    old, new = (
-        np.mean(
-            [
-                metric_values(curves_of(one.abnormal, one.scores, counts, max_fpr=max_fpr), chosen)[metric]
-                for one in side or []
-            ],
-            axis=0,
-        )
-        for side in scores
-    )
-    difference: NDArray[np.float64] = new - old
+    means = []
+    for rows, side in zip(sides, scores, strict=True):
+        curves = [curves_of(one.abnormal, one.scores, counts, max_fpr=max_fpr) for one in side or []]
+        by_seed = np.array([metric_values(one, chosen)[metric] for one in curves])
+        order = np.argsort(rows["seed"].fillna(0).to_numpy(dtype=np.int64))  # external scores have one run, no seed
+        means.append(mean_of_drawn_seeds(by_seed[order], rows["seed"].iloc[order].tolist()))
+    difference: NDArray[np.float64] = means[1] - means[0]
     return difference
+
+
+def seed_values(sides: Sequence[pd.DataFrame], metric: str) -> list[NDArray[np.float64]]:
+    """The mean of the metric for each seed, of the differences where both sides have the same seeds."""
+    old, new = (average(rows.assign(one="one"), [metric], ["one", "seed"])[metric].sort_index() for rows in sides)
+    return [(new - old).to_numpy()] if list(old.index) == list(new.index) else [old.to_numpy(), new.to_numpy()]
 
 
 def verified_scores(rows: pd.DataFrame, folder: Path) -> list[ClipScores] | None:
     """Clip scores of every seed; None where any is missing, or is not the one that the CSV's row was made of."""
-    found = []
+    scores = []
     for row in rows.to_dict("records"):
         path = folder / row["run_path"] / "scores.parquet"
         if not path.is_file():
             return None
         if sha256_of(path) != row["scores_sha256"]:
             return None
-        found.append(read_clip_scores(path))
-    return found
+        scores.append(read_clip_scores(path))
+    return scores
 
 
 def _same_clips(one: ClipScores, other: ClipScores) -> bool:
@@ -195,18 +204,27 @@ def _same_clips(one: ClipScores, other: ClipScores) -> bool:
 
 
 def standard_error(rows: pd.DataFrame, metric: str) -> float:
-    """From the width of the intervals; seeds share their clips, so their mean is no surer than one of them."""
+    """From the width of the intervals, and the deviation over seeds; seeds share their clips, which are no surer."""
     z = NormalDist().inv_cdf((1 + float(rows["confidence"].iloc[0])) / 2)
-    return float(((rows[f"{metric}_high"] - rows[f"{metric}_low"]) / (2 * z)).mean())
+    clips = float(((rows[f"{metric}_high"] - rows[f"{metric}_low"]) / (2 * z)).mean())
+    return math.hypot(clips, float(rows[metric].std(ddof=1)) / math.sqrt(len(rows))) if len(rows) > 1 else clips
 
 
-def p_value(difference: float, noise: NDArray[np.float64] | float) -> float:
-    """Two-sided, by the normal distribution."""
+def p_value(difference: float, noise: NDArray[np.float64] | float, sides: Sequence[pd.DataFrame], metric: str) -> float:
+    """Two-sided: by Student's t where the seeds' share of the noise is known from few, else by the normal distribution.
+
+    noise: of `noise_of`. sides: the rows that the difference is of.
+    """
     if isinstance(noise, np.ndarray):
-        return paired_p_value(difference, noise)
+        return paired_p_value(difference, noise, seed_freedom(noise, seed_values(sides, metric)))
+    return normal_p_value(difference, noise)
+
+
+def normal_p_value(difference: float, error: float) -> float:
+    """Two-sided, of a difference with this standard error."""
     if difference == 0:
         return 1.0
-    return 2 * NormalDist().cdf(-abs(difference) / noise) if noise > 0 else 0.0
+    return 2 * NormalDist().cdf(-abs(difference) / error) if error > 0 else 0.0
 
 
 def verdict(difference: float, p: float, confidence: float) -> str:
@@ -216,7 +234,13 @@ def verdict(difference: float, p: float, confidence: float) -> str:
     return "better" if difference > 0 else "worse"
 
 
-def _overall(cells: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float], confidence: float) -> pd.DataFrame:
+def _overall(
+    cells: pd.DataFrame,
+    noise: Sequence[NDArray[np.float64] | float],
+    sides: Sequence[pd.DataFrame],
+    metric: str,
+    confidence: float,
+) -> pd.DataFrame:
     """The mean over IDs, then machine types, then SNRs, of the sections that are in both."""
     if not len(cells):
         return pd.DataFrame(columns=["old", "new", "difference", "p_value", "paired", "verdict"])
@@ -229,14 +253,14 @@ def _overall(cells: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float], 
     if paired:
         resampled = pd.concat([keys, pd.DataFrame(np.array(noise))], axis=1)
         columns = [name for name in resampled.columns if name not in keys.columns]
-        p = paired_p_value(difference, average(resampled, columns, ["one"]).to_numpy()[0])
+        p = p_value(difference, average(resampled, columns, ["one"]).to_numpy()[0], sides, metric)
     else:
         errors = [float(np.std(one, ddof=1)) if isinstance(one, np.ndarray) else one for one in noise]
         # A machine's SNRs are the same recordings, so their errors add up; machines are independent.
         machines = average(keys.assign(value=errors), ["value"], ["one", "machine_type", "machine_id"])["value"]
         sizes = machines.groupby(level="machine_type").transform("size")
         weights = 1 / (sizes * machines.index.get_level_values("machine_type").nunique())
-        p = p_value(difference, float(np.sqrt(((weights * machines) ** 2).sum())))
+        p = normal_p_value(difference, float(np.sqrt(((weights * machines) ** 2).sum())))
     return pd.DataFrame(
         [
             {
@@ -251,11 +275,13 @@ def _overall(cells: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float], 
     )
 
 
-def as_text(found: Comparison, metric: str) -> str:
+def as_text(comparison: Comparison, metric: str) -> str:
     """What changed, for a terminal."""
     lines = [f"{'Official score' if metric == SCORE else METRICS[metric].title}, OLD -> NEW", ""]
-    for _, row in found.overall.iterrows():
-        mine = found.cells[(found.cells["model"] == row["model"]) & (found.cells["variant"] == row["variant"])]
+    for _, row in comparison.overall.iterrows():
+        mine = comparison.cells[
+            (comparison.cells["model"] == row["model"]) & (comparison.cells["variant"] == row["variant"])
+        ]
         compared = mine[mine["difference"].notna()]
         how = "paired by clip" if compared["paired"].all() else "by intervals: clip scores of both are not all at hand"
         lines.append(

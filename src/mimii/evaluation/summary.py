@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from mimii.data.sections import snr_order
+from mimii.data.sections import NO_LEVEL, snr_order
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.results import average, direction_hints, run_labels
 
@@ -20,7 +20,10 @@ COSTS = {
 
 
 def summary(frame: "pd.DataFrame") -> str:
-    """The metrics per SNR, averaged over IDs, then machine types, and what a model costs: aligned text, best first."""
+    """The metrics, per SNR where there are any, and what a model costs: aligned text, the best first.
+
+    Averaged over IDs, then machine types.
+    """
     metrics = metrics_in("summary")
     labels = run_labels(frame)
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
@@ -29,7 +32,7 @@ def summary(frame: "pd.DataFrame") -> str:
     overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
 
     titles = [metric.title for metric in metrics.values()]
-    groups = [cell for snr in snrs for cell in (snr, *[""] * (len(titles) - 1))]
+    groups = [cell for snr in snrs for cell in (snr.replace(NO_LEVEL, ""), *[""] * (len(titles) - 1))]
     header = [f"{group}\n{title}" for group, title in zip(groups, titles * len(snrs), strict=True)]
     header += [f"{name}\n{unit}" for name, unit, _ in COSTS.values()]
     rows = []

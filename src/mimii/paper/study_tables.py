@@ -9,11 +9,11 @@ import pandas as pd
 
 from mimii.common.files import written_whole
 from mimii.data.sections import AVERAGE, snr_order, snr_title
-from mimii.evaluation.inference import average_metrics
+from mimii.evaluation.inference import average_metrics, has_enough_seeds
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average
-from mimii.paper.table import COSTS, MISSING, Cell, Table
+from mimii.paper.table import COSTS, MISSING, Cell, Table, averaging_order, lookup, mean_cell, no_claim
 from mimii.paper.table_formats import as_html, as_latex, as_markdown
 
 SHOWN_COSTS = ("training_time_sec", "inference_time_per_clip_ms", "num_parameters")
@@ -31,10 +31,8 @@ def study_table(
     confidence = float(frame["confidence"].iloc[0])
     resampled = resample_runs(frame, runs_root, samples=int(frame["bootstrap_samples"].iloc[0]))
     averages = average_metrics(frame, resampled, confidence=confidence)
-    means = {
-        (row["label"], row["metric"], row["db_level"]): row
-        for row in averages[averages["machine_type"] == AVERAGE].to_dict("records")
-    }
+    means = lookup(averages)
+    unclaimed = [label for label, enough in has_enough_seeds(frame).items() if not enough]
     costs = average(frame, list(SHOWN_COSTS), ["label"]).to_dict("index")
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
     several = snrs if len(snrs) > 1 else []
@@ -48,10 +46,11 @@ def study_table(
         numbers: dict[str, Any] = {"model": first["model"], **{name: known.get(name) for name in varied}}
         cells = [Cell(first["model"]), *(Cell(_written(known, name)) for name in varied)]
         for metric, snr in wanted:
-            mean, low, high = (float(means[label, metric, snr][name]) for name in ("mean", "low", "high"))
-            cells.append(Cell(f"{mean:.3f}", f"[{low:.3f}, {high:.3f}]"))
+            value = means[label, metric, snr, AVERAGE]
+            cells.append(mean_cell(value, mark=False))
             name = metric if snr == AVERAGE else f"{metric}_{snr}"
-            numbers |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+            numbers |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
+            numbers[f"{name}_seed_deviation"] = value["seed_deviation"]
         for cost in SHOWN_COSTS:
             amount = float(costs[label][cost])
             cells.append(Cell(MISSING if amount != amount else COSTS[cost][1].format(amount)))
@@ -64,7 +63,7 @@ def study_table(
         *(Cell(metrics[metric].title, "" if snr == AVERAGE else snr_title(snr)) for metric, snr in wanted),
         *(COSTS[cost][0] for cost in SHOWN_COSTS),
     ]
-    return Table(study, _caption(study, confidence), header, rows, pd.DataFrame(data))
+    return Table(study, _caption(study, confidence, snrs, unclaimed), header, rows, pd.DataFrame(data))
 
 
 def _written(known: Mapping[str, Any], name: str) -> str:
@@ -78,13 +77,14 @@ def _written(known: Mapping[str, Any], name: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _caption(study: str, confidence: float) -> str:
-    return (
+def _caption(study: str, confidence: float, snrs: Sequence[str], unclaimed: Sequence[str]) -> str:
+    caption = (
         f"Study {study}: variants in the configured order, none marked as the best. To pick a setting by the AUC on "
         "the test clips and to report that AUC is no fair baseline: the test clips have then been used for training. "
-        "Averaged over seeds, then machine IDs, then machine types, then SNRs. "
-        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips."
+        f"Averaged over {averaging_order(snrs)}; ± standard deviation over seeds. "
+        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips and seeds."
     )
+    return f"{caption} {no_claim(unclaimed)}" if unclaimed else caption
 
 
 def write_study_table(table: Table, folder: str | Path) -> None:

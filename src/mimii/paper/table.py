@@ -1,12 +1,12 @@
 """What a table is, and what tables share: cells, costs, means with their intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from mimii.data.sections import AVERAGE
+from mimii.data.sections import AVERAGE, has_snrs
 from mimii.evaluation.inference import LEAST_SEEDS
 
 MISSING = "–"
@@ -70,10 +70,15 @@ def mean_cell(value: Mapping[str, Any], *, mark: bool = True) -> Cell:
     return Cell(text, f"[{value['low']:.3f}, {value['high']:.3f}]", mark and bool(value["is_significantly_best"]))
 
 
-def how_averaged(confidence: float, unclaimed: Sequence[str] = ()) -> str:
+def averaging_order(snrs: Iterable[str]) -> str:
+    """What means are taken over, in order; SNRs where the data has any."""
+    return "seeds, then machine IDs, then machine types" + (", then SNRs" if has_snrs(snrs) else "")
+
+
+def how_averaged(confidence: float, snrs: Iterable[str], unclaimed: Sequence[str] = ()) -> str:
     """What means, deviations and brackets are, and what is bold: nothing where `unclaimed` models lack seeds."""
     text = (
-        "Averaged over seeds, then machine IDs, then machine types, then SNRs; ± standard deviation over seeds. "
+        f"Averaged over {averaging_order(snrs)}; ± standard deviation over seeds. "
         f"Brackets: {100 * confidence:g} % bootstrap interval over test clips and seeds. "
     )
     if unclaimed:

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from mimii.data.sections import AVERAGE, snr_title
+from mimii.data.sections import AVERAGE, has_snrs, snr_title
 from mimii.evaluation.metrics import Metric
 from mimii.paper.drawing import COLUMN, STYLE, model_styles
 from mimii.paper.results import Results
@@ -27,7 +27,7 @@ def draw(results: Results, metric: Metric) -> Figure:
             axes.plot(places, mean, label=label, **styles[label])
             axes.vlines(places, low, high, linewidth=0.7, color=styles[label]["color"])
         axes.set_xticks(range(len(snrs)), [snr_title(snr) for snr in snrs])
-        axes.set_xlabel("SNR")
+        axes.set_xlabel("SNR" if has_snrs(snrs) else "")
         axes.set_ylabel(metric.title)
         if metric.chance is not None:
             axes.axhline(metric.chance, color="0.6", linewidth=0.6, linestyle=":")

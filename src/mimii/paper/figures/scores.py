@@ -47,7 +47,7 @@ def draw(results: Results, model: str, snr: str) -> Figure:
             Line2D([], [], color="black", linewidth=0.8, linestyle="--"),
         ]
         figure.legend(handles, ["normal", "abnormal", "threshold"], loc="outside upper center", ncols=3)
-        figure.supxlabel(f"Anomaly score ({label}, {snr_title(snr)})", fontsize=7)
+        figure.supxlabel(f"Anomaly score ({', '.join(filter(None, [label, snr_title(snr)]))})", fontsize=7)
         figure.supylabel("Test clips", fontsize=7)
     return figure
 

@@ -23,6 +23,7 @@ def make(results: Results, snr: str) -> Table:
         for name, value in found.items():
             numbers |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
         data.append(numbers)
-    caption = f"AUC at {snr_title(snr)} per machine type. {how_averaged(results.confidence, results.unclaimed)}"
+    at = f" at {snr_title(snr)}" if snr_title(snr) else ""
+    caption = f"AUC{at} per machine type. {how_averaged(results.confidence, results.snrs, results.unclaimed)}"
     header = [Cell("Model"), *(Cell("Mean" if name == AVERAGE else name.capitalize()) for name in machine_types)]
     return Table(f"machine_types_{snr}", caption, header, rows, pd.DataFrame(data))

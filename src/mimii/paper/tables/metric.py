@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mimii.data.sections import AVERAGE, snr_title
+from mimii.data.sections import AVERAGE, has_snrs, snr_title
 from mimii.evaluation.metrics import Metric
 from mimii.paper.results import Results
 from mimii.paper.table import Cell, Table, best_first, how_averaged, lookup, mean_cell
@@ -17,6 +17,7 @@ def make(results: Results, metric: Metric) -> Table:
         found = [means[label, metric.name, snr, AVERAGE] for snr in [*snrs, AVERAGE]]
         rows.append([Cell(label), *(mean_cell(value) for value in found)])
         data += [{name: value[name] for name in averages.columns if name != "machine_type"} for value in found]
-    caption = f"{metric.title} per SNR. {how_averaged(results.confidence, results.unclaimed)}"
+    title = f"{metric.title} per SNR" if has_snrs(snrs) else metric.title
+    caption = f"{title}. {how_averaged(results.confidence, results.snrs, results.unclaimed)}"
     header = [Cell("Model"), *(Cell(snr_title(snr)) for snr in snrs), Cell("Overall")]
     return Table(metric.name, caption, header, rows, pd.DataFrame(data).rename(columns={"label": "model"}))

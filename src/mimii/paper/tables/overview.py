@@ -26,6 +26,8 @@ def make(results: Results) -> Table:
             numbers |= {metric: value["mean"], f"{metric}_low": value["low"], f"{metric}_high": value["high"]}
         data.append(numbers)
     meaning = "Means over all sections, and what a model costs on average on one section."
-    caption = " ".join([meaning, how_averaged(results.confidence, results.unclaimed), *direction_hints(frame)])
+    caption = " ".join(
+        [meaning, how_averaged(results.confidence, results.snrs, results.unclaimed), *direction_hints(frame)]
+    )
     header = [Cell("Model"), *(Cell(metric.title) for metric in metrics.values()), *(COSTS[cost][0] for cost in shown)]
     return Table("overview", caption, header, rows, pd.DataFrame(data))

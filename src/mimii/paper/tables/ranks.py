@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from mimii.data.sections import has_snrs
 from mimii.evaluation.metrics import metrics_in
 from mimii.paper.results import Results
 from mimii.paper.table import Cell, Table, no_claim
@@ -24,15 +25,14 @@ def make(results: Results) -> Table:
 
 def _caption(results: Results, ranks: Mapping[str, Mapping[str, Any]]) -> str:
     machines, models, alpha = (ranks["auc"][name] for name in ("machines", "models", "alpha"))
+    averaged = "seeds and SNRs" if has_snrs(results.snrs) else "seeds"
     tests = []
     for name, metric in metrics_in("tables").items():
         if friedman := ranks[name]["friedman"]:
             value = friedman["f_statistic"]
             corrected = "all machines agree" if value is None else f"F {value:.1f}, p = {friedman['f_p_value']:.2g}"
             tests.append(f"{metric.title} {friedman['statistic']:.1f}, p = {friedman['p_value']:.2g} ({corrected})")
-    caption = (
-        f"Average rank over {machines} machine(s); 1 is best, and seeds and SNRs of a machine are averaged first. "
-    )
+    caption = f"Average rank over {machines} machine(s); 1 is best, and {averaged} of a machine are averaged first. "
     if tests:
         caption += f"Friedman's χ² with {models - 1} degrees of freedom (Iman and Davenport's F): {'; '.join(tests)}. "
     if results.unclaimed:

@@ -16,7 +16,7 @@ def make(results: Results) -> Table:
         for label, values in zip(data.index, data[list(COMPONENTS)].to_numpy(), strict=True)
     ]
     caption = (
-        "Standard deviation of the AUC of one run on one section at one SNR, by where it comes from: another seed, "
+        "Standard deviation of the AUC of one run on one section, by where it comes from: another seed, "
         "other test clips, another ID of the machine type, another machine type. A dash: there is one only."
     )
     header = [Cell("Model"), Cell("Seed"), Cell("Clips"), Cell("Machine ID"), Cell("Machine type")]
