@@ -22,16 +22,13 @@ def library(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(fingerprints, "LIBRARY", tmp_path)
-    fingerprints._module.cache_clear()
-    fingerprints.fingerprint.cache_clear()
+    fingerprints.read_code_again()
     yield tmp_path
-    fingerprints._module.cache_clear()
-    fingerprints.fingerprint.cache_clear()
+    fingerprints.read_code_again()
 
 
 def taken():
-    fingerprints._module.cache_clear()
-    fingerprints.fingerprint.cache_clear()
+    fingerprints.read_code_again()
     stages = {"one": ("mimii.runs.training", "mimii.models.one"), "two": ("mimii.runs.training", "mimii.models.two")}
     return {
         name: fingerprints.fingerprint(*entries)

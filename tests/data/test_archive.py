@@ -339,10 +339,10 @@ def small_mimii(monkeypatch, tmp_path):
         table({"6_dB_fan.zip": content}, {"fan": {"id_00": (14, 3), "id_02": (14, 3)}})
     )
     monkeypatch.setattr(official, "__file__", str(tmp_path / "published.py"))
-    official._data.cache_clear()
+    official.published_data.cache_clear()
     yield content
     monkeypatch.undo()
-    official._data.cache_clear()
+    official.published_data.cache_clear()
 
 
 def test_zenodo_answers_before_anything_is_there(tmp_path):

@@ -83,6 +83,17 @@ def new_code(*names):
     return edit
 
 
+def reword(name, old, new):
+    """Another text in a file of the library."""
+
+    def edit(workspace):
+        text = library(workspace, name).read_text()
+        assert old in text
+        library(workspace, name).write_text(text.replace(old, new))
+
+    return edit
+
+
 def code_files(workspace):
     return [*workspace.folder.glob("src/**/*.py"), *workspace.folder.glob("scripts/*.py")]
 
@@ -276,6 +287,11 @@ TABLE = {
         Row("`compute.device`, `compute.threads`", configure(compute={"device": "cpu", "threads": 2}), set()),
         Row("`--cores`", lambda workspace: None, set(), "", ("--cores", "1")),
         Row("a key of the configuration added with its default", configure(seeds=[42], scoring={"top_k": 10}), set()),
+        Row(
+            "the wording of an error, in `data/split.py`",
+            reword("data/split.py", "are needed", "are wanted"),
+            set(),
+        ),
         Row("planning code (`planning/`)", new_code("planning/plan.py", "planning/config.py"), set()),
         Row(
             "a script in `scripts/`",
@@ -317,6 +333,12 @@ TABLE = {
         Row(
             "metrics, `evaluation/metrics.py`",
             new_code("evaluation/metrics.py"),
+            runs(first="metrics") | MERGE,
+            "all runs",
+        ),
+        Row(
+            "the YAML beside a module, such as `evaluation/columns.yaml`",
+            reword("evaluation/columns.yaml", "Name of the model", "The model's name"),
             runs(first="metrics") | MERGE,
             "all runs",
         ),

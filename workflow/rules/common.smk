@@ -20,7 +20,7 @@ from mimii.paper.entries import BASELINE, CLIPS
 from mimii.paper.entries import RESULTS as EVERY_RUN
 from mimii.paper.official_baseline.reference import is_asked_for
 from mimii.planning import job_parameters
-from mimii.planning import resources as requests
+from mimii.planning import resources as needs
 from mimii.planning.other_recordings import describe_other_recordings
 from mimii.planning.plan import Plan
 
@@ -132,4 +132,4 @@ def features_mb(input):
 @ask
 def model_memory(wildcards, input, attempt):
     base = model_declaration(wildcards.model).base
-    return requests.model_memory_mb(base, features_mb(input), attempt)
+    return needs.model_memory_mb(base, features_mb(input), attempt)

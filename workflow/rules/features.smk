@@ -16,7 +16,7 @@ def features_job(wildcards):
 
 @ask
 def extraction_memory(wildcards, attempt):
-    return requests.increase(requests.EXTRACTION, attempt)
+    return needs.increase(needs.EXTRACTION, attempt)
 
 
 rule extract_features:

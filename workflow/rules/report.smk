@@ -30,7 +30,7 @@ def figures_place(wildcards, resources):
 
 @ask
 def report_memory(wildcards, attempt):
-    return requests.increase(requests.REPORT, attempt)
+    return needs.increase(needs.REPORT, attempt)
 
 
 def compared_runs():

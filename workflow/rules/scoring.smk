@@ -13,7 +13,7 @@ def scoring_job(wildcards):
 
 @ask
 def scoring_minutes(wildcards, input, attempt):
-    return requests.scoring_minutes(features_mb(input), attempt)
+    return needs.scoring_minutes(features_mb(input), attempt)
 
 
 @ask
@@ -23,12 +23,12 @@ def metrics_job(wildcards):
 
 @ask
 def metrics_memory(wildcards, attempt):
-    return requests.increase(requests.METRICS, attempt)
+    return needs.increase(needs.METRICS, attempt)
 
 
 @ask
 def metrics_minutes(wildcards, attempt):
-    return requests.increase(requests.METRICS_MINUTES, attempt)
+    return needs.increase(needs.METRICS_MINUTES, attempt)
 
 
 rule score_clips:

@@ -22,7 +22,7 @@ def other_features(wildcards):
 def training_minutes(wildcards, input, attempt):
     variant = plan.variant(wildcards.model, wildcards.variant)
     defaults = plan.variant(wildcards.model, "default").settings
-    return requests.training_minutes(
+    return needs.training_minutes(
         variant.model, variant.settings, defaults, features_mb(input), attempt
     )
 

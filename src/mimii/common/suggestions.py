@@ -7,12 +7,11 @@ from collections.abc import Iterable
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """`unknown model 'vea'; did you mean 'vae'?`, or all the known names where none is near."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    near = nearest(name, known)
+    hint = f"did you mean {near!r}?" if near else f"known: {', '.join(known) or 'none'}"
     return f"unknown {kind} {name!r}; {hint}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`, did you mean 'fan'?`, or nothing."""
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
+def nearest(name: object, known: Iterable[str]) -> str | None:
+    """The known name that is most like `name`; None where none is near."""
+    return next(iter(difflib.get_close_matches(str(name), list(known), n=1)), None)

@@ -33,7 +33,8 @@ def snr_and_machine(name: str) -> tuple[str, str] | None:
 
 
 @cache
-def _data() -> Mapping[str, Any]:
+def published_data() -> Mapping[str, Any]:
+    """`published.yaml`: archives and clip counts of MIMII public 1.0."""
     file = Path(__file__).with_suffix(".yaml")
     declared: Mapping[str, Any] = read_declarations(file)
     return declared
@@ -42,7 +43,7 @@ def _data() -> Mapping[str, Any]:
 def archives() -> dict[tuple[str, str], PublishedArchive]:
     """The archives by SNR and machine type."""
     by_type = {}
-    for name, entry in _data()["archives"].items():
+    for name, entry in published_data()["archives"].items():
         key = snr_and_machine(name)
         assert key is not None, name
         exact = entry["bytes"] is not None
@@ -58,12 +59,12 @@ def sections() -> list[Section]:
 
 def ids(machine: str) -> list[str]:
     """The IDs of a machine type; none for one that is not MIMII's."""
-    return list(_data()["clips"].get(machine, ()))
+    return list(published_data()["clips"].get(machine, ()))
 
 
 def clip_counts(section: Section) -> dict[str, int] | None:
     """How many normal and abnormal clips a section has; None for one that is not MIMII's."""
     if (section.snr, section.machine) not in archives():
         return None
-    counts: dict[str, int] | None = _data()["clips"][section.machine].get(section.id)
+    counts: dict[str, int] | None = published_data()["clips"][section.machine].get(section.id)
     return counts

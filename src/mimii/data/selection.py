@@ -23,9 +23,9 @@ def select_sections(sections: Iterable[Section], config: Mapping[str, Any], wher
         known = sorted({str(getattr(section, part)) for section in available})
         for value in config[key] if config[key] != "all" else ():
             if value not in known:
-                text = (
-                    f"{value!r} is not in {where}{nearest(str(value), known)}; there are {', '.join(known) or 'none'}"
-                )
+                near = nearest(value, known)
+                hint = f" (did you mean {near!r}?)" if near else ""
+                text = f"{value!r} is not in {where}{hint}; there are {', '.join(known) or 'none'}"
                 unknown.append(Problem(f"dataset.{key}", text))
             elif value not in {getattr(section, part) for section in selected}:
                 text = f"{value!r} is in {where}, but in no section that the other filters select; change a filter"
