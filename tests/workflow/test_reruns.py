@@ -701,6 +701,7 @@ def refusal(workspace, *arguments):
 
 @pytest.mark.slow
 def test_a_second_clone_with_the_same_features_folder_is_refused_not_given_the_firsts_auc(kept_folder, tmp_path):
+    (tmp_path / "second").mkdir()
     second = Workspace(tmp_path / "second")
     for section in TOGETHER:
         write_recordings(second.folder / "recordings" / section, samples=5000)
