@@ -38,6 +38,9 @@ OPTIONS = {
     "score": ["--device"],
     "compare": ["--model", "--metric", "--old-runs", "--new-runs"],
     "results-so-far": ["--configfile", "--output"],
+    "check_dataset": ["--configfile", "--content"],
+    "page": ["--output"],
+    "share": ["--output"],
     "research": RESEARCH.split(),
 }
 # Written into a folder of the test's own alone, so that nothing else of the benchmark changes.
@@ -55,7 +58,7 @@ def command_lines(draw):
         arguments += [option, *draw(st.lists(st.sampled_from(pool), max_size=2))]
     if command == "research" and draw(st.booleans()):
         arguments += ["--base_dir", "data"]
-    if command in ("run", "results-so-far") and draw(st.booleans()):
+    if command in ("run", "results-so-far", "check_dataset") and draw(st.booleans()):
         arguments += ["--configfile", "config.yaml"]
     return command, arguments
 
@@ -133,6 +136,9 @@ def check_damage(benchmark, drawn, command):
         "compare": ["results/results.csv", "results/results.csv"],
         "score": [RUN, CLIP],
         "results-so-far": ["--output", "out/there", "--configfile", "config.yaml"],
+        "check_dataset": ["--content", "--configfile", "config.yaml"],
+        "page": ["results", "--output", "out/there/page.html"],
+        "share": ["results", "--output", "out/there/results.zip"],
     }[command]
     try:
         is_success_or_a_message(*run_command(command, arguments))
@@ -142,7 +148,7 @@ def check_damage(benchmark, drawn, command):
         path.write_bytes(whole)
 
 
-COMMANDS = st.sampled_from(["summary", "compare", "score", "results-so-far"])
+COMMANDS = st.sampled_from(["summary", "compare", "score", "results-so-far", "check_dataset", "page", "share"])
 
 
 @settings(RELAXED, max_examples=100)

@@ -97,6 +97,9 @@ def test_studies_are_grids_and_lists_in_the_configured_order():
         ({"studies": {"a": {"model": "vae", "vary": {"trees": [1]}}}}, "studies.a"),
         ({"studies": {"a": {"model": "vae", "vary": {"beta": [1]}, "variants": [{}]}}}, "exclude each other"),
         ({"studies": {"a/b": {"model": "vae"}}}, "studies"),
+        ({"external_scores": {0: "folder"}}, "external_scores: key 0 is not a text; put it into quotes"),
+        ({"studies": {0: {"model": "vae", "set": {"beta": 1}}}}, "studies: key 0 is not a text; put it into quotes"),
+        ({"models": {0: {}}}, "models: key 0 is not a text; put it into quotes"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(change, says):

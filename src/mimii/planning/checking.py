@@ -84,8 +84,11 @@ def _parts(value: Mapping[Any, Any] | list[Any]) -> Iterable[tuple[Any, Any]]:
 
 
 def _sound_parts(config: Mapping[str, Any], errors: Iterable[ValidationError]) -> dict[str, Any]:
-    """The configuration without the parts that do not fit the schema."""
-    sound: dict[str, Any] = {"dataset": {}, "models": {}, **config}
+    """The configuration without the parts that do not fit the schema, and without keys that are no text."""
+    sound: dict[str, Any] = {"dataset": {}, "models": {}}
+    for part, value in config.items():
+        named = isinstance(value, Mapping)
+        sound[part] = {key: one for key, one in value.items() if isinstance(key, str)} if named else value
     for error in errors:
         match list(error.absolute_path):
             case ["models" | "studies" | "external_scores" as part, entry, *_]:
