@@ -37,7 +37,7 @@ CLASSICAL = [name for name in NAMES if name not in NETWORKS]
 RECONSTRUCTING = [name for name in NAMES if detector_class(name).reconstructs]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     torch.set_num_threads(1)
 
@@ -171,16 +171,93 @@ def test_a_clips_scores_are_of_its_windows(trained):
     clips = sound(0, [48, 100, 40], seed=15)
     scores = trained.clip_scores(clips, top_k=3)
     clip, windows = trained.windows(clips)[1], trained.window_scores(clips)
-    if trained.window_frames is None:
-        assert list(scores) == ["mean"]
-        np.testing.assert_array_equal(scores["mean"], windows)
-    else:
-        for n in range(3):
-            own = np.sort(windows[clip == n])
-            np.testing.assert_allclose(
-                [scores[name][n] for name in ("mean", "max", "top_k")], [own.mean(), own[-1], own[-3:].mean()]
-            )
+    whole_clips = {"mean": lambda own: own.mean()}
+    of_windows = {"max": lambda own: own.max(), "top_k": lambda own: np.sort(own)[-3:].mean()}
+    pooled = whole_clips if trained.window_frames is None else whole_clips | of_windows
+    assert list(scores) == [*pooled, *(["residual"] if trained.reconstructs else [])]
+    for name, pool in pooled.items():
+        np.testing.assert_array_equal(scores[name], [pool(windows[clip == n]) for n in range(3)])
     assert all(values.shape == (3,) and values.dtype == np.float64 for values in scores.values())
+
+
+def residual(detector, clips):
+    return detector.clip_scores(clips, top_k=3)["residual"]
+
+
+@pytest.fixture
+def reconstructing(trained):
+    if not trained.reconstructs:
+        pytest.skip("this model reconstructs nothing")
+    return trained
+
+
+def test_the_residual_score_is_the_distance_of_a_clips_mean_residual(reconstructing):
+    """By scikit-learn, from reconstructions of one window after another, standardised as the model's input is."""
+    from sklearn.covariance import LedoitWolf
+
+    training, clips = sound(0, [48] * 20, seed=1), sound(0, [48, 100, 40], seed=15)
+    _, deviation = mean_and_deviation(training.frames)
+
+    def mean_residuals(some):
+        residuals = []
+        for n in range(len(some)):
+            clip = some.select(n, n + 1)
+            blocks = np.concatenate(list(reconstructing.reconstructed_windows(clip)))
+            rows = reconstructing.windows(clip)[0][:, None] + np.arange(reconstructing.window_frames)
+            residuals.append(((blocks - clip.frames[rows]) / deviation).mean((0, 1)))
+        return np.array(residuals, np.float64)
+
+    learnt = mean_residuals(training)
+    centre, spread = learnt.mean(0), learnt.std(0)
+    covariance = LedoitWolf(assume_centered=True).fit((learnt - centre) / spread)
+    expected = np.sqrt(covariance.mahalanobis((mean_residuals(clips) - centre) / spread))
+    np.testing.assert_allclose(residual(reconstructing, clips), expected, rtol=0.01)
+
+
+def test_noise_on_a_clip_and_another_kind_of_sound_raise_its_residual_score(reconstructing):
+    clips = sound(0, [48] * 8, seed=4)
+    noise = 8 * np.random.default_rng(5).normal(size=clips.frames.shape).astype(np.float32)
+    noisy = Clips(clips.frames + noise, clips.lengths)
+    assert np.all(residual(reconstructing, noisy) > residual(reconstructing, clips))
+    assert residual(reconstructing, sound(1, [48] * 8, seed=3)).min() > residual(reconstructing, clips).max()
+
+
+def test_a_residual_score_depends_on_the_clip_alone(reconstructing, tmp_path):
+    clips = sound(0, [48, 40, 2000, 33], seed=8)
+    scores = residual(reconstructing, clips)
+    np.testing.assert_array_equal([residual(reconstructing, clips.select(n, n + 1))[0] for n in range(4)], scores)
+    assert residual(reconstructing, NO_CLIPS).shape == (0,)
+    reconstructing.save(tmp_path / "model")
+    np.testing.assert_array_equal(residual(type(reconstructing).load(tmp_path / "model"), clips), scores)
+
+
+@pytest.mark.parametrize("name", RECONSTRUCTING)
+def test_a_residual_score_is_learnt_from_the_clips_that_were_fitted_on(name):
+    clips = sound(0, [48] * 2, seed=11)
+    first, other_validation, other_training = (
+        residual(fit(name, training=training, validation=validation)[0], clips)
+        for training, validation in (
+            (None, None),
+            (None, sound(1, [48] * 5, seed=2)),
+            (sound(0, [48] * 20, seed=5), None),
+        )
+    )
+    np.testing.assert_array_equal(first, other_validation)
+    assert not np.allclose(first, other_training)
+
+
+@pytest.mark.parametrize("name", RECONSTRUCTING)
+def test_too_few_clips_for_a_residual_score_are_counted_in_the_log(name, caplog):
+    columns = {}
+    for count in (9, 12, 20):
+        caplog.clear()
+        detector, _ = fit(name, training=sound(0, [48] * count, seed=1))
+        columns[count] = "residual" in detector.clip_scores(sound(0, [48], seed=3), top_k=1), caplog.text
+    assert not columns[9][0]
+    assert "9 clips were fitted on, and a covariance needs at least 10" in columns[9][1]
+    assert columns[12][0]
+    assert "12 clips were fitted on, fewer than the 16 mel bands" in columns[12][1]
+    assert columns[20] == (True, "")
 
 
 # Reconstructions
@@ -344,7 +421,8 @@ def test_features_that_are_not_numbers_are_refused(name, broken):
 def test_a_band_that_never_changes_harms_nothing(name):
     training, clips = sound(0, [48] * 20, seed=1), sound(0, [48] * 2, seed=3)
     training.frames[:, 2] = clips.frames[:, 2] = -156.0
-    assert np.isfinite(fit(name, training=training)[0].window_scores(clips)).all()
+    scores = fit(name, training=training)[0].clip_scores(clips, top_k=2)
+    assert all(np.isfinite(values).all() for values in scores.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -499,7 +577,8 @@ def test_a_network_may_stay_untrained(name):
     weights = detector_class(name)(settings_of(name), N_MELS, seed=1).network.state_dict()
     for key, value in detector.network.state_dict().items():
         np.testing.assert_array_equal(value, weights[key])
-    assert np.isfinite(detector.window_scores(sound(0, [48], seed=3))).all()
+    assert all(np.isfinite(score).all() for score in detector.clip_scores(sound(0, [48], seed=3), top_k=1).values())
+    assert detector.clip_statistics.keys() == fit(name, epochs=1)[0].clip_statistics.keys()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -47,6 +47,9 @@ class AnomalyDetector(ABC):
     uses_gpu: whether it computes on a GPU where there is one.
     libraries: the distributions, beside numpy and pyarrow, whose versions belong in the record of its training.
     reconstructs: whether `reconstruct` gives its reconstruction of a clip.
+
+    clip_statistics: what `clip_scores` needs beside the scores of windows, learnt from the clips fitted on: name ->
+    array; empty where it needs nothing more.
     """
 
     suffix: ClassVar[str]
@@ -65,6 +68,7 @@ class AnomalyDetector(ABC):
         self.n_mels = n_mels
         self.seed = seed
         self.device = device
+        self.clip_statistics: dict[str, NDArray[np.floating]] = {}
 
     @classmethod
     def name(cls) -> str:
@@ -105,6 +109,10 @@ class AnomalyDetector(ABC):
 
         A clip's scores depend on that clip alone, not on its company, their order or a batch size. Changes no clip.
         """
+
+    def learn_clip_statistics(self, training: Clips) -> None:
+        """The end of `fit`: fill `clip_statistics`, which is saved with the model, where `clip_scores` needs any."""
+        self.clip_statistics = {}
 
     def clip_scores(self, clips: Clips, *, top_k: int) -> dict[str, NDArray[np.float64]]:
         """Anomaly scores of every clip, (clips,) each, by the name of the way from windows to a clip; `mean` is the

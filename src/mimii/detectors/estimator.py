@@ -59,7 +59,9 @@ class EstimatorDetector(AnomalyDetector):
     def fit(self, training: Clips, validation: Clips) -> FitResult:
         """Nothing is fitted on the validation clips."""
         self._check_finite(training, "training")
-        return FitResult(training_windows=self.learn(training))
+        windows = self.learn(training)
+        self.learn_clip_statistics(training)
+        return FitResult(training_windows=windows)
 
     def window_scores(self, clips: Clips) -> NDArray[np.float64]:
         starts, clip = self.windows(clips)
@@ -77,11 +79,14 @@ class EstimatorDetector(AnomalyDetector):
 
     def vectors(self, clips: Clips, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """Copies of the windows that start at the given frames: (windows, frames x n_mels), frame-major."""
+        return self.vector_view(clips)[starts]
+
+    def vector_view(self, clips: Clips) -> NDArray[np.float32]:
+        """The window that starts at each frame, across clips too: (total frames - frames + 1, frames x n_mels)."""
         length, (total, n_mels) = self.settings["frames"], clips.frames.shape
         frames = np.ascontiguousarray(clips.frames)
         step = frames.itemsize
-        view = as_strided(frames, (total - length + 1, length * n_mels), (n_mels * step, step), writeable=False)
-        return view[starts]
+        return as_strided(frames, (total - length + 1, length * n_mels), (n_mels * step, step), writeable=False)
 
     def drawn_vectors(self, clips: Clips, most: int | None) -> NDArray[np.float32]:
         """At most `most` windows, as vectors, drawn without replacement with the seed, equally many from each clip."""
@@ -144,7 +149,8 @@ class EstimatorDetector(AnomalyDetector):
         import skops.io
 
         content = {"model": self.name(), "settings": self.settings, "n_mels": self.n_mels, "seed": self.seed}
-        Path(path).write_bytes(_same_bytes(skops.io.dumps({**content, "learnt": self.learnt})))
+        content |= {"learnt": self.learnt, "clip_statistics": self.clip_statistics}
+        Path(path).write_bytes(_same_bytes(skops.io.dumps(content)))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
@@ -156,7 +162,7 @@ class EstimatorDetector(AnomalyDetector):
             content = skops.io.load(path, trusted=TRUSTED)
             cls._check_name(content["model"], path)
             detector = cls(content["settings"], content["n_mels"], seed=content["seed"], device=device)
-            detector.learnt = content["learnt"]
+            detector.learnt, detector.clip_statistics = content["learnt"], content["clip_statistics"]
         except UntrustedTypesFoundException as error:
             raise UserError(f"{path}: holds types that are not a model's ({error}); do not use this file") from error
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:

@@ -95,6 +95,7 @@ class NetworkDetector(AnomalyDetector):
         if not all(bool(value.isfinite().all()) for value in self.network.state_dict().values()):
             raise self._diverged("weights are NaN or infinite after the last epoch")
         self.network.eval()
+        self.learn_clip_statistics(training)
         return FitResult(
             training_windows=len(examples),
             losses=losses,
@@ -172,6 +173,7 @@ class NetworkDetector(AnomalyDetector):
             "mean": self.mean.cpu(),
             "deviation": self.deviation.cpu(),
             "weights": {key: value.cpu().clone() for key, value in self.network.state_dict().items()},
+            "clip_statistics": {key: torch.from_numpy(value) for key, value in self.clip_statistics.items()},
         }
         # Through memory: given a path, torch writes that name into the file, and equal models would differ; and it does
         # not say why a file cannot be written.
@@ -189,6 +191,7 @@ class NetworkDetector(AnomalyDetector):
             detector = cls(content["settings"], content["n_mels"], seed=content["seed"], device=device)
             detector.network.load_state_dict(content["weights"])
             detector.mean, detector.deviation = content["mean"].to(device), content["deviation"].to(device)
+            detector.clip_statistics = {key: value.numpy() for key, value in content["clip_statistics"].items()}
         except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a {cls.name()} model, or damaged; remove the file and train again") from error
         detector.network.eval()

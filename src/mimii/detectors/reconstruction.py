@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mimii.detectors.contract import AnomalyDetector
+from mimii.detectors.mean_residual import distances, learn_distances
+from mimii.detectors.pooling import pool
 from mimii.features.clips import Clips
 
 
@@ -18,6 +20,29 @@ class ReconstructingDetector(AnomalyDetector):
     @abstractmethod
     def reconstructed_windows(self, clip: Clips) -> Iterator[NDArray[np.float32]]:
         """The reconstruction of every window of one clip, in dB: blocks (some windows, frames, n_mels), in order."""
+
+    @abstractmethod
+    def mean_residuals(self, clips: Clips) -> NDArray[np.float64]:
+        """Reconstruction minus input as the model sees it, the mean over a clip's windows and the frames of a window:
+        (clips, n_mels). A clip's depends on that clip alone.
+        """
+
+    def errors_and_mean_residuals(self, clips: Clips) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`window_scores` and `mean_residuals`; at once, where a model can."""
+        return self.window_scores(clips), self.mean_residuals(clips)
+
+    def learn_clip_statistics(self, training: Clips) -> None:
+        self.clip_statistics = learn_distances(self.mean_residuals(training))
+
+    def clip_scores(self, clips: Clips, *, top_k: int) -> dict[str, NDArray[np.float64]]:
+        """As every detector's, and `residual`, the Mahalanobis distance of a clip's mean residual, unless too few clips
+        were fitted on.
+        """
+        if not self.clip_statistics:
+            return super().clip_scores(clips, top_k=top_k)
+        errors, residuals = self.errors_and_mean_residuals(clips)
+        scores = pool(errors, self.windows(clips)[1], len(clips), top_k=top_k)
+        return scores | {"residual": distances(residuals, **self.clip_statistics)}
 
     def reconstruct(self, clips: Clips) -> NDArray[np.float32]:
         parts = [self._overlapped(clips.select(n, n + 1)) for n in range(len(clips))]

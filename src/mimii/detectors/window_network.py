@@ -30,20 +30,24 @@ class WindowNetwork(NetworkDetector):
         return Windows(self.standardized(clips), self.windows(clips)[0], self.settings["frames"])
 
     def window_scores(self, clips: Clips) -> NDArray[np.float64]:
-        self.network.eval()
-        clip = self.windows(clips)[1]
-        edges = np.searchsorted(clip, np.arange(len(clips) + 1))
         # One array for all: kept between what each clip needs for a moment, small ones would keep memory in pieces.
-        scores = torch.empty(len(clip), device=self.device)
-        # Clip by clip: the last bits of a matrix product depend on how many rows it has.
+        scores = torch.empty(len(self.windows(clips)[0]), device=self.device)
         with torch.inference_mode():
-            for index in range(len(clips)):
-                windows = self.examples(clips.select(index, index + 1))
-                sizes = windows.pass_sizes()
-                parts = scores[edges[index] : edges[index + 1]].split(sizes)
-                for part, batch in zip(parts, windows.batches(sizes), strict=True):
-                    part.copy_(self.errors(batch))
+            for _, first, batch in self.passes(clips):
+                scores[first : first + len(batch)] = self.errors(batch)
         return scores.double().cpu().numpy()
+
+    def passes(self, clips: Clips) -> Iterator[tuple[int, int, Tensor]]:
+        """The windows of all clips in order: (clip, first window, batch of windows), a batch of one clip alone, since
+        the last bits of a matrix product depend on how many rows it has. Run under `torch.inference_mode`.
+        """
+        self.network.eval()
+        first = 0
+        for clip in range(len(clips)):
+            windows = self.examples(clips.select(clip, clip + 1))
+            for batch in windows.batches(windows.pass_sizes()):
+                yield clip, first, batch
+                first += len(batch)
 
 
 class Windows:

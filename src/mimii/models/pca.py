@@ -45,6 +45,17 @@ class Detector(ReconstructingDetector, EstimatorDetector):
         centred = self.scaled(vectors) - self.learnt["centre"]
         return np.square(centred - centred @ components @ components.T).mean(1, dtype=np.float64)
 
+    def mean_residuals(self, clips: Clips) -> NDArray[np.float64]:
+        """Of a clip's mean window, since the reconstruction is linear."""
+        components = self.learnt["components"]
+        residuals = np.empty((len(clips), self.n_mels))
+        for index in range(len(clips)):
+            windows = self.vector_view(clips.select(index, index + 1))[:: self.settings["hop_frames"]]
+            centred = self.scaled(windows.mean(0)[None]) - self.learnt["centre"]
+            residual = centred @ components @ components.T - centred
+            residuals[index] = residual.reshape(-1, self.n_mels).mean(0)
+        return residuals
+
     def reconstructed_windows(self, clip: Clips) -> Iterator[NDArray[np.float32]]:
         centred = self.scaled(self.vectors(clip, self.windows(clip)[0])) - self.learnt["centre"]
         components = self.learnt["components"]
