@@ -2,16 +2,16 @@
 
 import pandas as pd
 
-from mimii.paper.official_baseline.check import Check
-from mimii.paper.official_baseline.reference import reference, reference_auc
+from mimii.paper.official_baseline.check import Check, criterion
+from mimii.paper.official_baseline.reference import reference_auc
 from mimii.paper.table import MISSING, Cell, Table, signed
 
 
 def check_table(result: Check) -> Table:
     """The verdict as caption, and each section's AUC beside the reference; outliers, the furthest first, are bold."""
-    close = reference()["criterion"]["close"]
+    close = criterion(result.seeds).close
     wanted = reference_auc()
-    differences = {section: result.found[section] - auc for section, auc in wanted.items() if section in result.found}
+    differences = {section: result.auc[section] - auc for section, auc in wanted.items() if section in result.auc}
     order = sorted(wanted, key=lambda section: -abs(differences.get(section, 0.0)))
     rows, data = [], []
     for section in order:
@@ -21,14 +21,15 @@ def check_table(result: Check) -> Table:
             [
                 Cell(section.path, bold=outlier),
                 Cell(f"{wanted[section]:.3f}"),
-                Cell(MISSING if difference is None else f"{result.found[section]:.3f}"),
+                Cell(MISSING if difference is None else f"{result.auc[section]:.3f}"),
                 Cell(MISSING if difference is None else signed(difference), bold=outlier),
             ]
         )
-        data.append([section.path, wanted[section], result.found.get(section), difference])
+        data.append([section.path, wanted[section], result.auc.get(section), difference])
     caption = (
         f"Official MIMII baseline against the reference run: {result.verdict.upper()}. {'; '.join(result.reasons)}. "
-        f"Bold: outliers, further than {close} away; the furthest first. The reference is one run with one seed."
+        f"Bold: outliers, further than {close:.3f} away; the furthest first. "
+        f"Means over {result.seeds} seed(s); the reference is one run with one seed."
     )
     columns = ["section", "reference", "found", "difference"]
     header = [Cell("Section"), Cell("Reference AUC"), Cell("Here"), Cell("Difference")]
