@@ -27,6 +27,7 @@ report: "workflow/report/workflow.rst"
 # Snakemake removes results.csv before merge_results runs, which may refuse.
 onstart:
     with exit_on_user_error():
+        plan.check_folders(writable=True)
         keep_previous(RESULTS, RESULTS_CSV)
     gc.enable()
 

@@ -63,6 +63,7 @@ class Benchmark:
         assert self.plan.sections
         self.plan.check_external()
         self.plan.check_csv()
+        self.plan.check_folders(writable=True)
         if self.typed:
             self.typed(self.plan)
 

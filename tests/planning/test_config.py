@@ -1,5 +1,6 @@
 """A configuration is read whole, or refused with all that is wrong with it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from mimii.common.errors import UserError
 from mimii.planning.config import read_config
+from mimii.planning.plan import Plan
 from mimii.planning.variants import all_variants, base_variants, study_variants
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -106,6 +108,24 @@ def test_what_is_wrong_is_said_with_its_key(change, says):
     with pytest.raises(UserError) as error:
         read_config({**LEAST, **change})
     assert says in str(error.value)
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("own")
+    made_up = {"source": "made_up", "root": "d"}
+    paths = {"results": "file/results", "features": "new/features", "csv": "file/results.csv"}
+    plan = Plan({**LEAST, "dataset": made_up, "paths": paths})
+    with pytest.raises(UserError) as error:
+        plan.check_folders(writable=False)
+    said = str(error.value)
+    assert all(f"paths.{key}: {tmp_path}/file is not a folder" in said for key in ("results", "csv"))
+    assert "paths.features" not in said
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    plan = Plan({**LEAST, "dataset": made_up})
+    plan.check_folders(writable=False)
+    with pytest.raises(UserError, match=r"paths.runs: .* cannot be written into; choose another"):
+        plan.check_folders(writable=True)
 
 
 def test_all_errors_are_listed_at_once():

@@ -45,6 +45,7 @@ with exit_on_user_error():
     _ = plan.sections
     plan.check_external()
     plan.check_csv()
+    plan.check_folders(writable=False)
     # A launcher, who holds the lock itself, says this where a person reads it.
     if IN_USE and (note := describe_other_recordings(plan)):
         print(note, file=sys.stderr)

@@ -96,6 +96,7 @@ def _run(arguments: argparse.Namespace) -> int:
         plan = Plan(_read_configuration(configfile))
         _ = plan.sections
         plan.check_csv()
+        plan.check_folders(writable=not arguments.dry_run)
     request = Request(configfile, cores=arguments.cores, profile=arguments.profile, dry_run=arguments.dry_run)
     code = launch(request, plan)
     if code == 0 and not arguments.dry_run:

@@ -17,7 +17,7 @@ import yaml
 from mimii.commands.seeds import too_few_seeds
 from mimii.common.declarations import canonical, problems, types_of
 from mimii.common.errors import UserError, exit_on_user_error
-from mimii.common.files import written_whole
+from mimii.common.files import why_not_a_folder, written_whole
 from mimii.common.problems import Problem, ProblemsError
 from mimii.common.provenance import REPOSITORY
 from mimii.common.suggestions import unknown
@@ -71,7 +71,9 @@ def main(command_line: Sequence[str] | None = None) -> None:
                 plan = Plan(configuration)
                 _ = plan.sections  # a wrong --base_dir is said before anything is written
                 plan.check_csv()
-            check_folders(options, plan)
+                plan.check_folders(writable=not options.dry_run)
+            if reason := why_not_a_folder(options.model_dir, writable=not options.dry_run):
+                raise UserError(f"--model_dir: {reason}")
         except ProblemsError as error:
             parser.error("\n".join(map(str, in_options(error.problems))))
         except UserError as error:
@@ -79,20 +81,6 @@ def main(command_line: Sequence[str] | None = None) -> None:
         code = run(options, configuration, plan)
         sys.stdout.flush()
     sys.exit(code)
-
-
-def check_folders(options: argparse.Namespace, plan: Plan) -> None:
-    """Raise UserError where a folder that is written into at the end cannot be one, before anything is done."""
-    for option, folder in (
-        ("--model_dir", Path(options.model_dir)),
-        ("--result_dir", REPOSITORY / plan.results_root),
-        ("--pickle_dir", REPOSITORY / plan.features_root),
-    ):
-        there = next(part for part in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(part))
-        if not there.is_dir():
-            raise UserError(f"{option}: {there} is not a folder; choose another")
-        if not os.access(there, os.W_OK | os.X_OK) and not options.dry_run:
-            raise UserError(f"{option}: {there} cannot be written into; choose another")
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -21,6 +21,18 @@ HINTS = {
 }
 
 
+def why_not_a_folder(path: str | os.PathLike[str], *, writable: bool) -> str | None:
+    """Why no folder can be made at `path`, or, with `writable`, nothing be written into one; None where nothing speaks
+    against it."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  links stay as they are
+    there = next(part for part in (absolute, *absolute.parents) if os.path.lexists(part))
+    if not there.is_dir():
+        return f"{there} is not a folder; choose another"
+    if writable and not os.access(there, os.W_OK | os.X_OK):
+        return f"{there} cannot be written into; choose another"
+    return None
+
+
 @contextmanager
 def written_whole(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` on success, remove it on any failure.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mimii.common.errors import UserError
+from mimii.common.files import why_not_a_folder
 from mimii.common.problems import Problem, ProblemsError, refuse
 from mimii.common.slugs import parse_slug
 from mimii.common.suggestions import unknown
@@ -77,6 +78,13 @@ class Plan:
         if faults:
             raise UserError(f"{len(faults)} of {len(sections)} sections cannot be used:\n" + "\n".join(faults))
         return sections
+
+    def check_folders(self, *, writable: bool) -> None:
+        """Raise ProblemsError where a folder of results cannot be made or, with `writable`, not be written into."""
+        csv = {"csv": str(Path(self.results_csv).parent)} if self.config["paths"]["csv"] else {}
+        places = {"results": self.results_root, "features": self.features_root, "runs": self.runs_root, **csv}
+        reasons = {key: why_not_a_folder(folder, writable=writable) for key, folder in places.items()}
+        refuse(Problem(f"paths.{key}", reason) for key, reason in reasons.items() if reason)
 
     def check_csv(self) -> None:
         """Raise ProblemsError where the CSV would replace what this workflow has not written."""
