@@ -1,5 +1,6 @@
 """A trained model scores single clips as the workflow scored them, or says why it cannot."""
 
+import csv
 import subprocess
 import sys
 
@@ -158,3 +159,37 @@ def test_the_shell_prints_a_line_for_each_clip_and_goes_on_past_a_bad_one(traine
     assert float(score) == detector.score(good)
     assert verdict == ("anomalous" if detector.score(good) > detector.threshold else "normal")
     assert path == str(good)
+
+
+def in_shell(*arguments):
+    command = [sys.executable, "-m", "mimii", "score", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_shell_writes_a_csv_and_a_figure_of_each_recording(trained, detector, tmp_path):
+    folder = trained[0] / SECTION / "abnormal"
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"no recording")
+    table, figures = tmp_path / "scores.csv", tmp_path / "figures"
+    done = in_shell(trained[1], folder, bad, "--csv", table, "--figures", figures)
+    assert done.returncode == 1, done.stderr
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    clips = sorted(folder.iterdir())
+    assert [row["path"] for row in rows] == [str(path) for path in [*clips, bad]]
+    assert [float(row["score"]) for row in rows[:-1]] == [detector.score(path) for path in clips]
+    expected = [str(detector.score(path) > detector.threshold).lower() for path in clips]
+    assert [row["above_threshold"] for row in rows] == [*expected, ""]
+    assert rows[-1]["score"] == ""
+    assert [path.suffix for path in figures.iterdir()] == [".png"] * len(clips)
+
+
+@pytest.mark.parametrize("option", ["--csv", "--figures"])
+def test_what_is_there_is_never_replaced(trained, tmp_path, option):
+    own = tmp_path / "notes.csv"
+    own.write_text("mine")
+    clip = trained[0] / SECTION / "normal" / "00000000.wav"
+    done = in_shell(trained[1], clip, option, own if option == "--csv" else tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is there already" in done.stderr
+    assert own.read_text() == "mine"

@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,47 +134,19 @@ def _summary(arguments: argparse.Namespace) -> int:
 
 def _add_score_options(score: argparse.ArgumentParser) -> None:
     score.add_argument("run", type=Path, help="folder of a run: results/runs/<model>/<variant>/seed=<seed>/<section>")
-    score.add_argument("clips", type=Path, nargs="+", metavar="clip", help="wav file, or a folder of them")
+    score.add_argument("clips", type=Path, nargs="+", metavar="clip", help="recording, or a folder of them")
+    score.add_argument("--csv", type=Path, help="file to write: path, score, above_threshold")
+    score.add_argument("--figures", type=Path, help="folder to write a figure of each recording into")
     score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 or auto (default: %(default)s)")
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    """One line for each clip: score, whether it is above the run's threshold, path. Exit code 1 where one failed."""
-    from mimii.common.errors import UserError
-    from mimii.common.process import prepare_process
-    from mimii.detectors.contract import detector_class
-    from mimii.runs.trained import load_detector, read_training
+    """Exit code 1 where a recording could not be used."""
+    from mimii.commands.score import score_recordings
 
-    prepare_process()
-    training = read_training(arguments.run)
-    detector_class(training.model)  # imports the model, and with it the libraries that are prepared
-    prepare_process(threads=training.threads)
-    detector = load_detector(arguments.run, device=arguments.device)
-    failed = 0
-    for clip in _wav_files(arguments.clips):
-        try:
-            score = detector.score(clip)
-        except UserError as error:
-            failed = 1
-            print(f"error: {error}", file=sys.stderr)
-            continue
-        above = "" if detector.threshold is None else "anomalous" if score > detector.threshold else "normal"
-        print(f"{score}\t{above}\t{clip}")
-    return failed
-
-
-def _wav_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files as they are named; of folders, the wav files that they hold, sorted. Raises UserError without any."""
-    from mimii.common.errors import UserError
-
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        clips = sorted(clip for clip in path.rglob("*") if clip.suffix.lower() == ".wav")
-        if not clips:
-            raise UserError(f"{path}: holds no wav file")
-        yield from clips
+    return score_recordings(
+        arguments.run, arguments.clips, device=arguments.device, table=arguments.csv, figures=arguments.figures
+    )
 
 
 def _add_so_far_options(so_far: argparse.ArgumentParser) -> None:

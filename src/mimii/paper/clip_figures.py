@@ -10,11 +10,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mimii.detectors.contract import AnomalyDetector
+from mimii.features.clips import Clips
 from mimii.features.file import read_clips, read_table
 from mimii.paper.drawing import ABNORMAL, NORMAL, PAGE, STYLE
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 from mimii.runs.records import TrainingRecord
 from mimii.runs.scoring import load_detector
+from mimii.runs.trained import TrainedDetector
 
 
 @dataclass(frozen=True)
@@ -58,23 +61,41 @@ def clips_to_show(
     shown = []
     for title, index in choose_clips(clip_scores).items():
         clip = read_clips(features, [table.paths.index(clip_scores.paths[index])])
-        starts, _ = detector.windows(clip)
-        length = detector.window_frames or len(clip.frames)
-        shown.append(
-            Shown(
-                f"{title}: {clip_scores.scores[index]:.3g}\n{Path(clip_scores.paths[index]).stem}",
-                bool(clip_scores.abnormal[index]),
-                clip.frames,
-                detector.reconstruct(clip) if detector.reconstructs else None,
-                (starts + (length - 1) / 2) * frame_time,
-                detector.window_scores(clip),
-                len(clip.frames) * frame_time,
-            )
-        )
+        title = f"{title}: {clip_scores.scores[index]:.3g}\n{Path(clip_scores.paths[index]).stem}"
+        shown.append(_shown(detector, clip, title, bool(clip_scores.abnormal[index]), frame_time))
     return shown
 
 
+def _shown(detector: AnomalyDetector, clip: Clips, title: str, abnormal: bool, frame_time: float) -> Shown:
+    starts, _ = detector.windows(clip)
+    length = detector.window_frames or len(clip.frames)
+    return Shown(
+        title,
+        abnormal,
+        clip.frames,
+        detector.reconstruct(clip) if detector.reconstructs else None,
+        np.asarray((starts + (length - 1) / 2) * frame_time, dtype=np.float64),
+        detector.window_scores(clip),
+        len(clip.frames) * frame_time,
+    )
+
+
+def recording_figure(trained: TrainedDetector, path: Path, *, above: bool | None) -> Figure:
+    """One recording as a trained model sees it. above: whether its score is above the threshold, where there is one."""
+    frame_time = trained.features["hop_length"] / trained.features["sample_rate"]
+    shown = _shown(trained.detector, trained.frames(path), path.name, bool(above), frame_time)
+    decision = {None: "no threshold", True: "above the threshold: anomalous", False: "not above the threshold: normal"}
+    title = f"{trained.model}, {trained.section}: score {shown.scores.mean():.3g}, {decision[above]}"
+    return _figure([shown], trained.threshold, title)
+
+
 def clip_figure(clips: Sequence[Shown], metrics: Mapping[str, Any]) -> Figure:
+    """The chosen clips of a run. metrics: the run's row."""
+    where = " ".join([metrics["db_level"], metrics["machine_type"], metrics["machine_id"]])
+    return _figure(clips, metrics["threshold"], f"{metrics['model']}, {where}, AUC {metrics['auc']:.2f}")
+
+
+def _figure(clips: Sequence[Shown], threshold: float | None, title: str) -> Figure:
     """A column for each clip: log-mel, reconstruction where there is one, window scores; all at one scale."""
     pictures = [clip.log_mel for clip in clips]
     reconstructed = clips[0].reconstruction is not None
@@ -100,8 +121,8 @@ def clip_figure(clips: Sequence[Shown], metrics: Mapping[str, Any]) -> Figure:
             axes = column[-1]
             style: dict[str, Any] = {"color": ABNORMAL if clip.abnormal else NORMAL, "linewidth": 0.7}
             axes.plot(clip.times, clip.scores, marker="." if len(clip.scores) < 60 else None, **style)
-            if metrics["threshold"] is not None:
-                axes.axhline(metrics["threshold"], color="black", linewidth=0.7, linestyle="--")
+            if threshold is not None:
+                axes.axhline(threshold, color="black", linewidth=0.7, linestyle="--")
             axes.set_xlim(0, clip.seconds)
             axes.set_xlabel("Time (s)")
         grid[0, 0].set_ylabel("Log-mel\n(band)")
@@ -109,6 +130,5 @@ def clip_figure(clips: Sequence[Shown], metrics: Mapping[str, Any]) -> Figure:
             grid[1, 0].set_ylabel("Reconstruction\n(band)")
         grid[-1, 0].set_ylabel("Window\nscore")
         figure.colorbar(image, ax=list(grid[:-1].ravel()), label="dB", pad=0.01, aspect=30)
-        where = " ".join([metrics["db_level"], metrics["machine_type"], metrics["machine_id"]])
-        figure.suptitle(f"{metrics['model']}, {where}, AUC {metrics['auc']:.2f}", fontsize=7)
+        figure.suptitle(title, fontsize=7)
     return figure

@@ -21,7 +21,7 @@ class TrainedDetector:
 
     run: its folder. model, section, seed, settings, features: what it was trained with. threads: how many the run
     computed with; a network's scores are the same to the last bit with as many. threshold: scores above it count as
-    anomalous; None where no clips were held out to set it.
+    anomalous; None where no clips were held out to set it. detector: the model itself.
     """
 
     def __init__(self, run: str | Path, *, device: str = "cpu") -> None:
@@ -46,7 +46,7 @@ class TrainedDetector:
         files = [file for file in (self.run / "model.pth", self.run / "model.skops") if file.is_file()]
         if not files:
             raise UserError(f"{self.run}: holds no model; ask snakemake for {self.run}/metrics.json")
-        self._detector = load_model(files[0], training, device=device)
+        self.detector = load_model(files[0], training, device=device)
         self._log_mel = LogMel(self.features)
 
     def score(self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None) -> float:
@@ -63,6 +63,10 @@ class TrainedDetector:
         self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None
     ) -> NDArray[np.float64]:
         """Anomaly score of every window of one clip, in time: (windows,). Arguments and errors as for `score`."""
+        return self.detector.window_scores(self.frames(clip, sample_rate))
+
+    def frames(self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None) -> Clips:
+        """One clip as the model sees it, (frames, n_mels) in dB. Arguments and errors as for `score`."""
         name = str(clip) if isinstance(clip, str | Path) else "array"
         if isinstance(clip, str | Path):
             samples, rate = read_clip(name, self.features["channel"], name=name)
@@ -72,8 +76,7 @@ class TrainedDetector:
         window = self.settings["frames"]
         if window is not None and len(frames) < window:
             raise BadClipError(f"{name}: {len(frames)} frames, shorter than a window of {window}; give a longer clip")
-        clips = Clips(np.ascontiguousarray(frames), np.array([len(frames)], dtype=np.int64))
-        return self._detector.window_scores(clips)
+        return Clips(np.ascontiguousarray(frames), np.array([len(frames)], dtype=np.int64))
 
     def _channel(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         if not np.issubdtype(samples.dtype, np.floating) or samples.ndim not in (1, 2) or not samples.size:

@@ -1,0 +1,104 @@
+"""`python -m mimii score`: recordings scored with a trained model, as lines, as a CSV, and as figures."""
+
+import csv
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mimii.common.errors import UserError
+from mimii.common.files import written_whole
+from mimii.common.process import prepare_process
+from mimii.data.folders import ENDINGS
+from mimii.data.sections import section_name
+from mimii.detectors.contract import detector_class
+from mimii.runs.trained import TrainedDetector, load_detector, read_training
+
+COLUMNS = ["path", "score", "above_threshold"]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One recording. score: None where it cannot be used. above: the threshold; None without score or threshold."""
+
+    path: Path
+    score: float | None
+    above: bool | None = None
+
+
+def score_recordings(
+    run: Path, paths: Sequence[Path], *, device: str, table: Path | None = None, figures: Path | None = None
+) -> int:
+    """Score files and the recordings in folders; returns 1 where one of them could not be used, else 0.
+
+    Prints a line for each: score, whether it is above the run's threshold, path. table: a CSV to write. figures: a
+    folder for a figure of each. Raises UserError where the run cannot be used, or something there would be replaced.
+    """
+    refuse_to_replace(table, figures)
+    prepare_process()
+    training = read_training(run)
+    detector_class(training.model)  # imports the model, and with it the libraries that are prepared
+    prepare_process(threads=training.threads)
+    detector = load_detector(run, device=device)
+    scored = []
+    for number, path in enumerate(recordings_in(paths)):
+        scored.append(own := score_recording(detector, path))
+        if own.score is None:
+            continue
+        print(f"{own.score}\t{ {None: '', True: 'anomalous', False: 'normal'}[own.above] }\t{path}")
+        if figures:
+            draw_recording(detector, own, figures / f"{number + 1:04}_{section_name(path.stem)[:100]}.png")
+    if table:
+        write_scores(scored, table)
+    return int(any(own.score is None for own in scored))
+
+
+def score_recording(detector: TrainedDetector, path: Path) -> Scored:
+    """One recording's score; what is wrong with it goes to standard error."""
+    try:
+        score = detector.score(path)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return Scored(path, None)
+    return Scored(path, score, None if detector.threshold is None else score > detector.threshold)
+
+
+def recordings_in(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files as they are named; of folders, the recordings that they hold, sorted. Raises UserError without any."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(ENDINGS))
+        if not files:
+            raise UserError(f"{path}: holds no recording; known are files that end in {', '.join(ENDINGS)}")
+        yield from files
+
+
+def draw_recording(detector: TrainedDetector, scored: Scored, file: Path) -> None:
+    """A figure: log-mel, reconstruction where the model makes one, score over time, threshold, decision."""
+    from mimii.paper.clip_figures import recording_figure
+    from mimii.paper.drawing import save
+
+    save(recording_figure(detector, scored.path, above=scored.above), file.with_suffix(""), endings=["png"])
+
+
+def write_scores(scored: Sequence[Scored], file: Path) -> None:
+    """A CSV of COLUMNS; what is not known is empty."""
+    with written_whole(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(COLUMNS)
+        for own in scored:
+            above = "" if own.above is None else str(own.above).lower()
+            writer.writerow([own.path, "" if own.score is None else own.score, above])
+
+
+def refuse_to_replace(table: Path | None, figures: Path | None) -> None:
+    """Raise UserError where a file is there that this command has not written, or a folder that holds something."""
+    if table and os.path.lexists(table):
+        header = table.read_bytes()[:200].splitlines() if table.is_file() else []
+        if not header or header[0].decode(errors="replace") != ",".join(COLUMNS):
+            raise UserError(f"--csv: {table} is there already, and holds no scores; name another file")
+    if figures and os.path.lexists(figures) and (not figures.is_dir() or any(figures.iterdir())):
+        raise UserError(f"--figures: {figures} is there already, and not an empty folder; name another one")
