@@ -50,6 +50,11 @@ def write_recordings(folder, normal=13, abnormal=2, samples=4000):
             soundfile.write(folder / label / f"{number:08d}.wav", values, 16000, subtype="PCM_16")
 
 
+def blocks(page, language):
+    """Fenced blocks of a page of docs/."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
 class Workspace:
     """A folder with a workflow, its configuration and whatever Snakemake made there."""
 

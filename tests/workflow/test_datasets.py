@@ -1,7 +1,6 @@
 """Datasets as the workflow sees them: archives that come and go, layouts on disk, a page that is followed."""
 
 import csv
-import re
 import shlex
 import zipfile
 
@@ -9,7 +8,7 @@ import pandas
 import pyarrow.parquet as pq
 import pytest
 from mirror import ABNORMAL, NORMAL, clip_bytes, packed, serving, small_archive, table
-from workspace import QUICK, REPOSITORY, Workspace, write_recordings
+from workspace import QUICK, REPOSITORY, Workspace, blocks, write_recordings
 
 ARCHIVES = {
     "6_dB_fan.zip": packed(small_archive("fan", ("id_00", "id_02"), seed=1)),
@@ -186,11 +185,6 @@ def test_every_layout_gives_the_same_scores(workspace):
         )
         workspace.snakemake(f"{layout}/{target}")
         assert (workspace.folder / layout / target).read_bytes() == expected
-
-
-def blocks(page, language):
-    """Fenced blocks of a page."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def test_the_page_on_adding_a_dataset_can_be_followed(tmp_path):

@@ -2,11 +2,12 @@
 
 import csv
 import json
+import shlex
 import shutil
 
 import pytest
 import yaml
-from workspace import TINY, Workspace
+from workspace import REPOSITORY, TINY, Workspace, blocks
 
 from mimii.evaluation.columns import read_columns
 
@@ -90,13 +91,21 @@ def test_a_study_has_its_own_csv_and_its_runs_are_in_the_whole(kept):
     assert len(rows_of(kept.folder / "results/results.csv")) == 6 + 4
 
 
-def test_a_model_is_added_by_two_files(kept):
-    models = kept.folder / "src" / "mimii" / "models"
-    for ending in ("py", "yaml"):
-        shutil.copy(models / f"simple_ae.{ending}", models / f"my_model.{ending}")
-    kept.configure({**TINY, "models": {**TINY["models"], "my_model": {}}})
-    kept.snakemake("results/models/my_model.csv")
-    assert {row["model"] for row in rows_of(kept.folder / "results/models/my_model.csv")} == {"my_model"}
+def test_the_page_on_adding_a_model_can_be_followed(kept):
+    page = (REPOSITORY / "docs/adding_a_model.md").read_text()
+    for block in blocks(page, "yaml") + blocks(page, "python"):
+        file = kept.folder / block.splitlines()[0].removeprefix("# ")
+        assert file.parent == kept.folder / "src/mimii/models"
+        assert not file.exists()
+        file.write_text(block)
+    models = ["masked_ae", "median_distance"]
+    kept.configure({**TINY, "models": {**TINY["models"], **{model: {} for model in models}}})
+    commands = "".join(blocks(page, "bash")).splitlines()
+    for model, line in zip(models, commands, strict=True):
+        command, *arguments = shlex.split(line)
+        assert command == "snakemake"
+        kept.snakemake(*arguments)
+        assert {row["model"] for row in rows_of(kept.folder / f"results/models/{model}.csv")} == {model}
     assert not {what for rule, what in kept.planned("results/results.csv") if "runs/" in what}
 
 
