@@ -6,8 +6,9 @@ Shapes: of each band the levels, the highest first, averaged with the weights ra
 per clip (or per stretch of `frames`), standardised.
 Score: minus the logarithm of the density under the mixture.
 Departs from the paper, which searches weight and number of Gaussians for each machine type with labelled clips: here
-both are fixed. The fit starts from equal parts of the training vectors along the direction of their largest variance,
-so nothing is drawn.
+both are fixed. The weight was settled on one ID of ToyCar, where the AUC falls as the highest levels count for more:
+.943 at .999, .929 at .99, .870 at .95. The fit starts from equal parts of the training vectors along the direction of
+their largest variance, so nothing is drawn.
 Parameters: weights, means and covariances of the Gaussians, mean and deviation of each value.
 Paper: Guan et al., ICASSP 2023, arXiv:2305.03328.
 """
