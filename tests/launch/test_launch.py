@@ -375,6 +375,14 @@ def test_lines_that_jobs_print_are_no_events(monkeypatch):
     assert {line["text"] for line in lines} == {"42", "[1]", "plain", "error: x"}
 
 
+def test_what_snakemake_says_where_it_cannot_plan_is_printed_as_it_is(monkeypatch, capsys):
+    printed = 'import sys; print("error: no such file", file=sys.stderr); sys.exit(3)'
+    monkeypatch.setattr(process, "snakemake", lambda: [sys.executable, "-c", printed])
+    with stop_signals() as stop, pytest.raises(UserError, match=r"cannot plan this \(exit code 3\)"):
+        run.plan_jobs(Request(cores="1"), stop)
+    assert capsys.readouterr().err == "error: no such file\n"
+
+
 def test_jobs_submitted_together_fail_together_and_the_one_that_says_so_is_named(tmp_path):
     jobs = [train(), train(rule="score_clips"), train(seed="1")]
     progress = progress_of(jobs, tmp_path)

@@ -94,9 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--base_dir", required=True, help="folder of <SNR>/<machine type>/<machine ID>/{normal,abnormal}/*.wav"
     )
-
-    models = parser.add_argument_group("models")
-    models.add_argument(
+    parser.add_argument_group("models").add_argument(
         "--model",
         nargs="+",
         action="extend",
@@ -104,12 +102,16 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help=f"one, several or all (default: all, the ten of the original): {', '.join(model_names())}",
     )
+    _add_settings(parser)
+    _add_output(parser.add_argument_group("output"))
+    _add_control(parser.add_argument_group("control"))
+    return parser
 
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
     features = parser.add_argument_group("features")
-    declared = feature_declarations()
     for name in FEATURE_OPTIONS:
-        _add_setting(features, name, declared[name])
-
+        _add_setting(features, name, feature_declarations()[name])
     training = parser.add_argument_group("training")
     of_models = {model: model_declaration(model).settings for model in ORIGINAL_MODELS}
     for name in TRAINING_OPTIONS:
@@ -118,7 +120,8 @@ def make_parser() -> argparse.ArgumentParser:
         own = None if common else f"each model's own, such as {declared['default']} of simple_ae"
         _add_setting(training, name, declared, default=own)
 
-    output = parser.add_argument_group("output")
+
+def _add_output(output: Any) -> None:
     output.add_argument("--output_csv", default="research_results.csv", help="name of the CSV (default: %(default)s)")
     output.add_argument(
         "--pickle_dir",
@@ -131,13 +134,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--result_dir", default="./research_results", help="folder of CSV and tables (default: %(default)s)"
     )
 
-    control = parser.add_argument_group("control")
+
+def _add_control(control: Any) -> None:
     control.add_argument("--retrain", action="store_true", help="train again what is trained already")
     seeds = control.add_mutually_exclusive_group()
     seed = _reader("seed", seed_schema())
     seeds.add_argument("--seed", type=seed, default=42, help="random seed (default: %(default)s)")
     seeds.add_argument(
-        "--seeds", type=seed, nargs="+", action="extend", help="several seeds: every model with each of them"
+        "--seeds", type=seed, nargs="+", action="extend", help="several seeds, for every model that depends on them"
     )
     for name, example in (("machines", "fan pump"), ("snrs", "6dB 0dB"), ("ids", "id_00 id_02")):
         control.add_argument(
@@ -149,7 +153,6 @@ def make_parser() -> argparse.ArgumentParser:
     control.add_argument("--cores", type=parse_cores, help="jobs at a time on this machine, or all (default: all)")
     control.add_argument("--profile", help="a folder of profiles/, such as slurm, or a path")
     control.add_argument("--dry-run", action="store_true", help="say what would run, and write nothing")
-    return parser
 
 
 def _add_setting(group: Any, name: str, schema: Mapping[str, Any], default: str | None = None) -> None:

@@ -76,7 +76,7 @@ class Durations:
         """Expected seconds; None where no job of its kind is known."""
         if job.kind not in self._looked:
             self._looked.add(job.kind)
-            for seconds in itertools.islice(_benchmarked(self.root, job), ENOUGH):
+            for seconds in itertools.islice(_earlier_seconds(self.root, job), ENOUGH):
                 self.add(job, seconds)
         total, count = self._sums.get(job.kind, (0.0, 0))
         return total / count if count else None
@@ -87,11 +87,11 @@ class Durations:
         return sum(seconds for _, seconds in known if seconds), {kind for kind, seconds in known if seconds is None}
 
 
-def _benchmarked(root: Path, job: Job) -> Iterable[float]:
+def _earlier_seconds(root: Path, job: Job) -> Iterable[float]:
     """Seconds in the benchmark files of jobs that differ in seed, section and features; then of other variants too."""
     if not job.benchmark:
         return
-    found: set[str] = set()
+    seen: set[str] = set()
     for free in (("seed", "section", "features"), ("seed", "section", "features", "variant")):
         pattern = f"/{glob.escape(job.benchmark)}"
         for name, value in job.wildcards.items():
@@ -101,10 +101,10 @@ def _benchmarked(root: Path, job: Job) -> Iterable[float]:
                     spelt = f"{before}{glob.escape(value)}{after}"
                     pattern = pattern.replace(spelt, f"{before}{anything}{after}")
         for path in glob.iglob(pattern[1:], root_dir=root):  # noqa: PTH207  it may be absolute
-            if path not in found:
-                found.add(path)
+            if path not in seen:
+                seen.add(path)
                 yield from _seconds(root / path)
-        if found:
+        if seen:
             return
 
 

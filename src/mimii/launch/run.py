@@ -1,6 +1,7 @@
 """Running the workflow for a person: who else runs, what is to do, the work, how it ended."""
 
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -75,7 +76,7 @@ def take_stale_lock_away(request: Request) -> None:
 
 
 def plan_jobs(request: Request, stop: StopRequest) -> list[Job]:
-    """The jobs that a start would run now. Raises UserError with Snakemake's message where it cannot plan."""
+    """The jobs that a start would run now. Raises UserError where it cannot plan, with what it said printed before."""
     jobs: list[Job] = []
 
     def read(line: dict[str, Any]) -> None:
@@ -84,7 +85,8 @@ def plan_jobs(request: Request, stop: StopRequest) -> list[Job]:
 
     code, errors = run_snakemake([*request.arguments(), "--dry-run"], read, stop)
     if code:
-        raise UserError("\n".join(errors).removeprefix("error: ") or f"snakemake --dry-run ended with exit code {code}")
+        print("\n".join(errors), file=sys.stderr, flush=True)
+        raise UserError(f"snakemake cannot plan this (exit code {code}); what it said stands above")
     return jobs
 
 

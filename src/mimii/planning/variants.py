@@ -62,17 +62,17 @@ def base_variants(config: Mapping[str, Any]) -> list[Variant]:
 def study_variants(config: Mapping[str, Any], study: str) -> list[Variant]:
     """A study's variants, in the configured order, each once."""
     declared = config["studies"][study]
-    found = [
+    variants = [
         _configured(config, model, overrides) for overrides in overrides_in(declared) for model in models_of(declared)
     ]
-    return list({(variant.model, variant.name): variant for variant in found}.values())
+    return list({(variant.model, variant.name): variant for variant in variants}.values())
 
 
 def all_variants(config: Mapping[str, Any]) -> list[Variant]:
     """The configured models' and every study's, each once."""
     studies = (study_variants(config, study) for study in config["studies"])
-    found = itertools.chain(base_variants(config), *studies)
-    return list({(variant.model, variant.name): variant for variant in found}.values())
+    variants = itertools.chain(base_variants(config), *studies)
+    return list({(variant.model, variant.name): variant for variant in variants}.values())
 
 
 def seeds_of(model: str, seeds: Sequence[int]) -> Sequence[int]:
