@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -936,6 +937,17 @@ def test_training_needs_the_features_once_and_little_more_memory(name, project_r
     command = [sys.executable, project_root / "benchmarks" / "training.py", "--models", name, "--run", "memory"]
     peak, features = map(float, subprocess.check_output(command, text=True).split())
     assert 40 < features < peak < features + 300
+
+
+@pytest.mark.parametrize("name", ["isolation_forest", "one_class_svm"])
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize(
+    "spectrum", [np.full(N_MELS, -156.5), np.linspace(-60, -10, N_MELS)], ids=["silent", "constant"]
+)
+def test_a_section_in_which_nothing_changes_is_refused_in_one_message(name, standardize, spectrum):
+    training = Clips(np.tile(spectrum.astype(np.float32), (20 * 48, 1)), np.full(20, 48))
+    with warnings.catch_warnings(action="error"), pytest.raises(UserError, match=f"{name}: all training windows are"):
+        fit(name, training=training, standardize=standardize)
 
 
 def test_components_are_as_exact_far_from_zero():

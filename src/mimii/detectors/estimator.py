@@ -118,7 +118,7 @@ class EstimatorDetector(AnomalyDetector):
         """For models with the setting components: keep what `in_components` needs; returns its result.
 
         vectors: scaled; they are changed. whiten: bring all components to the same variance, but for those in which the
-        vectors hardly vary; these are left out, for they would be noise alone.
+        vectors hardly vary; these are left out, for they would be noise alone. Raises UserError where none varies.
         """
         from sklearn.decomposition import PCA
 
@@ -126,6 +126,11 @@ class EstimatorDetector(AnomalyDetector):
         # Before, not in, PCA: that would take the mean out of the covariance, and lose digits where the mean is large.
         self.learnt |= {"centre": vectors.mean(0, dtype=np.float64).astype(np.float32)}
         vectors -= self.learnt["centre"]
+        if not vectors.any():
+            raise UserError(
+                f"{self.name()}: all training windows are alike, as those of silent recordings are, so there is "
+                "nothing to learn; look at the section's recordings, and leave it out"
+            )
         pca = PCA(min(most, *vectors.shape), random_state=self.seed).fit(vectors)
         components = pca.components_
         if whiten:

@@ -12,6 +12,7 @@ from mimii.data.audio import read_clip
 from mimii.features.clips import Clips
 from mimii.features.extraction import samples_features
 from mimii.features.log_mel import LogMel
+from mimii.runs.clip_scores import PRIMARY
 from mimii.runs.records import MetricsRecord, ScoringRecord, TrainingRecord
 from mimii.runs.scoring import load_detector as load_model
 
@@ -56,8 +57,8 @@ class TrainedDetector:
         channel is taken. sample_rate: of samples, in Hz; None: the run's own.
         Raises UserError where the clip cannot be used, such as another sample rate or too short a clip.
         """
-        scores = self.window_scores(clip, sample_rate)
-        return float(scores.mean())
+        clips = self.frames(clip, sample_rate)
+        return float(self.detector.clip_scores(clips, top_k=1)[PRIMARY][0])
 
     def window_scores(
         self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None
