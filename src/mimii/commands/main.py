@@ -218,6 +218,19 @@ def _page(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_paper_options(paper: argparse.ArgumentParser) -> None:
+    paper.add_argument("output", type=Path, help="folder to write, which holds nothing yet")
+    paper.add_argument("--results", type=Path, default=Path("results"), help="folder of results (default: %(default)s)")
+
+
+def _paper(arguments: argparse.Namespace) -> int:
+    from mimii.paper.manuscript import write_manuscript
+
+    write_manuscript(arguments.results, arguments.output)
+    print(arguments.output / "main.tex")
+    return 0
+
+
 def _add_share_options(share: argparse.ArgumentParser) -> None:
     share.add_argument("results", type=Path, help="folder of results")
     share.add_argument("--output", type=Path, default=Path("results.zip"), help="default: %(default)s")
@@ -283,5 +296,6 @@ COMMANDS = {
         _check_dataset,
     ),
     "page": Command("one HTML page of several results, to compare them", _add_page_options, _page),
+    "paper": Command("a folder that LaTeX compiles: tables, figures, setup", _add_paper_options, _paper),
     "share": Command("pack results into a zip that `page` reads", _add_share_options, _share),
 }

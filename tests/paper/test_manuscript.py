@@ -1,0 +1,74 @@
+"""The folder that a paper starts from."""
+
+import csv
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+from mimii.common.errors import UserError
+from mimii.detectors.declaration import model_declaration
+from mimii.evaluation.columns import read_columns
+from mimii.evaluation.compared import compute_statistics
+from mimii.evaluation.resampling import select_runs
+from mimii.paper.drawing import save
+from mimii.paper.manuscript import write_manuscript
+from mimii.paper.results import Results, all_figures, make_tables
+from mimii.paper.table_formats import write_tables
+
+
+@pytest.fixture(scope="module")
+def manuscript(run_folder, tmp_path_factory):
+    """(folder of results, what is written of them)."""
+    folder = tmp_path_factory.mktemp("paper") / "results"
+    rows = [
+        run_folder(folder / "runs", model=model, section=f"6dB/{machine}/id_00", quality=quality)
+        for model, quality in (("vae", 2.0), ("pca", 1.0))
+        for machine in ("fan", "pump")
+    ]
+    with (folder / "results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [column.name for column in read_columns()])
+        writer.writeheader()
+        writer.writerows(rows)
+    frame = select_runs(pd.DataFrame(rows), [["vae", "default"], ["pca", "default"]])
+    results = Results(frame, compute_statistics(frame, folder / "runs"), folder / "runs")
+    write_tables(make_tables(results), folder / "tables")
+    save(all_figures(results)["auc_over_snr"](), folder / "figures" / "auc_over_snr", endings=["pdf"])
+    write_manuscript(folder, folder.parent / "paper")
+    return folder, folder.parent / "paper"
+
+
+def test_all_tables_and_figures_are_in_it_and_everything_cited_is_listed(manuscript):
+    folder, paper = manuscript
+    main, setup, bib = ((paper / name).read_text() for name in ("main.tex", "setup.tex", "references.bib"))
+    for table in (folder / "tables").glob("*.tex"):
+        assert rf"\input{{tables/{table.stem}}}" in main
+        assert (paper / "tables" / table.name).read_bytes() == table.read_bytes()
+    assert r"\includegraphics{figures/auc_over_snr}" in main
+    assert (paper / "figures" / "auc_over_snr.pdf").is_file()
+    assert set(re.findall(r"\\cite\{(\w+)\}", setup)) == set(re.findall(r"@misc\{(\w+),", bib))
+    assert model_declaration("vae").title in setup
+    assert "Kingma and Welling" in bib
+
+
+def test_nothing_is_overwritten_and_results_without_tables_are_said(manuscript, tmp_path):
+    folder, paper = manuscript
+    with pytest.raises(UserError, match="is not empty or no folder"):
+        write_manuscript(folder, paper)
+    shutil.copy(folder / "results.csv", tmp_path)
+    with pytest.raises(UserError, match=r"holds no tables/\*\.tex"):
+        write_manuscript(tmp_path, tmp_path / "paper")
+    assert not (tmp_path / "paper").exists()
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex (texlive-latex-recommended)")
+def test_it_compiles_and_no_reference_is_undefined(manuscript, tmp_path):
+    shutil.copytree(manuscript[1], tmp_path / "paper")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main"]
+    for step in (command, ["bibtex", "main"], command, command):
+        done = subprocess.run(step, cwd=tmp_path / "paper", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert "undefined" not in done.stdout
+    assert "Overfull" not in done.stdout
