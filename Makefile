@@ -10,9 +10,11 @@ export PYTHONUNBUFFERED := 1
 .PHONY: demo test test-all lint format clean
 
 demo: $(INSTALLED)
+	@echo "Demo: recordings are made, ten detectors trained and tested; some 4 minutes on 2 cores. Result: demo/results/page.html"
 	@$(BIN)/python -m mimii run --configfile config/demo.yaml --cores $(CORES) --report
 
 test: $(INSTALLED)
+	@echo "Fast tests, two at a time; minutes."
 	$(PYTEST) -m "not slow and not cluster"
 
 # Slurm's packages are installed where this may; elsewhere the cluster's tests skip, and say why.
@@ -38,7 +40,8 @@ clean:
 
 $(INSTALLED): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('Python 3.11 or newer is needed, and $(PYTHON) is ' + sys.version.split()[0] + '; try: make PYTHON=python3.11 $(MAKECMDGOALS)')"
-	$(PYTHON) -m venv .venv
+	@echo "Setting up Python packages in .venv, once: 1 to 2 minutes, of which pip is silent; nothing outside this folder is changed"
+	@$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -132,3 +132,36 @@ def test_all_errors_are_listed_at_once():
     with pytest.raises(UserError) as error:
         read_config({**LEAST, "models": {"vae": {"beta": -1, "epochs": -1}, "nothing": {}}, "features": {"n_mels": 1}})
     assert "4 error(s)" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"models": ["vae", "pca"]}, {"models": {"vae": {}, "pca": {}}}),
+        ({"models": "vae"}, {"models": {"vae": {}}}),
+        ({"seeds": 3}, {"seeds": [3]}),
+        (
+            {"dataset": {"root": "data", "labelled": {"normal": "healthy"}}},
+            {"dataset": {"root": "data", "labelled": {"normal": ["healthy"]}}},
+        ),
+    ],
+)
+def test_what_is_clear_is_taken_as_it_is_meant(written, meant):
+    least = {"dataset": {"root": "data"}, "models": {"vae": {}}}
+    assert read_config({**least, **written}) == read_config({**least, **meant})
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ({"models": 5}, r"models: 5 is not a list of models, or models with settings of their own, such as \{vae:"),
+        ({"models": ["vae", "vae"]}, "is not a list of models"),
+        ({"seeds": True}, r"seeds: True is not a list of whole numbers, such as \[42, 43, 44\]"),
+        ({"epochs": 5}, r"top level: 'epochs' is a setting of models; write settings: \{epochs: 5\}"),
+        ({"n_mels": 64}, r"top level: 'n_mels' is a setting of the features; write features: \{n_mels: 64\}"),
+        ({"settings": {"lr": 0.1}}, "unknown setting 'lr'; did you mean 'learning_rate'"),
+    ],
+)
+def test_what_is_not_clear_shows_what_to_write(written, says):
+    with pytest.raises(UserError, match=says):
+        read_config({"dataset": {"root": "data"}, "models": {"vae": {}}, **written})

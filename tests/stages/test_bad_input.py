@@ -319,7 +319,7 @@ TABLE = {
             "features.n_mels: 'many' is not of type 'integer'",
         ),
         Kind("a list where keys belong", config(features=[64]), "features: [64] is not of type 'object'"),
-        Kind("a text where a list belongs", config(seeds="42"), "seeds: '42' is not of type 'array'"),
+        Kind("a text where a list belongs", config(seeds="42"), "seeds: '42' is not a list of whole numbers"),
         Kind(
             "nothing where a value belongs",
             config(seeds=None),

@@ -13,5 +13,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:
-    """The known name that is most like `name`; None where none is near."""
-    return next(iter(difflib.get_close_matches(str(name), list(known), n=1)), None)
+    """The known name that is most like `name`, or whose initials it is (`lr`); None where none is near."""
+    known = list(known)
+    initials = [own for own in known if "_" in own and "".join(part[:1] for part in own.split("_")) == str(name)]
+    return next(iter([*difflib.get_close_matches(str(name), known, n=1), *initials]), None)

@@ -107,9 +107,12 @@ def _in_words(error: ValidationError) -> list[Problem]:
     rule: Any = error.schema
     instance: Any = error.instance
     if error.validator == "additionalProperties":
-        extra = [key for key in instance if key not in rule["properties"]]
         known = rule["properties"]
-        return [Problem(where, GONE.get(f"{where}.{key}") or unknown("key", key, known)) for key in extra]
+        return [
+            Problem(where, GONE.get(f"{where}.{key}") or _misplaced(where, key, value) or unknown("key", key, known))
+            for key, value in instance.items()
+            if key not in known
+        ]
     if error.validator == "oneOf" and isinstance(instance, list):
         # The last of the alternatives is a list.
         last = len(rule["oneOf"]) - 1
@@ -117,13 +120,24 @@ def _in_words(error: ValidationError) -> list[Problem]:
         return list(itertools.chain.from_iterable(within))
     if instance is None:
         text = "holds nothing; give it a value, or leave the key out"
-    elif error.validator in ("pattern", "oneOf") and "description" in rule:
+    elif error.validator in ("pattern", "oneOf", "type") and "description" in rule:
         text = f"{instance!r} is not {rule['description']}"
     elif error.validator == "enum":
         text = unknown("value", instance, map(str, rule["enum"]))
     else:
         text = error.message
     return [Problem(where, text)]
+
+
+def _misplaced(where: str, key: str, value: Any) -> str | None:
+    """Where a setting belongs that stands at the top; None where it is no setting, or stands elsewhere."""
+    if where != TOP:
+        return None
+    if key in feature_declarations():
+        return f"{key!r} is a setting of the features; write features: {{{key}: {value}}}"
+    if any(key in model_declaration(name).settings for name in model_names()):
+        return f"{key!r} is a setting of models; write settings: {{{key}: {value}}}"
+    return None
 
 
 def _settings_problems(config: Mapping[str, Any]) -> Iterator[Problem]:

@@ -57,7 +57,8 @@ def read_config(
 
 
 def _filled(value: Any, schema_part: Mapping[str, Any]) -> Any:
-    """`value` with the schema's defaults, nested ones too, and numbers in one spelling."""
+    """`value` with the schema's defaults, nested ones too, numbers in one spelling, and lists where one is meant."""
+    value = _as_meant(value, schema_part)
     properties = schema_part.get("properties")
     if properties and isinstance(value, Mapping):
         filled = dict(value)
@@ -68,3 +69,15 @@ def _filled(value: Any, schema_part: Mapping[str, Any]) -> Any:
                 filled[key] = _filled(part["default"], part)
         return filled
     return canonical(value, schema_part)
+
+
+def _as_meant(value: Any, schema_part: Mapping[str, Any]) -> Any:
+    """`seeds: 3` as [3], `normal: healthy` as [healthy], and `models: [vae, pca]` as {vae: {}, pca: {}}."""
+    if schema_part is schema()["properties"]["models"]:
+        names = [value] if isinstance(value, str) else value
+        plain = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        return {name: {} for name in names} if plain and len(set(names)) == len(names) else value
+    rule = schema()["$defs"].get(str(schema_part.get("$ref")).removeprefix("#/$defs/"), schema_part)
+    if rule.get("type") != "array" or isinstance(value, bool):
+        return value
+    return [value] if isinstance(value, int if rule["items"].get("type") == "integer" else str) else value
