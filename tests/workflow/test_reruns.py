@@ -670,7 +670,7 @@ def test_without_snakemakes_records_the_merge_refuses_old_code_and_says_how_to_r
     refused = kept.snakemake("--forcerun", "merge_results", check=False)
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
-    assert "2 of 6 runs do not belong to the present configuration and code" in said
+    assert "2 of 6 runs do not belong to the present configuration, code and recordings" in said
     assert f"{RUN}: training was done by other code than the present one" in said
     assert "Traceback" not in said
     # Snakemake has removed results.csv, to make it anew; nothing that was there is lost, however often it is refused.
