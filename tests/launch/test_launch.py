@@ -174,7 +174,7 @@ def test_a_terminal_shows_counts_and_what_runs(tmp_path, monkeypatch):
     from rich.console import Console
 
     console = Console(file=io.StringIO(), width=120)
-    console.print(progress._shown())
+    console.print(progress.bar.get_renderable())
     progress.close()
     shown = console.file.getvalue()
     assert "runs 0/12" in shown

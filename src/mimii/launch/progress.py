@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,49 +142,65 @@ class TerminalProgress(Progress):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        from rich.console import Console
-        from rich.live import Live
+        self.bar = terminal_bar(self.running)
+        self._task = self.bar.add_task("", total=max(1, self.total), **self._fields())
+        self.bar.start()
 
-        self._console = Console(highlight=False)
-        self._live = Live(get_renderable=self._shown, console=self._console, refresh_per_second=4, transient=True)
-        self._live.start()
+    def refresh(self) -> None:
+        """Bring the bar up to date."""
+        self.bar.update(self._task, completed=self.done, **self._fields())
 
     def ended(self, job: Job, seconds: float) -> None:
         """The bar says it."""
 
     def say(self, text: str) -> None:
         """Print a message above the bar."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self.bar.console.print(text, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away."""
-        self._live.stop()
+        self.bar.stop()
 
-    def _shown(self) -> Any:
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
+    def running(self) -> list[str]:
+        """A line for each running job, the longest running first; where they are many, how many more."""
         now = time.monotonic()
+        jobs = sorted(self.started.values(), key=lambda started: started[1])
+        lines = [f"  {job}  {in_words(now - since)}" for job, since in jobs[:SHOWN_JOBS]]
+        return lines + ([f"  and {len(jobs) - SHOWN_JOBS} more"] if len(jobs) > SHOWN_JOBS else [])
+
+    def _fields(self) -> dict[str, str]:
         left = self.seconds_left()
-        top = Table.grid(padding=(0, 2))
-        top.add_row(
-            Text(f"runs {self.runs_done}/{self.runs}", style="bold"),
-            ProgressBar(total=max(1, self.total), completed=self.done, width=30),
-            Text(f"jobs {self.done}/{self.total}"),
-            Text(in_words(now - self.begin)),
-            Text("" if left is None else f"about {in_words(left)} left"),
-            Text(f"{len(self.failures)} failed" if self.failures else "", style="red"),
-        )
-        running = sorted(self.started.values(), key=lambda started: started[1])
-        lines = [
-            Text(f"  {job}  {in_words(now - since)}", style="dim", no_wrap=True, overflow="ellipsis")
-            for job, since in running[:SHOWN_JOBS]
-        ]
-        if len(running) > SHOWN_JOBS:
-            lines.append(Text(f"  and {len(running) - SHOWN_JOBS} more", style="dim"))
-        return Group(top, *lines)
+        return {
+            "runs": f"{self.runs_done}/{self.runs}",
+            "left": "" if left is None else f"about {in_words(left)} left",
+            "failed": f"{len(self.failures)} failed" if self.failures else "",
+        }
+
+
+def terminal_bar(running: Callable[[], list[str]]) -> Any:
+    """rich's own bar, with the lines of `running` below it. Imported where there is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class BarAndJobs(Bar):
+        def get_renderables(self) -> Iterator[Any]:
+            yield self.make_tasks_table(self.tasks)
+            for line in running():
+                yield Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+
+    return BarAndJobs(
+        TextColumn("[bold]runs {task.fields[runs]}"),
+        BarColumn(bar_width=30),
+        TextColumn("jobs {task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        TextColumn("[red]{task.fields[failed]}"),
+        console=Console(highlight=False),
+        refresh_per_second=4,
+        transient=True,
+    )
 
 
 def progress_for_output(*arguments: Any, **named: Any) -> Progress:
