@@ -232,7 +232,7 @@ def published(monkeypatch):
     """MIMII, if it were two small sections of fans at one SNR."""
     counts = {"fan": {"id_00": {"normal": 14, "abnormal": 2}, "id_02": {"normal": 14, "abnormal": 2}}}
     archives = {"6_dB_fan.zip": {"bytes": 1, "md5": ""}}
-    monkeypatch.setattr(official, "_data", lambda: {"archives": archives, "clips": counts})
+    monkeypatch.setattr(official, "published_data", lambda: {"archives": archives, "clips": counts})
     return small_archive(normal=14, abnormal=2)
 
 

@@ -105,7 +105,7 @@ def test_labels_exchanged_between_half_of_the_test_clips_give_an_auc_of_one_half
         score(folder, features)
         table = pq.read_table(folder / "scores.parquet", filters=[("split", "==", "test")]).to_pydict()
         abnormal = [label == "abnormal" for label in table["label"]]
-        aucs.append([roc_auc_score(abnormal, table[pooling]) for pooling in ("mean", "max", "top_k")])
+        aucs.append([roc_auc_score(abnormal, table[column]) for column in ("mean", "max", "top_k") if column in table])
     assert min(aucs[0]) == 1
     assert max(abs(auc - 0.5) for auc in aucs[1]) < 0.15
 

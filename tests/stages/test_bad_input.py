@@ -930,7 +930,7 @@ TABLE = {
         command_row(
             "a folder without recordings, for score",
             command("score", "RUN", "results/runs"),
-            "results/runs: holds no wav file",
+            "results/runs: holds no recording",
         ),
         command_row(
             "a recording shorter than a window, for score",
