@@ -101,6 +101,8 @@ def _run(arguments: argparse.Namespace) -> int:
     code = launch(request, plan)
     if code == 0 and not arguments.dry_run:
         _print_summary(REPOSITORY / plan.results_csv)
+        if note := too_few_seeds(plan):
+            print(note)
         for kind in ("tables", "figures"):
             if plan.config["report"][kind]:
                 folder = os.path.relpath(REPOSITORY / plan.results_root / kind)
@@ -111,8 +113,6 @@ def _run(arguments: argparse.Namespace) -> int:
             print(f"{'Report:':<12} {os.path.relpath(make_report(request, plan))}")
         if plan.config["report"]["page"]:
             print(f"{'Page:':<12} {os.path.relpath(REPOSITORY / plan.results_root / 'page.html')}")
-        if note := too_few_seeds(plan):
-            print(note)
     return code
 
 

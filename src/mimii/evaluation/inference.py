@@ -183,7 +183,9 @@ class Scope:
         """Mean of one model minus that of another one, the same on each resample, and its degrees of freedom."""
         centre = self.means[self.labels[first]] - self.means[self.labels[second]]
         values = self.values[first] - self.values[second]
-        same = self.seeds[first] == self.seeds[second]
+        # External scores have no seed, and a missing value can be compared with nothing.
+        own, other = ([seed for seed in self.seeds[model] if not pd.isna(seed)] for model in (first, second))
+        same = own == other
         both = [self.by_seed[first], self.by_seed[second]]
         return centre, values, seed_freedom(values, [both[0] - both[1]] if same else both)
 
