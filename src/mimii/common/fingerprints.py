@@ -27,7 +27,6 @@ NEUTRAL = {
     "mimii.common.files",
     "mimii.common.lookup",
     "mimii.common.problems",
-    "mimii.common.process",
     "mimii.common.provenance",
     "mimii.common.records",
     "mimii.common.suggestions",
@@ -73,8 +72,7 @@ def _declared(value: Any) -> Any:
     return {
         key: _declared(part)
         for key, part in value.items()
-        if key not in ("title", "paper", "stochastic", "description")
-        and not (isinstance(part, dict) and "default" in part)
+        if key not in NEUTRAL_KEYS and not (isinstance(part, dict) and "default" in part)
     }
 
 
