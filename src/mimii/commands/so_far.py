@@ -3,14 +3,13 @@
 Walks the configured runs and reads their files. No second Snakemake: one that ends deletes the running one's locks.
 """
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mimii.common.files import written_whole
-from mimii.evaluation.merging import METRICS, Expectation, merge_results, read_run
+from mimii.evaluation.merging import METRICS, Expectation, merge_results, read_run, write_csv
 from mimii.evaluation.results import read_results
 from mimii.evaluation.summary import summary
 from mimii.planning.job_parameters import merge_job, recorded_columns
@@ -80,11 +79,8 @@ def write_results_so_far(plan: Plan, output: Path) -> SoFar:
     """
     so_far = find_runs(plan)
     merge_results(so_far.finished, plan.runs_root, output / "results.csv", expectation(plan))
-    with written_whole(output / "missing.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for run, why in so_far.missing:
-            writer.writerow([run.variant.model, run.variant.name, run.seed, run.section.path, why])
+    missing = ((run.variant.model, run.variant.name, run.seed, run.section.path, why) for run, why in so_far.missing)
+    write_csv(output / "missing.csv", COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in missing))
     if so_far.compared:
         _write_tables(plan, so_far.compared, output)
     return so_far

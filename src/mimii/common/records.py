@@ -22,11 +22,12 @@ from mimii.common.files import written_whole
 CHECKSUM = "checksum"
 
 
-def damaged(path: str | Path, error: object) -> UserError:
-    """What to raise for a file of a run that cannot be used."""
-    return UserError(
-        f"{path}: damaged ({error}); to make it again, add this to your snakemake command: --forcerun {path}"
-    )
+class DamagedError(UserError):
+    """A file of a run that cannot be used. what: the file, and what is wrong with it."""
+
+    def __init__(self, path: str | Path, reason: object) -> None:
+        self.what = f"{path}: damaged ({reason})"
+        super().__init__(f"{self.what}; to make it again, add this to your snakemake command: --forcerun {path}")
 
 
 def sha256_of(path: str | Path) -> str:
@@ -68,7 +69,7 @@ class Record:
                 f"{path}: missing; give the folder of a finished run, or ask snakemake for this file"
             ) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise damaged(path, error) from error
+            raise DamagedError(path, error) from error
         try:
             values = json.loads(text, parse_constant=_refuse_constant)
             if not isinstance(values, dict):
@@ -77,7 +78,7 @@ class Record:
                 raise ValueError("its content and its checksum differ: it was edited, or is of another version")
             return cls.parse(values)
         except (ValueError, RecursionError) as error:
-            raise damaged(path, error) from error
+            raise DamagedError(path, error) from error
 
     def write(self, path: str | Path) -> None:
         """Write the record whole. Raises UserError where it cannot be written."""

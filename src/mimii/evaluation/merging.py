@@ -12,7 +12,7 @@ from typing import Any
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
-from mimii.common.records import sha256_of
+from mimii.common.records import DamagedError, sha256_of
 from mimii.data.recordings import Recordings
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
@@ -91,8 +91,8 @@ def read_run(run: Run, runs_root: str | Path, expected: Expectation) -> tuple[Me
         return None, [Fault("metrics.json is missing", METRICS)]
     try:
         record = MetricsRecord.read(path)
-    except UserError as error:
-        return None, [Fault(str(error).partition("; to make it again")[0], METRICS)]
+    except DamagedError as error:
+        return None, [Fault(error.what, METRICS)]
     return record, [
         *_path_faults(record.row, run),
         *_settings_faults(record.row, run),

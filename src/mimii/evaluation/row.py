@@ -8,7 +8,7 @@ import numpy as np
 
 from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
-from mimii.common.records import damaged
+from mimii.common.records import DamagedError
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.intervals import bootstrap, section_interval
 from mimii.evaluation.metrics import metrics_in, point_values
@@ -62,13 +62,13 @@ def check_same_run(
 ) -> None:
     """Raise UserError where scores, training record and scoring record are not of one run."""
     if scoring.model_sha256 != training.model_sha256:
-        raise damaged(scoring_path, "another model scored than the one that training.json describes")
+        raise DamagedError(scoring_path, "another model scored than the one that training.json describes")
     if scoring.recordings != training.recordings.get(training.section):
-        raise damaged(scoring_path, "other recordings were scored than the model was trained beside")
+        raise DamagedError(scoring_path, "other recordings were scored than the model was trained beside")
     there = scores.count("test", "normal") + scores.count("test", "abnormal")
     tested = training.test_normal_clips + training.test_abnormal_clips
     if not tested - len(training.skipped_clips) <= there <= tested:
-        raise damaged(scores_path, f"it holds {there} test clips, and the section has {tested}")
+        raise DamagedError(scores_path, f"it holds {there} test clips, and the section has {tested}")
 
 
 def score_figures(scores: RunScores, column: str, run_path: str, settings: Mapping[str, Any]) -> Figures:

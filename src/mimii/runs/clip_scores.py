@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
-from mimii.common.records import damaged, sha256_of
+from mimii.common.records import DamagedError, sha256_of
 
 PRIMARY = "mean"  # the protocol's score of a clip
 ABOUT = ("path", "label", "split", "domain", "attributes")
@@ -77,15 +77,15 @@ def read_scores(path: str | Path, sha256: str | None = None) -> RunScores:
     missing, damaged or another than that.
     """
     if sha256 is not None and sha256_of(path) != sha256:
-        raise damaged(path, "not the scores that its record describes: the checksum differs")
+        raise DamagedError(path, "not the scores that its record describes: the checksum differs")
     try:
         table = pq.read_table(path)
     except FileNotFoundError:
         raise UserError(f"{path}: scores are missing; ask snakemake for this file") from None
     except (OSError, pa.ArrowException) as error:
-        raise damaged(path, error) from error
+        raise DamagedError(path, error) from error
     if missing := [name for name in (*ABOUT, PRIMARY) if name not in table.column_names]:
-        raise damaged(path, f"it lacks the columns {', '.join(missing)}")
+        raise DamagedError(path, f"it lacks the columns {', '.join(missing)}")
     return RunScores(table)
 
 

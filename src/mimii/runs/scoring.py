@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mimii.common.errors import UserError
 from mimii.common.process import prepare_process
 from mimii.common.provenance import host, peak_host_memory_mb
-from mimii.common.records import damaged, sha256_of
+from mimii.common.records import DamagedError, sha256_of
 from mimii.detectors.contract import AnomalyDetector, detector_class
 from mimii.detectors.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
 from mimii.features.clips import Clips
@@ -28,7 +28,7 @@ LEAST_SECONDS = 0.15
 def load_detector(model_file: Path, record: TrainingRecord, *, device: str) -> AnomalyDetector:
     """The detector of a training record, after its file's checksum. Raises UserError where that differs."""
     if sha256_of(model_file) != record.model_sha256:
-        raise damaged(model_file, "not the file that training wrote: its checksum differs")
+        raise DamagedError(model_file, "not the file that training wrote: its checksum differs")
     make = detector_class(record.model)
     return make.load(model_file, device=pick_device(device) if make.uses_gpu else "cpu")
 

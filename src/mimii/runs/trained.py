@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mimii.common.errors import BadClipError, UserError
-from mimii.common.records import damaged
+from mimii.common.records import DamagedError
 from mimii.data.audio import read_clip
 from mimii.features.clips import Clips
 from mimii.features.extraction import samples_features
@@ -32,9 +32,9 @@ class TrainedDetector:
         scoring = ScoringRecord.read(self.run / "scoring.json")
         row = MetricsRecord.read(self.run / "metrics.json").row
         if scoring.model_sha256 != training.model_sha256:
-            raise damaged(self.run / "scoring.json", "it is of another model than the one beside it")
+            raise DamagedError(self.run / "scoring.json", "it is of another model than the one beside it")
         if (row.get("run_path"), row.get("model_sha256")) != (training.name.path, training.model_sha256):
-            raise damaged(self.run / "metrics.json", "it is of another model than the one beside it")
+            raise DamagedError(self.run / "metrics.json", "it is of another model than the one beside it")
         if training.threads is None:
             raise UserError(f"{self.run}: scores that were made elsewhere have no model here")
         self.model = training.model
