@@ -17,6 +17,7 @@ from mimii.data.lengths import whole
 LONGEST_SAMPLES = 1 << 24
 BLOCK_FRAMES = 1 << 18
 INTEGERS = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32")
+FULL_SCALE = 32767 / 32768
 INT16_SCALE = np.float32(1 / 32768)  # as soundfile and librosa scale PCM 16
 
 
@@ -56,6 +57,7 @@ def read_clip(
 def read_bytes(source: str | BinaryIO, *, name: str) -> bytes:
     """The whole content of a recording; an open file is closed. Raises BadClipError where it cannot be read."""
     try:
+        _refuse_pipes(source, name)
         with Path(source).open("rb") if isinstance(source, str) else source as file:
             return file.read()
     except OSError as error:
@@ -78,10 +80,8 @@ def read_header(source: str | BinaryIO, *, name: str) -> tuple[int, int, int]:
 def _opened(source: str | BinaryIO, name: str) -> Iterator[soundfile.SoundFile]:
     """A recording that is as long as it says; whatever shows that it cannot be read becomes a BadClipError."""
     try:
+        _refuse_pipes(source, name)
         if isinstance(source, str):
-            kind = Path(source).stat().st_mode
-            if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # opening a pipe would wait for ever
-                raise BadClipError(f"{name}: not a file, but a pipe, a socket or a device; replace or remove it")
             with Path(source).open("rb") as file:
                 checked = whole(file, name)
                 with soundfile.SoundFile(source if checked is file else checked) as sound:
@@ -96,6 +96,18 @@ def _opened(source: str | BinaryIO, name: str) -> Iterator[soundfile.SoundFile]:
         raise BadClipError(
             f"{name}: cannot be read ({error.strerror or error}); check that it is there and readable"
         ) from None
+
+
+def _refuse_pipes(source: str | BinaryIO, name: str) -> None:
+    """Raise BadClipError where opening the path of a recording would wait for ever."""
+    kind = Path(source).stat().st_mode if isinstance(source, str) else stat.S_IFREG
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise BadClipError(f"{name}: not a file, but a pipe, a socket or a device; replace or remove it")
+
+
+def reaches_full_scale(samples: NDArray[np.float32]) -> bool:
+    """Whether (n,) samples hold the largest or the smallest value that 16 bits have: the recording may be clipped."""
+    return bool(samples.max() >= FULL_SCALE or samples.min() <= -1)
 
 
 def _check_header(file: soundfile.SoundFile, channel: int | str, name: str) -> None:

@@ -1,15 +1,17 @@
 """Is a dataset whole, and can it be run? Compared with what was published, and every recording read."""
 
 import hashlib
+import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
-from mimii.data.audio import BadClipError, read_clip, read_header
+from mimii.data.audio import BadClipError, reaches_full_scale, read_bytes, read_clip, read_header
 from mimii.data.recordings import LABELS, Clip, Format
 from mimii.data.sections import Section
 from mimii.data.selection import selects
@@ -18,7 +20,6 @@ from mimii.data.split import check_counts
 
 HEAD = 8192  # bytes that two recordings have in common before all of them are compared
 MOST_NAMES = 5
-FULL_SCALE = 32767 / 32768
 
 Heads = defaultdict[tuple[int, bytes], list[tuple[Section, Clip]]]
 
@@ -142,8 +143,7 @@ def _read(source: DatasetSource, section: Section, clips: Iterable[Clip], heads:
     odd: defaultdict[str, list[str]] = defaultdict(list)
     for clip in clips:
         try:
-            known, size, head = _header(source, clip)
-            samples = _samples(source, clip)
+            known, samples, size, head = _examine(source, clip)
         except BadClipError as error:
             skipped = source.config.get("on_bad_clip") == "skip"
             (findings.faults if skipped else findings.obstacles).append(f"broken: {error}")
@@ -158,7 +158,7 @@ def _read(source: DatasetSource, section: Section, clips: Iterable[Clip], heads:
         findings.levels.append(10 * np.log10(power))
         if samples.min() == samples.max():
             odd["constant"].append(clip.path)
-        elif samples.max() >= FULL_SCALE or samples.min() <= -1:
+        elif reaches_full_scale(samples):
             odd["at full scale"].append(clip.path)
     rates = Counter[int]()
     for known, count in findings.formats.items():
@@ -169,25 +169,22 @@ def _read(source: DatasetSource, section: Section, clips: Iterable[Clip], heads:
     findings.doubts += [f"{len(paths)} {what}: {_some(sorted(paths))}" for what, paths in odd.items()]
 
 
-def _samples(source: DatasetSource, clip: Clip) -> np.ndarray:
-    """The first channel, (n,) float32."""
+def _examine(source: DatasetSource, clip: Clip) -> tuple[Format, NDArray[np.float32], int, bytes]:
+    """Format of the clip; its first channel, (n,); size of its recording in bytes, and its first bytes.
+
+    Read once, but for the part of a long recording. Raises BadClipError.
+    """
     opened = source.open(clip)
     name = opened if isinstance(opened, str) else clip.path
-    return read_clip(opened, 0, name=name, start=clip.start, seconds=clip.seconds)[0]
-
-
-def _header(source: DatasetSource, clip: Clip) -> tuple[Format, int, bytes]:
-    """Format of the clip; size of its recording in bytes, and its first bytes. Raises BadClipError."""
-    opened = source.open(clip)
-    rate, channels, samples = read_header(opened, name=opened if isinstance(opened, str) else clip.path)
-    header = Format(rate, channels, samples if clip.seconds is None else round(clip.seconds * rate))
-    if isinstance(opened, str):
-        with Path(opened).open("rb") as file:
-            return header, Path(opened).stat().st_size, file.read(HEAD)
-    with opened:
-        size = opened.seek(0, 2)
-        opened.seek(0)
-        return header, size, opened.read(HEAD)
+    if clip.seconds is None:
+        opened = io.BytesIO(read_bytes(opened, name=name))
+    rate, channels, count = read_header(opened, name=name)
+    samples, _ = read_clip(opened, 0, name=name, start=clip.start, seconds=clip.seconds)
+    known = Format(rate, channels, count if clip.seconds is None else round(clip.seconds * rate))
+    with Path(opened).open("rb") if isinstance(opened, str) else opened as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        return known, samples, size, file.read(HEAD)
 
 
 def _duplicates(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.provenance import versions
-from mimii.data.audio import BadClipError, read_bytes, read_clip, resample
+from mimii.data.audio import BadClipError, reaches_full_scale, read_bytes, read_clip, resample
 from mimii.data.recordings import Clip, Recordings, checksum, content_of
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
@@ -23,7 +23,6 @@ from mimii.features.file import FeaturesMetadata, FeatureWriter
 from mimii.features.log_mel import LogMel
 
 MOST_ERRORS = 20
-FULL_SCALE = 32767 / 32768
 
 log = logging.getLogger(__name__)
 
@@ -152,8 +151,8 @@ def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any]
     else:
         samples, rate, name = _part(source, clip, settings["channel"])
         content = samples.tobytes()
-    clipped = bool(samples.max() >= FULL_SCALE or samples.min() <= -1)
-    return ClipFeatures(samples_features(samples, rate, settings, log_mel, name=name), rate, clipped, checksum(content))
+    frames = samples_features(samples, rate, settings, log_mel, name=name)
+    return ClipFeatures(frames, rate, reaches_full_scale(samples), checksum(content))
 
 
 def clip_checksum(source: DatasetSource, clip: Clip, channel: int | str) -> int:
