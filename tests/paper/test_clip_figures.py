@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mimii.common.errors import UserError
-from mimii.paper.clip_figures import Shown, choose_clips, clip_figure
+from mimii.paper.clip_figures import choose_clips, clip_figure
+from mimii.paper.clip_views import Shown
 from mimii.planning.plan import Plan
 from mimii.runs.clip_scores import ClipScores
 

@@ -1,14 +1,13 @@
 """`python -m mimii score`: recordings scored with a trained model, as lines, as a CSV, and as figures."""
 
-import csv
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mimii.common.csv_files import write_csv
 from mimii.common.errors import UserError
-from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
 from mimii.data.folders import ENDINGS
 from mimii.data.sections import section_name
@@ -86,12 +85,9 @@ def draw_recording(detector: TrainedDetector, scored: Scored, file: Path) -> Non
 
 def write_scores(scored: Sequence[Scored], file: Path) -> None:
     """A CSV of COLUMNS; what is not known is empty."""
-    with written_whole(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened)
-        writer.writerow(COLUMNS)
-        for own in scored:
-            above = "" if own.above is None else str(own.above).lower()
-            writer.writerow([own.path, "" if own.score is None else own.score, above])
+    words = {None: None, True: "true", False: "false"}
+    rows = ((own.path, own.score, words[own.above]) for own in scored)
+    write_csv(file, COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))
 
 
 def refuse_to_replace(table: Path | None, figures: Path | None) -> None:

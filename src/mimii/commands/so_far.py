@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mimii.common.csv_files import write_csv
 from mimii.common.files import written_whole
-from mimii.evaluation.merging import METRICS, Expectation, merge_results, read_run, write_csv
+from mimii.evaluation.merging import METRICS, Expectation, merge_results, read_run
 from mimii.evaluation.results import read_results
 from mimii.evaluation.summary import summary
 from mimii.planning.job_parameters import merge_job, recorded_columns

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.data.audio import BadClipError, reaches_full_scale, read_bytes, read_clip, read_header
-from mimii.data.recordings import LABELS, Clip, Format
+from mimii.data.recordings import LABELS, Clip, Format, count_rates
 from mimii.data.sections import Section
 from mimii.data.selection import selects
 from mimii.data.source import DatasetSource
@@ -160,9 +160,7 @@ def _read(source: DatasetSource, section: Section, clips: Iterable[Clip], heads:
             odd["constant"].append(clip.path)
         elif reaches_full_scale(samples):
             odd["at full scale"].append(clip.path)
-    rates = Counter[int]()
-    for known, count in findings.formats.items():
-        rates[known.rate] += count
+    rates = count_rates(findings.formats)
     if len(rates) > 1:
         listed_rates = ", ".join(f"{count} of {rate} Hz" for rate, count in rates.most_common())
         findings.obstacles.append(f"mixed sample rates: {listed_rates}")

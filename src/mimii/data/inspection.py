@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mimii.common.errors import BadClipError
 from mimii.data.audio import read_header
 from mimii.data.recorded import RecordedSource
-from mimii.data.recordings import Format, Recording
+from mimii.data.recordings import Format, Recording, count_rates
 from mimii.data.sections import Section
 
 MOST_OPENED = 500  # of a section, spread evenly
@@ -34,11 +34,8 @@ class Inspection:
         return sum(counts.total() for counts in self.sections.values())
 
     def rates(self) -> Counter[int]:
-        """Sample rates in Hz, and how many recordings have each."""
-        rates = Counter[int]()
-        for known, count in self.formats.items():
-            rates[known.rate] += count
-        return rates
+        """Sample rates in Hz, and how many of the opened recordings have each."""
+        return count_rates(self.formats)
 
     def seconds(self) -> list[float]:
         """Length of each kind, the shortest first."""

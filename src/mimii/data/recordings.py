@@ -2,7 +2,8 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +61,14 @@ class Format:
     rate: int
     channels: int
     samples: int
+
+
+def count_rates(formats: Mapping[Format, int]) -> Counter[int]:
+    """Sample rates in Hz, and how many recordings have each."""
+    rates = Counter[int]()
+    for known, count in formats.items():
+        rates[known.rate] += count
+    return rates
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """One CSV of exactly the runs that are asked for; none that contradicts its path, settings, code or recordings."""
 
-import csv
 import json
 import shlex
 from collections import defaultdict
@@ -10,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mimii.common.csv_files import write_csv
 from mimii.common.errors import UserError
-from mimii.common.files import written_whole
 from mimii.common.records import DamagedError, sha256_of
 from mimii.data.recordings import Recordings
 from mimii.data.sections import Section
@@ -201,11 +200,3 @@ def _read_json(text: object) -> dict[str, Any]:
     except ValueError:
         return {}
     return values if isinstance(values, dict) else {}
-
-
-def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a CSV whole: floats with the shortest digits that read back as the same, None as an empty cell."""
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -1,40 +1,20 @@
 """What a model sees in chosen clips: their spectrogram, its reconstruction, and the scores of windows over time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from mimii.detectors.contract import AnomalyDetector
-from mimii.features.clips import Clips
 from mimii.features.file import read_clips, read_table
+from mimii.paper.clip_views import Shown, view_clip
 from mimii.paper.drawing import ABNORMAL, NORMAL, PAGE, STYLE
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 from mimii.runs.records import TrainingRecord
 from mimii.runs.scoring import load_detector
 from mimii.runs.trained import TrainedDetector
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One clip as it is drawn.
-
-    log_mel, reconstruction: (frames, n_mels), dB; no reconstruction of a model that has none.
-    times, scores: (windows,), the middle of each window in seconds, and its score.
-    """
-
-    title: str
-    abnormal: bool
-    log_mel: NDArray[np.float32]
-    reconstruction: NDArray[np.float32] | None
-    times: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    seconds: float
 
 
 def choose_clips(clips: ClipScores) -> dict[str, int]:
@@ -62,28 +42,14 @@ def clips_to_show(
     for title, index in choose_clips(clip_scores).items():
         clip = read_clips(features, [table.paths.index(clip_scores.paths[index])])
         title = f"{title}: {clip_scores.scores[index]:.3g}\n{Path(clip_scores.paths[index]).stem}"
-        shown.append(_shown(detector, clip, title, bool(clip_scores.abnormal[index]), frame_time))
+        shown.append(view_clip(detector, clip, title, bool(clip_scores.abnormal[index]), frame_time))
     return shown
-
-
-def _shown(detector: AnomalyDetector, clip: Clips, title: str, abnormal: bool, frame_time: float) -> Shown:
-    starts, _ = detector.windows(clip)
-    length = detector.window_frames or len(clip.frames)
-    return Shown(
-        title,
-        abnormal,
-        clip.frames,
-        detector.reconstruct(clip) if detector.reconstructs else None,
-        np.asarray((starts + (length - 1) / 2) * frame_time, dtype=np.float64),
-        detector.window_scores(clip),
-        len(clip.frames) * frame_time,
-    )
 
 
 def recording_figure(trained: TrainedDetector, path: Path, *, above: bool | None) -> Figure:
     """One recording as a trained model sees it. above: whether its score is above the threshold, where there is one."""
     frame_time = trained.features["hop_length"] / trained.features["sample_rate"]
-    shown = _shown(trained.detector, trained.frames(path), path.name, bool(above), frame_time)
+    shown = view_clip(trained.detector, trained.frames(path), path.name, bool(above), frame_time)
     decision = {None: "no threshold", True: "above the threshold: anomalous", False: "not above the threshold: normal"}
     title = f"{trained.model}, {trained.section}: score {shown.scores.mean():.3g}, {decision[above]}"
     return _figure([shown], trained.threshold, title)

@@ -17,6 +17,7 @@ from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.features.file import read_clips, read_table
 from mimii.features.settings import band_edges
+from mimii.paper.clip_views import view_clip
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 from mimii.runs.records import TrainingRecord
 from mimii.runs.scoring import load_detector
@@ -70,37 +71,33 @@ def gather_clips(
     rows = [table.paths.index(clips.paths[index]) for _, index in chosen]
     all_frames = read_clips(features, rows)
     low, high = np.quantile(all_frames.frames, [0.005, 0.999])
-    found = []
+    found: list[dict[str, Any]] = []
     for place, (kind, index) in enumerate(chosen):
         clip = all_frames.select(place, place + 1)
-        starts, _ = detector.windows(clip)
-        length = detector.window_frames or len(clip.frames)
-        middle = (starts + (length - 1) / 2) * frame_time
-        made = detector.reconstruct(clip) if detector.reconstructs else None
         path = str(clips.paths[index])
+        view = view_clip(detector, clip, path, bool(clips.abnormal[index]), frame_time)
         found.append(
             {
                 "kind": kind,
                 "name": path.removeprefix(f"{record.section}/"),
                 "path": path,
-                "abnormal": bool(clips.abnormal[index]),
+                "abnormal": view.abnormal,
                 "score": float(clips.scores[index]),
-                "seconds": len(clip.frames) * frame_time,
-                "logMel": picture(clip.frames, low, high),
-                "reconstruction": None if made is None else picture(made, low, high),
-                "times": [float(middle[0]), float(middle[1] - middle[0]) if len(middle) > 1 else 0.0],
-                "scores": [float(f"{score:.4g}") for score in detector.window_scores(clip)],
+                "seconds": view.seconds,
+                "logMel": picture(view.log_mel, low, high),
+                "reconstruction": None if view.reconstruction is None else picture(view.reconstruction, low, high),
+                "times": [float(view.times[0]), float(view.times[1] - view.times[0]) if len(view.times) > 1 else 0.0],
+                "scores": [float(f"{score:.4g}") for score in view.scores],
             }
         )
     windows = [score for one in found for score in one["scores"]]
-    shown = metrics["threshold"]
     return {
         "model": record.model,
         "variant": record.variant,
         "seed": record.seed,
         "section": record.section,
         "hertz": band_edges(settings)[1:-1],
-        "threshold": shown,
+        "threshold": metrics["threshold"],
         "scoreRange": [min(windows), max(windows)],
         "clips": found,
         **add_sound(found, open_source(dataset), Section.parse(record.section), settings),
