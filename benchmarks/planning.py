@@ -2,9 +2,9 @@
 
     python benchmarks/planning.py [--seeds 5] [--profile] [--json FILE]
 
-In a copy of the workflow, over as many (empty) recordings as MIMII has: a dry run of ten models x 48 sections x five
-seeds where nothing is there; and Snakemake's whole answer where all 480 runs of one seed are finished (empty files in
-their place, recorded as finished). --profile shows where the dry run's time goes, by package.
+In a copy of the workflow, over as many (empty) recordings as MIMII has: a dry run of every model of config.yaml x 48
+sections x five seeds where nothing is there; and Snakemake's whole answer where all runs of one seed are finished
+(empty files in their place, recorded as finished). --profile shows where the dry run's time goes, by package.
 """
 
 import argparse
@@ -29,20 +29,19 @@ from mimii.planning.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS = ["Snakefile", "environment.yml", "workflow", "scripts", "config", "profiles"]
-REFERENCES = ("mahalanobis", "pca")
 SECTIONS = (["6dB", "0dB", "min6dB"], ["fan", "pump", "slider", "valve"], ["id_00", "id_02", "id_04", "id_06"])
 CLIPS = {"normal": 922, "abnormal": 204}
-GOALS = {"dry_run_cpu_s": 10, "nothing_to_do_cpu_s": 10, "peak_rss_mb": 500}
+GOALS = {"dry_run_cpu_s": 14, "nothing_to_do_cpu_s": 10, "peak_rss_mb": 600}
 
 
 def configuration(seeds: int) -> dict[str, Any]:
-    """The shipped benchmark without tables and figures."""
+    """The shipped benchmark without tables, figures and page."""
     shipped = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     return {
         "dataset": {"source": "folder", "root": "dataset"},
-        "models": {name: {} for name in shipped["models"] if name not in REFERENCES},
+        "models": shipped["models"],
         "seeds": list(range(seeds)),
-        "report": {"tables": False, "figures": []},
+        "report": {"tables": False, "figures": [], "page": False},
     }
 
 
@@ -76,7 +75,9 @@ def snakemake(folder: Path, *arguments: str) -> tuple[str, dict[str, float]]:
 
 
 def make_finished(folder: Path, plan: Plan) -> None:
-    """An empty file for every output, in the order in which jobs would write them; recorded by `--touch`."""
+    """An empty file for every output, in the order in which jobs would write them; recorded by `--touch`. The CSV has a
+    header: one without is somebody's own, which the workflow does not replace.
+    """
     layers: list[list[str]] = [[], [], [], [], [plan.results_csv]]
     for run in plan.runs():
         layers[0].append(plan.features_file(run.variant, run.section))
@@ -91,7 +92,7 @@ def make_finished(folder: Path, plan: Plan) -> None:
         for name in dict.fromkeys(layer):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.write_text("run_path\n" if name == plan.results_csv else "")
             os.utime(path, (now + age - 1000, now + age - 1000))
     snakemake(folder, "--touch", "--quiet", "all")
 

@@ -24,11 +24,13 @@ def state():
     }
 
 def allocator():
-    # Whether freed memory stays with the process instead of going back to the system.
+    # Whether freed memory stays with the process instead of going back to the system. In blocks larger than any that a
+    # detector here frees: the C library's own threshold grows with what was freed.
+    size = 22e6 if "before" not in globals() else 28e6
     def resident():
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-    blocks = [np.ones(2**17) for _ in range(200)]
+    blocks = [np.ones(int(size / 8)) for _ in range(8)]
     held = resident()
     del blocks
     return "kept" if held - resident() < 100e6 else "returned"

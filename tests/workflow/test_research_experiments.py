@@ -296,6 +296,7 @@ def test_one_at_a_time_and_stopping_and_going_on(tmp_path):
     with framework.started(command) as process:
         done += until_a_job_has_ended(process)
         os.killpg(process.pid, signal.SIGKILL)
+        done += jobs_run(process.stdout.read())
     done += jobs_run(framework.type(command).stdout)
     assert len(framework.rows()) == 4
     assert len([job for job in done if job.startswith("train")]) == 4

@@ -29,7 +29,8 @@ def why_not_a_folder(path: str | os.PathLike[str], *, writable: bool) -> str | N
     if not there.is_dir():
         return f"{there} is not a folder; choose another"
     if writable and not os.access(there, os.W_OK | os.X_OK):
-        return f"{there} cannot be written into; choose another"
+        cause = f" ({os.strerror(errno.EROFS)})" if os.statvfs(there).f_flag & os.ST_RDONLY else ""
+        return f"{there} cannot be written into; choose another{cause}"
     return None
 
 

@@ -33,9 +33,11 @@ MEASURED: dict[str, tuple[Metric, str | None]] = {
 def select_runs(frame: pd.DataFrame, variants: Sequence[Sequence[str]]) -> pd.DataFrame:
     """The rows of the given (model, variant) pairs, pairs in the given order, with a column `label` that names them.
 
-    Raises UserError where one of them has no row, or not the same sections and seeds as the first: their averages would
-    not be comparable.
+    Raises UserError where there is none, or one of them has no row, or not the same sections and seeds as the first:
+    their averages would not be comparable.
     """
+    if not variants:
+        raise UserError("results: no model was run on every section; run one on all of them, and merge again")
     parts, sections = [], {}
     for model, variant in variants:
         part = frame[(frame["model"] == model) & (frame["variant"] == variant)]

@@ -50,6 +50,7 @@ def run_snakemake(
             read(line)
     except BaseException:  # whatever ends this must not leave Snakemake behind
         stop_all(process)
+        _read_finished_jobs(lines, read)
         raise
     return process.wait(), errors
 
@@ -67,6 +68,17 @@ def _until_both_end(lines: "queue.Queue[tuple[str, str | None]]", stop: StopRequ
             open_streams -= 1
         else:
             yield name, text
+
+
+def _read_finished_jobs(lines: "queue.Queue[tuple[str, str | None]]", read: Callable[[dict[str, Any]], None]) -> None:
+    """Read on after the end: which jobs had ended well before they were stopped."""
+    while True:
+        try:
+            name, text = lines.get(timeout=0.2)
+        except queue.Empty:
+            return
+        if name == "log" and text is not None and (line := _parsed(text))["event"] == "job_finished":
+            read(line)
 
 
 def _forward(name: str, stream: Any, lines: "queue.Queue[tuple[str, str | None]]") -> None:
