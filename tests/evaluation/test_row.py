@@ -56,6 +56,28 @@ def test_every_score_has_its_metrics_and_the_primary_one_is_the_row_s(run_files)
     assert (mean.value, mean.low, mean.high) == tuple(record.row[name] for name in ("auc", "auc_low", "auc_high"))
 
 
+@pytest.mark.parametrize(("year", "parts"), [(2020, 0), (2021, 4), (2024, 2)])
+def test_a_dcase_run_has_its_official_score_and_the_parts_of_each_domain(run_files, year, parts):
+    paths = run_files(section=f"dcase{year}/fan/section_00", domains=True)
+    record = compute_metrics(*paths, SETTINGS)
+    assert record.row == compute_metrics(*paths, SETTINGS).row
+    mine = {(one.domain, one.metric): one for one in record.scores if one.score == "mean"}
+    score = mine[None, "official_score"]
+    assert score.low < score.value < score.high
+    of_domains = [one.value for (domain, _), one in mine.items() if domain]
+    assert len(of_domains) == parts
+    of_all = [mine[None, name].value for name in {2020: ["auc", "pauc"], 2021: []}.get(year, ["pauc"])]
+    values = [*of_domains, *of_all]
+    wanted = np.mean(values) if year == 2020 else len(values) / np.sum(1 / np.array(values))
+    assert score.value == pytest.approx(wanted)
+
+
+def test_other_data_and_clips_without_domains_have_no_official_score(run_files):
+    for section in ("6dB/fan/id_00", "dcase2024/fan/section_00"):
+        record = compute_metrics(*run_files(section=section), SETTINGS)
+        assert not [one for one in record.scores if one.domain or one.metric == "official_score"]
+
+
 def test_residual_columns_are_empty_without_such_a_score_and_filled_with_one(run_files):
     paths = run_files()
     assert compute_metrics(*paths, SETTINGS).row["auc_residual"] is None

@@ -8,18 +8,20 @@ ones of both (papers: `data/sources/dcase.py`; held against published values by 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import hmean
 
 from mimii.common.errors import UserError
-from mimii.data.sections import AVERAGE, dcase_year
+from mimii.data.sections import AVERAGE, Section, dcase_year
 from mimii.evaluation.intervals import BOOTSTRAP_SEED, count_blocks, machine_generator, percentile_interval
 from mimii.evaluation.metrics import METRICS, FloatArray, curves_of, metric_values
-from mimii.runs.clip_scores import read_clip_scores
+from mimii.runs.clip_scores import ClipScores, read_clip_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_FPR = 0.1
 FLOOR = float(np.finfo(np.float64).eps)  # a harmonic mean has none of 0
@@ -150,6 +152,15 @@ class Resampled:
         )
         return float(of_clips.mean()), np.take_along_axis(of_resamples, self.drawn, axis=0).mean(axis=0)
 
+    def interval(self, keys: Sequence[tuple[str, str]], metric: str, confidence: float) -> tuple[float, float, float]:
+        """`score`, and the bootstrap's interval of that very number.
+
+        It is moved so that the mean of the resamples lies at the value: resampled clips raise pAUC a little.
+        """
+        value, draws = self.score(keys, metric)
+        low, high = percentile_interval(draws - draws.mean() + value, confidence)
+        return value, max(low, 0.0), min(high, 1.0)
+
 
 def resample(year: int, sections: Sequence[SectionScores], samples: int, *, stream: int = 0) -> Resampled:
     """Draw the clips of every section and the seeds anew, `samples` times.
@@ -169,29 +180,52 @@ def resample(year: int, sections: Sequence[SectionScores], samples: int, *, stre
 
 def official_scores(
     year: int, sections: Sequence[SectionScores], *, samples: int = 1000, confidence: float = 0.95
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """The score and its parts, per section, machine type and over all.
 
     Columns: machine_type, machine_id (AVERAGE where it is a mean over them), metric (`official_score` or a part), value
-    (mean over seeds), low and high. The interval is the bootstrap's of that very number: each resample takes the year's
-    mean of what it finds. It is moved so that the mean of the resamples lies at the value: resampled clips raise pAUC a
-    little. Raises ValueError as `part_values`.
+    (mean over seeds), low and high: `Resampled.interval`, each resample taking the year's mean of what it finds. Raises
+    ValueError as `part_values`.
     """
+    import pandas as pd
+
     resampled = resample(year, sections, samples)
-    rows = []
-    for machine, id, keys in _scopes(list(resampled.values)):
-        for metric in (SCORE, *(part.name for part in parts_of(year))):
-            value, draws = resampled.score(keys, metric)
-            low, high = percentile_interval(draws - draws.mean() + value, confidence)
-            rows.append((machine, id, metric, value, max(low, 0.0), min(high, 1.0)))
+    rows = [
+        (machine, id, metric, *resampled.interval(keys, metric, confidence))
+        for machine, id, keys in _scopes(list(resampled.values))
+        for metric in (SCORE, *(part.name for part in parts_of(year)))
+    ]
     return pd.DataFrame(rows, columns=["machine_type", "machine_id", "metric", "value", "low", "high"])
 
 
-def scores_of_runs(frame: pd.DataFrame, runs_root: Path, snr: str) -> pd.DataFrame:
+def score_of_run(
+    year: int, section: Section, clips: ClipScores, *, samples: int, confidence: float
+) -> Iterator[tuple[str | None, str, tuple[float, float, float]]]:
+    """(domain, metric, (value, low, high)) of one run: the year's official score, and what its parts are in one domain.
+
+    Nothing where the clips of a domain that the year asks for are not of both classes. Parts of all clips are left out:
+    they are metrics of every run.
+    """
+    domains = None if year == 2020 else clips.domains.astype(str)
+    try:
+        own = SectionScores(section.machine, section.id, clips.abnormal, domains, clips.scores[None])
+        resampled = resample(year, [own], samples)
+    except ValueError:
+        return
+    keys = list(resampled.values)
+    yield None, SCORE, resampled.interval(keys, SCORE, confidence)
+    for part in parts_of(year):
+        if part.normal is not None:
+            yield part.normal, part.metric, resampled.interval(keys, part.name, confidence)
+
+
+def scores_of_runs(frame: "pd.DataFrame", runs_root: Path, snr: str) -> "pd.DataFrame":
     """`official_scores` of every model's runs on a year's data, with the column `label` before.
 
     frame: rows of `inference.select_runs`. snr: such as dcase2024. Raises UserError as `read_sections`.
     """
+    import pandas as pd
+
     year = dcase_year(snr)
     assert year is not None, snr
     tables = []
@@ -203,7 +237,7 @@ def scores_of_runs(frame: pd.DataFrame, runs_root: Path, snr: str) -> pd.DataFra
     return pd.concat(tables, ignore_index=True)
 
 
-def read_sections(rows: pd.DataFrame, runs_root: Path, year: int) -> list[SectionScores]:
+def read_sections(rows: "pd.DataFrame", runs_root: Path, year: int) -> list[SectionScores]:
     """One model's clip scores of each section of a year's data, all seeds.
 
     rows: of results.csv, one per section and seed. Raises UserError where a clip has no domain that the score needs.
@@ -226,7 +260,7 @@ def read_sections(rows: pd.DataFrame, runs_root: Path, year: int) -> list[Sectio
     return sections
 
 
-def by_type(scores: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, float]]:
+def by_type(scores: "pd.DataFrame") -> dict[tuple[str, str, str], dict[str, float]]:
     """value, low and high of `scores_of_runs` by label, machine type (AVERAGE: over all) and metric."""
     rows: list[dict[Any, Any]] = scores[scores["machine_id"] == AVERAGE].to_dict("records")
     return {

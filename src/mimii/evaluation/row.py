@@ -9,6 +9,7 @@ import numpy as np
 from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
 from mimii.common.records import DamagedError
+from mimii.data.sections import dcase_year
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.intervals import bootstrap, section_interval
 from mimii.evaluation.metrics import metrics_in, point_values
@@ -54,7 +55,9 @@ def compute_metrics(
         "metrics_code": code,
     }
     row = {column.name: values[column.name] for column in read_columns()}
-    return MetricsRecord(row, [metric for column, found in figures.items() for metric in as_metrics(column, found)])
+    metrics = [metric for column, found in figures.items() for metric in as_metrics(column, found)]
+    metrics += [metric for column in scores.columns for metric in official_metrics(scores, column, training, settings)]
+    return MetricsRecord(row, metrics)
 
 
 def check_same_run(
@@ -123,6 +126,21 @@ def as_metrics(column: str, figures: Figures) -> list[ScoreMetric]:
         ScoreMetric(column, None, name, value, figures.get(f"{name}_low"), figures.get(f"{name}_high"))
         for name, value in numbers.items()
     ]
+
+
+def official_metrics(
+    scores: RunScores, column: str, training: TrainingRecord, settings: Mapping[str, Any]
+) -> list[ScoreMetric]:
+    """The year's official score of one of the clip scores, and its parts in each domain; none of other data."""
+    section = training.name.section
+    year = dcase_year(section.snr)
+    if year is None:
+        return []
+    from mimii.evaluation.official_score import score_of_run  # imports scipy, which other data do not need
+
+    resampling = {"samples": settings["bootstrap_samples"], "confidence": settings["confidence"]}
+    found = score_of_run(year, section, scores.clips(column), **resampling)
+    return [ScoreMetric(column, domain, metric, *values) for domain, metric, values in found]
 
 
 def names_and_settings(training: TrainingRecord) -> Figures:
