@@ -23,6 +23,7 @@ from mimii.data.lookup import open_source
 from mimii.data.recordings import Clip, ordered_clips
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
+from mimii.features.clips import Clips, Group
 from mimii.features.extraction import extract_features
 from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips, read_table
 from mimii.features.log_mel import LogMel
@@ -269,7 +270,7 @@ def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, data):
             for row, log_mel in enumerate(written):
                 split = "train" if row < train else "test"
                 bad = row in skipped
-                clip = Clip(f"{row}.wav", "normal", split)
+                clip = Clip(f"{row}.wav", "normal", split, "source" if row % 2 else None, f"speed_{row % 3}")
                 writer.add(clip, None if bad else log_mel, "broken" if bad else None)
     table = read_table(path)
     assert table.usable("train") == [row for row in range(train) if row not in skipped]
@@ -285,12 +286,18 @@ def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, data):
     clips = read_clips(path, rows)
     assert clips.lengths.tolist() == [lengths[row] for row in rows]
     np.testing.assert_array_equal(clips.frames, np.concatenate([np.empty((0, 4)), *(written[row] for row in rows)]))
+    groups = [Group("6dB/fan/id_00", "source" if row % 2 else None, f"speed_{row % 3}") for row in rows]
+    assert list(clips.groups) == groups
+    first = data.draw(st.integers(0, len(rows)))
+    parts = clips.select(0, first), clips.select(first, len(rows))
+    assert list(parts[1].groups) == groups[first:]
+    assert Clips.joined(parts).groups == clips.groups
     if skipped:
         with pytest.raises(ValueError, match="were skipped"):
             read_clips(path, [min(skipped)])
-    groups = pq.ParquetFile(path)
-    for group in range(groups.num_row_groups):
-        assert len(set(groups.read_row_group(group, columns=["split"]).column(0).to_pylist())) == 1
+    file = pq.ParquetFile(path)
+    for group in range(file.num_row_groups):
+        assert len(set(file.read_row_group(group, columns=["split"]).column(0).to_pylist())) == 1
 
 
 def test_clips_of_other_lengths_and_formats_work_side_by_side(source, tmp_path):

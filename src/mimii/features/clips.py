@@ -2,11 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
+
+
+class Group(NamedTuple):
+    """Where a clip belongs. section: its path, "" where that is not known. domain: "source", "target" or None.
+    attributes: "" where the dataset says nothing.
+    """
+
+    section: str = ""
+    domain: str | None = None
+    attributes: str = ""
 
 
 @dataclass(frozen=True)
@@ -15,14 +26,20 @@ class Clips:
 
     frames: (total frames, n_mels) float32, C-contiguous, clip after clip, dB.
     lengths: (clips,) int64, how many frames each clip has.
+    groups: of each clip; without any, all are of one that is not known.
     """
 
     frames: NDArray[np.float32]
     lengths: NDArray[np.int64]
+    groups: tuple[Group, ...] = ()
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 2 or int(self.lengths.sum()) != len(self.frames):
             raise ValueError("frames must be (sum of lengths, n_mels)")
+        if not self.groups:
+            object.__setattr__(self, "groups", (Group(),) * len(self.lengths))
+        if len(self.groups) != len(self.lengths):
+            raise ValueError("groups must be one of each clip")
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -55,9 +72,13 @@ class Clips:
         """The clips of all parts, in order; a single part as it is."""
         if len(parts) == 1:
             return parts[0]
-        return cls(np.concatenate([part.frames for part in parts]), np.concatenate([part.lengths for part in parts]))
+        return cls(
+            np.concatenate([part.frames for part in parts]),
+            np.concatenate([part.lengths for part in parts]),
+            tuple(group for part in parts for group in part.groups),
+        )
 
     def select(self, first: int, last: int) -> "Clips":
         """Clips `first` to `last` (exclusive), as views: nothing is copied."""
         edges = np.concatenate([[0], np.cumsum(self.lengths)])
-        return Clips(self.frames[edges[first] : edges[last]], self.lengths[first:last])
+        return Clips(self.frames[edges[first] : edges[last]], self.lengths[first:last], self.groups[first:last])

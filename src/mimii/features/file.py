@@ -22,7 +22,7 @@ from mimii.common.errors import UserError
 from mimii.common.records import Record
 from mimii.data.recordings import Clip, Recordings
 from mimii.data.split import fit_count
-from mimii.features.clips import Clips
+from mimii.features.clips import Clips, Group
 
 SCHEMA = pa.schema(
     [
@@ -128,6 +128,10 @@ class ClipTable:
                 "contents first"
             )
 
+    def group(self, row: int) -> Group:
+        """Where the clip of a row belongs."""
+        return Group(self.metadata.section, self.domains[row], self.attributes[row])
+
     def skipped(self) -> list[tuple[str, str]]:
         """Path of each clip that was skipped, and why."""
         return [(path, error) for path, error in zip(self.paths, self.errors, strict=True) if error is not None]
@@ -204,7 +208,7 @@ def read_table(path: str | Path) -> ClipTable:
 
 
 def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
-    """Features of the clips in `rows` of the file, in that order; rows of skipped clips must not be among them.
+    """Features and groups of the clips in `rows` of the file, in that order; none of them may be a skipped one's.
 
     Reads the groups that hold them, one at a time, into one array. Raises UserError as `read_table` does.
     """
@@ -230,7 +234,7 @@ def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
                     start, end = place[row]
                     frames[start:end].reshape(-1)[:] = values[offsets[row - first] : offsets[row - first + 1]]
             first += count
-    return Clips(frames, lengths)
+    return Clips(frames, lengths, tuple(table.group(row) for row in rows))
 
 
 def read_metadata(path: str | Path) -> FeaturesMetadata:
