@@ -8,72 +8,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from workspace import write_recordings
+from trained_run import SECTION, write_trained_run
 
 import mimii
 from mimii.common.errors import BadClipError, UserError
-from mimii.data.lookup import open_source
-from mimii.data.sections import Section
-from mimii.evaluation.row import compute_metrics
-from mimii.features.extraction import extract_features
-from mimii.planning.config import read_config
-from mimii.planning.variants import base_variants
-from mimii.runs.scoring import score_clips
-from mimii.runs.training import train_model
-
-SECTION = "6dB/fan/id_00"
 
 
 @pytest.fixture(scope="module", params=["pca", "simple_ae"])
 def trained(request, tmp_path_factory):
     """Folder of the recordings and folder of a finished run."""
-    root = tmp_path_factory.mktemp("api")
-    write_recordings(root / "clips" / SECTION, samples=12000)
-    config = read_config(
-        {
-            "dataset": {"root": str(root / "clips")},
-            "models": {request.param: {"epochs": 2} if request.param == "simple_ae" else {}},
-            "features": {"n_mels": 32},
-            "scoring": {"top_k": 3},
-            "metrics": {"bootstrap_samples": 100},
-        }
-    )
-    (variant,) = base_variants(config)
-    features, run = root / "features.parquet", root / "run"
-    run.mkdir()
-    extract_features(open_source(config["dataset"]), Section.parse(SECTION), variant.features, features)
-    job = {
-        "model": variant.model,
-        "variant": variant.name,
-        "seed": 1,
-        "section": SECTION,
-        "settings": variant.settings,
-        "features": variant.features,
-        "code": "",
-        "recordings": {SECTION: ""},
-    }
-    model_file = run / ("model.pth" if request.param == "simple_ae" else "model.skops")
-    compute = {"device": "cpu", "threads": 1}
-    train_model(
-        features,
-        job,
-        model_file=model_file,
-        losses_file=run / "losses.parquet",
-        record_file=run / "training.json",
-        **compute,
-    )
-    score_clips(
-        features,
-        model_file,
-        run / "training.json",
-        {"model": variant.model, "scoring": config["scoring"], "code": ""},
-        scores_file=run / "scores.parquet",
-        record_file=run / "scoring.json",
-        **compute,
-    )
-    files = [run / name for name in ("scores.parquet", "training.json", "scoring.json")]
-    compute_metrics(*files, config["metrics"]).write(run / "metrics.json")
-    return root / "clips", run
+    return write_trained_run(tmp_path_factory.mktemp("api"), request.param)
 
 
 @pytest.fixture

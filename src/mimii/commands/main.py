@@ -133,7 +133,11 @@ def _summary(arguments: argparse.Namespace) -> int:
 
 
 def _add_score_options(score: argparse.ArgumentParser) -> None:
-    score.add_argument("run", type=Path, help="folder of a run: results/runs/<model>/<variant>/seed=<seed>/<section>")
+    score.add_argument(
+        "run",
+        type=Path,
+        help="folder of a run, results/runs/<model>/<variant>/seed=<seed>/<section>, or a file of `export`",
+    )
     score.add_argument("clips", type=Path, nargs="+", metavar="clip", help="recording, or a folder of them")
     score.add_argument("--csv", type=Path, help="file to write: path, score, above_threshold")
     score.add_argument("--figures", type=Path, help="folder to write a figure of each recording into")
@@ -147,6 +151,18 @@ def _score(arguments: argparse.Namespace) -> int:
     return score_recordings(
         arguments.run, arguments.clips, device=arguments.device, table=arguments.csv, figures=arguments.figures
     )
+
+
+def _add_export_options(export: argparse.ArgumentParser) -> None:
+    export.add_argument("run", type=Path, help="folder of a run: results/runs/<model>/<variant>/seed=<seed>/<section>")
+    export.add_argument("file", type=Path, help="file to write, never one that is there; .onnx for a network in ONNX")
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from mimii.commands.export import export_run
+
+    print(export_run(arguments.run, arguments.file))
+    return 0
 
 
 def _add_so_far_options(so_far: argparse.ArgumentParser) -> None:
@@ -284,6 +300,7 @@ COMMANDS = {
     "run": Command("run the workflow, with its progress and what it comes to", _add_run_options, _run),
     "summary": Command("print averages per model and SNR", _add_summary_options, _summary),
     "score": Command("score recordings with a trained model", _add_score_options, _score),
+    "export": Command("one file of a trained model, which scores on another machine", _add_export_options, _export),
     "compare": Command(
         "say which sections changed beyond noise from one results CSV to another", _add_compare_options, _compare
     ),

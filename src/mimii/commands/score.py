@@ -12,7 +12,9 @@ from mimii.common.process import prepare_process
 from mimii.data.folders import ENDINGS
 from mimii.data.sections import section_name
 from mimii.detectors.contract import detector_class
-from mimii.runs.trained import TrainedDetector, load_detector, read_training
+from mimii.runs.exported import folder_of
+from mimii.runs.records import TrainingRecord
+from mimii.runs.trained import TrainedDetector, load_detector
 
 COLUMNS = ["path", "score", "above_threshold"]
 
@@ -36,10 +38,11 @@ def score_recordings(
     """
     refuse_to_replace(table, figures)
     prepare_process()
-    training = read_training(run)
-    detector_class(training.model)  # imports the model, and with it the libraries that are prepared
-    prepare_process(threads=training.threads)
-    detector = load_detector(run, device=device)
+    with folder_of(run) as folder:
+        training = TrainingRecord.read(folder / "training.json")
+        detector_class(training.model)  # imports the model, and with it the libraries that are prepared
+        prepare_process(threads=training.threads)
+        detector = load_detector(folder, device=device)
     scored = []
     for number, path in enumerate(recordings_in(paths)):
         scored.append(own := score_recording(detector, path))

@@ -13,6 +13,7 @@ from mimii.features.clips import Clips
 from mimii.features.extraction import samples_features
 from mimii.features.log_mel import LogMel
 from mimii.runs.clip_scores import PRIMARY
+from mimii.runs.exported import MODELS, folder_of
 from mimii.runs.records import MetricsRecord, ScoringRecord, TrainingRecord
 from mimii.runs.scoring import load_detector as load_model
 
@@ -20,23 +21,29 @@ from mimii.runs.scoring import load_detector as load_model
 class TrainedDetector:
     """Scores single clips as the workflow scores them: the run's own features and model.
 
-    run: its folder. model, section, seed, settings, features: what it was trained with. threads: how many the run
-    computed with; a network's scores are the same to the last bit with as many. threshold: scores above it count as
-    anomalous; None where no clips were held out to set it. detector: the model itself.
+    run: its folder, or the file that it was exported to. model, section, seed, settings, features: what it was trained
+    with. threads: how many the run computed with; a network's scores are the same to the last bit with as many.
+    threshold: scores above it count as anomalous; None where no clips were held out to set it. detector: the model
+    itself.
     """
 
     def __init__(self, run: str | Path, *, device: str = "cpu") -> None:
         """Load the model of a run. Raises UserError where a file is missing, damaged or not of this run."""
         self.run = Path(run)
-        training = read_training(run)
-        scoring = ScoringRecord.read(self.run / "scoring.json")
-        row = MetricsRecord.read(self.run / "metrics.json").row
+        with folder_of(run) as folder:
+            self._load(folder, device)
+        self._log_mel = LogMel(self.features)
+
+    def _load(self, folder: Path, device: str) -> None:
+        training = TrainingRecord.read(folder / "training.json")
+        scoring = ScoringRecord.read(folder / "scoring.json")
+        row = MetricsRecord.read(folder / "metrics.json").row
         if scoring.model_sha256 != training.model_sha256:
-            raise DamagedError(self.run / "scoring.json", "it is of another model than the one beside it")
+            raise DamagedError(folder / "scoring.json", "it is of another model than the one beside it")
         if (row.get("run_path"), row.get("model_sha256")) != (training.name.path, training.model_sha256):
-            raise DamagedError(self.run / "metrics.json", "it is of another model than the one beside it")
+            raise DamagedError(folder / "metrics.json", "it is of another model than the one beside it")
         if training.threads is None:
-            raise UserError(f"{self.run}: scores that were made elsewhere have no model here")
+            raise UserError(f"{folder}: scores that were made elsewhere have no model here")
         self.model = training.model
         self.section = training.section
         self.seed = training.seed
@@ -44,11 +51,10 @@ class TrainedDetector:
         self.settings = training.settings
         self.features = training.features
         self.threshold: float | None = row["threshold"]
-        files = [file for file in (self.run / "model.pth", self.run / "model.skops") if file.is_file()]
+        files = [folder / name for name in MODELS if (folder / name).is_file()]
         if not files:
-            raise UserError(f"{self.run}: holds no model; ask snakemake for {self.run}/metrics.json")
+            raise UserError(f"{folder}: holds no model; ask snakemake for {folder}/metrics.json")
         self.detector = load_model(files[0], training, device=device)
-        self._log_mel = LogMel(self.features)
 
     def score(self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None) -> float:
         """Anomaly score of one clip; higher = more anomalous.
@@ -97,14 +103,8 @@ class TrainedDetector:
 def load_detector(run: str | Path, *, device: str = "cpu") -> TrainedDetector:
     """The trained model of a run, ready to score clips.
 
-    run: folder of a finished run, such as results/runs/vae/default/seed=42/6dB/fan/id_00.
+    run: folder of a finished run, such as results/runs/vae/default/seed=42/6dB/fan/id_00, or a file that
+    `python -m mimii export` made of one.
     device: cpu, cuda, cuda:1 or auto. Raises UserError where the run is not finished or its files are damaged.
     """
     return TrainedDetector(run, device=device)
-
-
-def read_training(run: str | Path) -> TrainingRecord:
-    """The training record of a run. Raises UserError where it is missing or damaged."""
-    if Path(run).is_file():
-        raise UserError(f"{run}: is a file; give the folder of the run that it lies in")
-    return TrainingRecord.read(Path(run) / "training.json")
