@@ -3,7 +3,7 @@ import pytest
 from made_up_runs import merge
 
 from mimii.data.sections import snr_order
-from mimii.evaluation.results import average, read_results
+from mimii.evaluation.results import average, read_results, run_labels
 from mimii.evaluation.summary import summary
 
 
@@ -51,9 +51,29 @@ def test_summary_shows_each_model_once_best_first(run_folder, tmp_path):
     ]
     merge(rows, tmp_path, tmp_path / "results.csv")
     lines = summary(read_results(tmp_path / "results.csv")).splitlines()
-    assert lines[0].split()[:2] == ["6dB", "min6dB"]
-    assert lines[1].split()[:4] == ["model", "AUC", "PR-AUC", "pAUC"]
+    assert lines[0].split()[:3] == ["all", "6dB", "min6dB"]
+    assert lines[1].split()[:5] == ["model", "AUC", "AUC", "PR-AUC", "pAUC"]
     assert [line.split()[0] for line in lines[3:]] == ["vae", "isolation_forest"]
-    assert f"{rows[3]['auc']:.3f}" == lines[3].split()[1]
+    assert lines[3].split()[1:3] == [f"{(rows[2]['auc'] + rows[3]['auc']) / 2:.3f}", f"{rows[3]['auc']:.3f}"]
     assert lines[3].endswith("42,440")
     assert len(lines[4].split()) == len(lines[3].split()) - 1  # no number of parameters: empty
+
+
+def test_names_have_what_the_variants_of_a_model_do_not_share():
+    variants = [
+        ("pca", "components=4"),
+        ("vae", "beta=2,epochs=5"),
+        ("vae", "epochs=5"),
+        ("vae", "epochs=5,latent=4"),
+        ("knn", "default"),
+        ("knn", "neighbours=2"),
+    ]
+    frame = pd.DataFrame(variants, columns=["model", "variant"])
+    assert list(run_labels(frame).values()) == [
+        "pca",
+        "vae (beta=2)",
+        "vae",
+        "vae (latent=4)",
+        "knn (default)",
+        "knn (neighbours=2)",
+    ]

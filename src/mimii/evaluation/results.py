@@ -69,10 +69,16 @@ def average(frame: "pd.DataFrame", values: Sequence[str], by: Sequence[str] = ("
 
 
 def run_labels(frame: "pd.DataFrame") -> dict[tuple[str, str], str]:
-    """A name for each model and variant: the model's alone where it has one variant."""
+    """A name for each model and variant: the model's, and in brackets what its variants do not share."""
     pairs = list(dict.fromkeys(zip(frame["model"], frame["variant"], strict=True)))
-    models = [model for model, _ in pairs]
-    return {(model, variant): model if models.count(model) == 1 else f"{model} ({variant})" for model, variant in pairs}
+    labels = {}
+    for model in dict.fromkeys(model for model, _ in pairs):
+        settings = {variant: variant.split(",") for own, variant in pairs if own == model}
+        shared = set.intersection(*map(set, settings.values()))
+        for variant, parts in settings.items():
+            own_parts = ",".join(part for part in parts if part not in shared)
+            labels[model, variant] = f"{model} ({own_parts})" if own_parts else model
+    return {pair: labels[pair] for pair in pairs}
 
 
 def direction_hints(frame: "pd.DataFrame") -> list[str]:

@@ -20,9 +20,9 @@ COSTS = {
 
 
 def summary(frame: "pd.DataFrame") -> str:
-    """The metrics, per SNR where there are any, and what a model costs: aligned text, the best first.
+    """The metrics, per SNR where there are any, and what a model costs: aligned text, the best overall AUC first.
 
-    Averaged over IDs, then machine types.
+    Averaged over IDs, then machine types, then SNRs; where there are several, the first column is what orders the rows.
     """
     metrics = metrics_in("summary")
     labels = run_labels(frame)
@@ -31,13 +31,15 @@ def summary(frame: "pd.DataFrame") -> str:
     costs = average(frame, list(COSTS))
     overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
 
+    several = len(snrs) > 1
     titles = [metric.title for metric in metrics.values()]
     groups = [cell for snr in snrs for cell in (snr.replace(NO_LEVEL, ""), *[""] * (len(titles) - 1))]
-    header = [f"{group}\n{title}" for group, title in zip(groups, titles * len(snrs), strict=True)]
+    header = ["all\nAUC"] if several else []
+    header += [f"{group}\n{title}" for group, title in zip(groups, titles * len(snrs), strict=True)]
     header += [f"{name}\n{unit}" for name, unit, _ in COSTS.values()]
     rows = []
     for key in overall.index:
-        cells = [labels[key]]
+        cells = [labels[key], *([metrics["auc"].text(overall[key])] if several else [])]
         for snr in snrs:
             there = (*key, snr) in per_snr.index
             cells += [metric.text(per_snr.loc[(*key, snr), name]) if there else "" for name, metric in metrics.items()]
