@@ -35,7 +35,7 @@ RESEARCH = """--base_dir --model --n_mels --n_fft --power --frames --epochs --le
 OPTIONS = {
     "run": ["--configfile", "--cores", "--profile", "--report", "--dry-run"],
     "summary": [],
-    "score": ["--device"],
+    "score": ["--device", "--csv", "--figures"],
     "compare": ["--model", "--metric", "--old-runs", "--new-runs"],
     "results-so-far": ["--configfile", "--output"],
     "check_dataset": ["--configfile", "--content"],
@@ -44,7 +44,7 @@ OPTIONS = {
     "research": RESEARCH.split(),
 }
 # Written into a folder of the test's own alone, so that nothing else of the benchmark changes.
-WRITTEN = {"--output", "--pickle_dir", "--model_dir", "--result_dir"}
+WRITTEN = {"--output", "--csv", "--figures", "--pickle_dir", "--model_dir", "--result_dir"}
 OUTPUTS = ["out/new", "out/there", "out/file", "out/file/below", "out/Lüfter"]
 
 
@@ -155,6 +155,23 @@ COMMANDS = st.sampled_from(["summary", "compare", "score", "results-so-far", "ch
 @given(drawn=command_lines())
 def test_a_command_line_works_or_is_refused(benchmark, drawn):
     check_command_line(benchmark, drawn)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["page", "results", "--output", "out/file"],
+        ["share", "results", "--output", "out/file"],
+        ["score", RUN, CLIP, "--csv", "out/file"],
+        ["results-so-far", "--output", "out"],
+    ],
+)
+def test_nothing_of_somebody_s_own_is_replaced(benchmark, arguments):
+    code, errors = run_command(arguments[0], arguments[1:])
+    assert code == 1
+    assert errors.startswith("error: ")
+    assert "/out" in errors or " out" in errors
+    assert (benchmark / "out/file").read_bytes() == b"own"
 
 
 @settings(RELAXED, max_examples=30)

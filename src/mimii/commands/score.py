@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mimii.common.csv_files import write_csv
+from mimii.common.csv_files import has_columns, write_csv
 from mimii.common.errors import UserError
+from mimii.common.files import refuse_foreign
 from mimii.common.process import prepare_process
 from mimii.data.folders import ENDINGS
 from mimii.data.sections import section_name
@@ -95,9 +96,7 @@ def write_scores(scored: Sequence[Scored], file: Path) -> None:
 
 def refuse_to_replace(table: Path | None, figures: Path | None) -> None:
     """Raise UserError where a file is there that this command has not written, or a folder that holds something."""
-    if table and os.path.lexists(table):
-        header = table.read_bytes()[:200].splitlines() if table.is_file() else []
-        if not header or header[0].decode(errors="replace") != ",".join(COLUMNS):
-            raise UserError(f"--csv: {table} is there already, and holds no scores; name another file")
+    if table:
+        refuse_foreign(table, has_columns(*COLUMNS))
     if figures and os.path.lexists(figures) and (not figures.is_dir() or any(figures.iterdir())):
         raise UserError(f"--figures: {figures} is there already, and not an empty folder; name another one")

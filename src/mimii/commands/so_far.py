@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mimii.common.csv_files import write_csv
-from mimii.common.files import written_whole
+from mimii.common.csv_files import has_columns, write_csv
+from mimii.common.errors import UserError
+from mimii.common.files import refuse_foreign, written_whole
 from mimii.evaluation.merging import METRICS, Expectation, merge_results, read_run
 from mimii.evaluation.results import read_results
 from mimii.evaluation.summary import summary
@@ -17,6 +18,7 @@ from mimii.planning.job_parameters import merge_job, recorded_columns
 from mimii.planning.plan import Plan
 from mimii.runs.run import Run
 
+RESULTS = "results.csv"
 COLUMNS = ("model", "variant", "seed", "section", "why")
 
 
@@ -76,10 +78,13 @@ def write_results_so_far(plan: Plan, output: Path) -> SoFar:
     """Write results.csv, missing.csv, summary.txt and tables/ into `output`; what is finished of each.
 
     Tables and summary are over the sections that every compared model with a finished run has: averages over others
-    could not be compared.
+    could not be compared. Raises UserError where the folder holds something, and no results.
     """
+    if output.is_dir() and any(output.iterdir()) and not (output / RESULTS).is_file():
+        raise UserError(f"{output}: holds something else than results; name another folder")
+    refuse_foreign(output / RESULTS, has_columns("run_path"))
     so_far = find_runs(plan)
-    merge_results(so_far.finished, plan.runs_root, output / "results.csv", expectation(plan))
+    merge_results(so_far.finished, plan.runs_root, output / RESULTS, expectation(plan))
     missing = ((run.variant.model, run.variant.name, run.seed, run.section.path, why) for run, why in so_far.missing)
     write_csv(output / "missing.csv", COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in missing))
     if so_far.compared:
@@ -93,7 +98,7 @@ def _write_tables(plan: Plan, compared: Sequence[Run], output: Path) -> None:
     from mimii.paper.results import Results, make_tables
     from mimii.paper.table_formats import write_tables
 
-    frame = read_results(output / "results.csv")
+    frame = read_results(output / RESULTS)
     frame = frame[frame["run_path"].isin([run.path for run in compared])]
     pairs = list(dict.fromkeys((run.variant.model, run.variant.name) for run in compared))
     frame = select_runs(frame, pairs)

@@ -1,7 +1,7 @@
-"""How every CSV is written."""
+"""How every CSV is written, and known again."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,3 +14,8 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[s
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def has_columns(*columns: str) -> Callable[[bytes], bool]:
+    """Says of the beginning of a file whether it is a CSV with these columns among others."""
+    return lambda start: {name.encode() for name in columns} <= set(start.partition(b"\n")[0].rstrip().split(b","))

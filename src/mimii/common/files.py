@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,22 @@ def why_not_a_folder(path: str | os.PathLike[str], *, writable: bool) -> str | N
         cause = f" ({os.strerror(errno.EROFS)})" if os.statvfs(there).f_flag & os.ST_RDONLY else ""
         return f"{there} cannot be written into; choose another{cause}"
     return None
+
+
+def is_foreign(path: str | os.PathLike[str], is_own: Callable[[bytes], bool]) -> bool:
+    """Whether something is at `path` that this program has not written; is_own: says so of a file's first 10,000
+    bytes."""
+    path = Path(path)
+    if not path.is_file():
+        return os.path.lexists(path)
+    with path.open("rb") as file:
+        return not is_own(file.read(10_000))
+
+
+def refuse_foreign(path: str | os.PathLike[str], is_own: Callable[[bytes], bool]) -> None:
+    """Raise UserError where `is_foreign`: nothing of somebody's own is replaced."""
+    if is_foreign(path, is_own):
+        raise UserError(f"{path} is there already, and this command has not written it; name another file")
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class Statistics:
     @classmethod
     def read(cls, folder: str | Path) -> "Statistics":
         """What `write` wrote."""
-        tables = {name: pd.read_csv(Path(folder) / f"{name}.csv", float_precision="round_trip") for name in CSVS}
+        tables = {name: pd.read_csv(Path(folder) / f"{name}.csv") for name in CSVS}
         ranks = json.loads((Path(folder) / "ranks.json").read_text(encoding="utf-8"))
         return cls(tables["averages"], tables["comparisons"], tables["variances"], ranks)
 

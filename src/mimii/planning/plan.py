@@ -4,14 +4,14 @@ A run is model x variant x seed x section, and its path says which:
 `results/runs/vae/learning_rate=0.01/seed=42/6dB/fan/id_00/scores.parquet`.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mimii.common.csv_files import has_columns
 from mimii.common.errors import UserError
-from mimii.common.files import why_not_a_folder
+from mimii.common.files import is_foreign, why_not_a_folder
 from mimii.common.problems import Problem, ProblemsError, refuse
 from mimii.common.slugs import parse_slug
 from mimii.common.suggestions import unknown
@@ -88,14 +88,7 @@ class Plan:
 
     def check_csv(self) -> None:
         """Raise ProblemsError where the CSV would replace what this workflow has not written."""
-        path = Path(self.results_csv)
-        if not os.path.lexists(path):
-            return
-        header = b""
-        if path.is_file():
-            with path.open("rb") as file:
-                header = file.readline(10_000)
-        if b"run_path" not in header.rstrip().split(b","):
+        if is_foreign(self.results_csv, has_columns("run_path")):
             text = f"{self.results_csv!r} was not written by this workflow; move it away, or choose another name"
             raise ProblemsError.of("paths.csv", text)
 

@@ -8,17 +8,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mimii.common.errors import UserError
-from mimii.common.files import written_whole
+from mimii.common.files import refuse_foreign, written_whole
 from mimii.evaluation.results import read_results
 from mimii.paper.page.assemble import write_page
 from mimii.paper.page.board import make_boards
 from mimii.paper.page.readers import CLIPS, CONFIG, Results, read_any
 
 PAGE = "page.html"
+MARK = b'<meta name="generator" content="mimii">'
 
 
 def page_of(paths: Sequence[Path], output: Path) -> None:
-    """Write one page of several results, each a folder, its CSV, or a zip of `share`. Raises UserError for others."""
+    """Write one page of several results, each a folder, its CSV, or a zip of `share`.
+
+    Raises UserError for others, and where `output` is something that is no such page.
+    """
+    refuse_foreign(output, lambda start: MARK in start)
     with TemporaryDirectory() as scratch:
         results = [read_any(path, Path(scratch) / str(number)) for number, path in enumerate(paths)]
         write_page(make_boards(_named_apart(results)), output)
@@ -37,8 +42,10 @@ def share(folder: Path, output: Path) -> list[str]:
 
     Returns under which licences the recordings of the gathered clips are.
 
-    Raises UserError where the folder holds no results, or a run's scores are missing.
+    Raises UserError where the folder holds no results, a run's scores are missing, or `output` is something that was
+    not packed here.
     """
+    refuse_foreign(output, lambda start: start[:4] == b"PK\x03\x04" and start[30:41] == b"results.csv")
     csv = folder / "results.csv"
     if not csv.is_file():
         raise UserError(f"{folder}: holds no results.csv; give a folder of results")
