@@ -101,7 +101,6 @@ def edit_the_record(members):
         flip_a_byte,
         edit_the_threshold,
         edit_the_record,
-        lambda members: members.pop("export.json"),
         lambda members: members.pop("training.json"),
         lambda members: members.pop("model.skops"),
         lambda members: members.update({"model.pth": b"another model"}),
@@ -123,8 +122,14 @@ def test_members_beside_a_run_s_own_are_never_written(exported, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
 def test_any_other_file_is_refused(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(UserError, match="python -m mimii export"):
+    with pytest.raises(UserError, match="give the folder of the run that it lies in, or a file of `mimii export`"):
         mimii.load_detector(tmp_path / "file")
+
+
+def test_a_zip_without_a_record_is_refused(exported, tmp_path):
+    file = changed(exported, tmp_path / "changed.zip", lambda members: members.pop("export.json"))
+    with pytest.raises(UserError, match="is a file; give the folder of the run"):
+        mimii.load_detector(file)
 
 
 def test_other_code_is_said(exported, monkeypatch, caplog):

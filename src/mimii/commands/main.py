@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mimii.common.errors import exit_on_user_error
 from mimii.launch.request import parse_cores
 from mimii.launch.stop import quiet_ending
 
 # Each command imports what it needs when it runs.
+if TYPE_CHECKING:
+    from mimii.planning.plan import Plan
 
 
 def main(command_line: Sequence[str] | None = None) -> None:
@@ -194,9 +196,35 @@ def _results_so_far(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _plan_now(configfile: Path | None) -> "Plan":
+    """The plan of a configuration, of whose results something is asked."""
+    from mimii.common.provenance import REPOSITORY
+    from mimii.planning.plan import Plan
+
+    configfile = configfile and configfile.absolute()
+    with chdir(REPOSITORY):
+        return Plan(_read_configuration(configfile), any_sections=True)
+
+
+def _add_save_options(save: argparse.ArgumentParser) -> None:
+    save.add_argument("name", help="of the snapshot, such as before; never one that is there")
+    _add_configfile(save)
+
+
+def _save(arguments: argparse.Namespace) -> int:
+    from mimii.commands.snapshots import save_snapshot
+
+    print(os.path.relpath(save_snapshot(_plan_now(arguments.configfile), arguments.name)))
+    again = f" --configfile {shlex.quote(str(arguments.configfile))}" if arguments.configfile else ""
+    print(f"Later:  python -m mimii compare {arguments.name} now{again}")
+    return 0
+
+
 def _add_compare_options(compare: argparse.ArgumentParser) -> None:
-    compare.add_argument("old", type=Path, help="results CSV")
-    compare.add_argument("new", type=Path, help="results CSV")
+    named = "name of `save`, now (the configuration's results), a results CSV, its folder or a zip"
+    compare.add_argument("old", help=named)
+    compare.add_argument("new", help="the same")
+    _add_configfile(compare)
     compare.add_argument(
         "--model", nargs="+", action="extend", default=[], help="these alone; exit code 1 where one of them got worse"
     )
@@ -207,29 +235,35 @@ def _add_compare_options(compare: argparse.ArgumentParser) -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     """Exit code 1 where a model that was named got worse."""
+    from functools import partial
+
+    from mimii.commands.snapshots import results_named
     from mimii.evaluation.comparison import as_text, compare_results
 
-    comparison = compare_results(
-        arguments.old,
-        arguments.new,
-        models=arguments.model,
-        metric=arguments.metric,
-        old_runs=arguments.old_runs,
-        new_runs=arguments.new_runs,
-    )
+    plan_now = partial(_plan_now, arguments.configfile)
+    with results_named(arguments.old, plan_now) as old, results_named(arguments.new, plan_now) as new:
+        comparison = compare_results(
+            old[0],
+            new[0],
+            models=arguments.model,
+            metric=arguments.metric,
+            old_runs=arguments.old_runs or old[1],
+            new_runs=arguments.new_runs or new[1],
+        )
     print(as_text(comparison, arguments.metric))
     return int(any(comparison.worse(model) for model in arguments.model))
 
 
 def _add_page_options(page: argparse.ArgumentParser) -> None:
-    page.add_argument("results", type=Path, nargs="+", help="folder of results, its CSV, or a zip of `share`")
+    page.add_argument("results", nargs="+", help="name of `save`, folder of results, its CSV, or a zip of `share`")
     page.add_argument("--output", type=Path, default=Path("page.html"), help="default: %(default)s")
 
 
 def _page(arguments: argparse.Namespace) -> int:
+    from mimii.commands.snapshots import snapshot_or_path
     from mimii.paper.page.sharing import page_of
 
-    page_of(arguments.results, arguments.output)
+    page_of([snapshot_or_path(name) for name in arguments.results], arguments.output)
     print(arguments.output)
     return 0
 
@@ -301,8 +335,9 @@ COMMANDS = {
     "summary": Command("print averages per model and SNR", _add_summary_options, _summary),
     "score": Command("score recordings with a trained model", _add_score_options, _score),
     "export": Command("one file of a trained model, which scores on another machine", _add_export_options, _export),
+    "save": Command("keep the results as they are now, for `compare` and `page`", _add_save_options, _save),
     "compare": Command(
-        "say which sections changed beyond noise from one results CSV to another", _add_compare_options, _compare
+        "say which sections changed beyond noise from one result to another", _add_compare_options, _compare
     ),
     "results-so-far": Command(
         "CSV and tables of what is finished, while the rest still runs", _add_so_far_options, _results_so_far

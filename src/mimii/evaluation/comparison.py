@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
+from tabulate import tabulate
 
 from mimii.common.errors import UserError
 from mimii.common.records import sha256_of
 from mimii.common.suggestions import unknown
 from mimii.data.sections import dcase_year
-from mimii.evaluation.inference import paired_p_value, seed_freedom
+from mimii.evaluation.inference import centred_interval, paired_p_value, seed_freedom
 from mimii.evaluation.intervals import machine_generator, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in
 from mimii.evaluation.official_score import SCORE, Resampled, read_sections, resample
@@ -35,10 +36,15 @@ SECTION = ["db_level", "machine_type", "machine_id"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """cells: a row per model and section: old, new, difference, p_value, p_holm, verdict, paired. overall: per model"""
+    """cells: a row per model and section: old, new, difference, p_value, p_holm, verdict, paired.
+
+    overall: a row per model, of the sections that are in both, with low and high of the difference's interval.
+    confidence: of the intervals.
+    """
 
     cells: pd.DataFrame
     overall: pd.DataFrame
+    confidence: float
 
     def worse(self, model: str) -> bool:
         """Whether the model got worse, on average or on any section."""
@@ -82,7 +88,7 @@ def compare_results(
             overall.append(model.overall.assign(model=name, variant=variants[1]))
     if not cells:
         raise UserError(f"{old} and {new} have no model with the same settings in common: nothing to compare")
-    return Comparison(pd.concat(cells, ignore_index=True), pd.concat(overall, ignore_index=True))
+    return Comparison(pd.concat(cells, ignore_index=True), pd.concat(overall, ignore_index=True), model.confidence)
 
 
 def paired_variants(old: pd.DataFrame, new: pd.DataFrame) -> list[tuple[str, str]]:
@@ -115,7 +121,7 @@ def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: s
     overall = _overall(cells, noise, shared, metric, confidence)
     alone = table[table["difference"].isna()]
     alone = alone.assign(verdict=["only in OLD" if lost else "only in NEW" for lost in alone["new"].isna()])
-    return Comparison(pd.concat([cells, alone], ignore_index=True) if len(alone) else cells, overall)
+    return Comparison(pd.concat([cells, alone], ignore_index=True) if len(alone) else cells, overall, confidence)
 
 
 def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path]) -> Comparison:
@@ -139,20 +145,24 @@ def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path])
         resampled.append(resample(year, read_sections(rows, folder, year), samples, stream=stream))
     confidence = float(sides[0]["confidence"].iloc[0])
     keys = sorted((machine, id) for _, machine, id in common)
-    changes = [_official_change(resampled, scope) for scope in ([key] for key in keys)]
+    changes = [_official_change(resampled, scope, confidence) for scope in ([key] for key in keys)]
     cells = pd.DataFrame([(snrs[0], *key) for key in keys], columns=SECTION).join(pd.DataFrame(changes))
     cells["p_holm"] = multipletests(cells["p_value"], method="holm")[1]
-    overall = pd.DataFrame([_official_change(resampled, keys)])
+    overall = pd.DataFrame([_official_change(resampled, keys, confidence)])
     for table, column in ((cells, "p_holm"), (overall, "p_value")):
         pairs = zip(table["difference"], table[column], strict=True)
         table["verdict"] = [verdict(difference, p, confidence) for difference, p in pairs]
-    return Comparison(cells, overall)
+    return Comparison(cells, overall, confidence)
 
 
-def _official_change(resampled: Sequence[Resampled], keys: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _official_change(
+    resampled: Sequence[Resampled], keys: Sequence[tuple[str, str]], confidence: float
+) -> dict[str, Any]:
     (old, old_draws), (new, new_draws) = (own.score(keys) for own in resampled)
-    p = paired_p_value(new - old, new_draws - old_draws)
-    return {"old": old, "new": new, "difference": new - old, "p_value": p, "paired": True}
+    difference, draws = new - old, new_draws - old_draws
+    low, high = centred_interval(difference, draws, confidence)
+    p = paired_p_value(difference, draws)
+    return {"old": old, "new": new, "difference": difference, "low": low, "high": high, "p_value": p, "paired": True}
 
 
 def rows_of(frame: pd.DataFrame, cell: Mapping[Any, Any]) -> pd.DataFrame:
@@ -220,6 +230,21 @@ def p_value(difference: float, noise: NDArray[np.float64] | float, sides: Sequen
     return normal_p_value(difference, noise)
 
 
+def interval(
+    difference: float,
+    noise: NDArray[np.float64] | float,
+    sides: Sequence[pd.DataFrame],
+    metric: str,
+    confidence: float,
+) -> tuple[float, float]:
+    """Of a difference, by the same noise as its p-value."""
+    if isinstance(noise, np.ndarray):
+        freedom = seed_freedom(noise, seed_values(sides, metric))
+        return centred_interval(difference, noise, confidence, freedom)
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * noise
+    return difference - half, difference + half
+
+
 def normal_p_value(difference: float, error: float) -> float:
     """Two-sided, of a difference with this standard error."""
     if difference == 0:
@@ -243,59 +268,73 @@ def _overall(
 ) -> pd.DataFrame:
     """The mean over IDs, then machine types, then SNRs, of the sections that are in both."""
     if not len(cells):
-        return pd.DataFrame(columns=["old", "new", "difference", "p_value", "paired", "verdict"])
+        return pd.DataFrame(columns=["old", "new", "difference", "low", "high", "p_value", "paired", "verdict"])
     keys = cells[SECTION].assign(seed=0, one="one")
     old, new, difference = (
         float(average(keys.assign(value=cells[name]), ["value"], ["one"])["value"].iloc[0])
         for name in ("old", "new", "difference")
     )
     paired = bool(cells["paired"].all())
-    if paired:
-        resampled = pd.concat([keys, pd.DataFrame(np.array(noise))], axis=1)
-        columns = [name for name in resampled.columns if name not in keys.columns]
-        p = p_value(difference, average(resampled, columns, ["one"]).to_numpy()[0], sides, metric)
-    else:
-        errors = [float(np.std(one, ddof=1)) if isinstance(one, np.ndarray) else one for one in noise]
-        # A machine's SNRs are the same recordings, so their errors add up; machines are independent.
-        machines = average(keys.assign(value=errors), ["value"], ["one", "machine_type", "machine_id"])["value"]
-        sizes = machines.groupby(level="machine_type").transform("size")
-        weights = 1 / (sizes * machines.index.get_level_values("machine_type").nunique())
-        p = normal_p_value(difference, float(np.sqrt(((weights * machines) ** 2).sum())))
-    return pd.DataFrame(
-        [
-            {
-                "old": old,
-                "new": new,
-                "difference": difference,
-                "p_value": p,
-                "paired": paired,
-                "verdict": verdict(difference, p, confidence),
-            }
-        ]
-    )
+    mean_noise = _paired_noise(keys, noise) if paired else _independent_noise(keys, noise)
+    p = p_value(difference, mean_noise, sides, metric)
+    low, high = interval(difference, mean_noise, sides, metric, confidence)
+    change = {"old": old, "new": new, "difference": difference, "low": low, "high": high}
+    return pd.DataFrame([{**change, "p_value": p, "paired": paired, "verdict": verdict(difference, p, confidence)}])
+
+
+def _paired_noise(keys: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float]) -> NDArray[np.float64]:
+    """The difference's mean over sections on each resample."""
+    resampled = pd.concat([keys, pd.DataFrame(np.array(noise))], axis=1)
+    columns = [name for name in resampled.columns if name not in keys.columns]
+    mean: NDArray[np.float64] = average(resampled, columns, ["one"]).to_numpy()[0]
+    return mean
+
+
+def _independent_noise(keys: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float]) -> float:
+    """The standard error of the difference's mean over sections."""
+    errors = [float(np.std(one, ddof=1)) if isinstance(one, np.ndarray) else one for one in noise]
+    # A machine's SNRs are the same recordings, so their errors add up; machines are independent.
+    machines = average(keys.assign(value=errors), ["value"], ["one", "machine_type", "machine_id"])["value"]
+    sizes = machines.groupby(level="machine_type").transform("size")
+    weights = 1 / (sizes * machines.index.get_level_values("machine_type").nunique())
+    return float(np.sqrt(((weights * machines) ** 2).sum()))
 
 
 def as_text(comparison: Comparison, metric: str) -> str:
-    """What changed, for a terminal."""
-    lines = [f"{'Official score' if metric == SCORE else METRICS[metric].title}, OLD -> NEW", ""]
+    """What changed, for a terminal: a table of the models, and below it the sections of each that changed."""
+    title = "Official score" if metric == SCORE else METRICS[metric].title
+    header = ["model", "OLD", "NEW", "difference", f"{100 * comparison.confidence:g} % interval", "p", ""]
+    models = list(comparison.overall["model"])
+    rows, lines = [], []
     for _, row in comparison.overall.iterrows():
+        name = row["model"] if models.count(row["model"]) == 1 else f"{row['model']} ({row['variant']})"
+        rows.append([name, *_numbers(row), row["verdict"]])
         mine = comparison.cells[
             (comparison.cells["model"] == row["model"]) & (comparison.cells["variant"] == row["variant"])
         ]
-        compared = mine[mine["difference"].notna()]
-        how = "paired by clip" if compared["paired"].all() else "by intervals: clip scores of both are not all at hand"
-        lines.append(
-            f"{row['model']} ({row['variant']}): overall {_change(row)}; {len(compared)} sections compared, {how}"
-        )
-        changed = compared[compared["verdict"] != "within noise"].sort_values("difference")
-        lines += [f"  {'/'.join(cell[SECTION])}: {_change(cell)}" for _, cell in changed.iterrows()]
-        lines.append(f"  {len(compared) - len(changed)} of {len(compared)} sections within noise")
-        lines += [
-            f"  {'/'.join(cell[SECTION])}: {cell['verdict']}" for _, cell in mine[mine["difference"].isna()].iterrows()
-        ]
-    return "\n".join(lines)
+        lines += ["", *_section_lines(name, mine)]
+    table = tabulate(rows, header, tablefmt="simple", colalign=("left", *["right"] * 5, "left"), disable_numparse=True)
+    return "\n".join([f"{title}, OLD -> NEW, overall", "", *(line.rstrip() for line in table.splitlines()), *lines])
 
 
-def _change(row: pd.Series) -> str:
-    p = row.get("p_holm", row["p_value"])
-    return f"{row['old']:.3f} -> {row['new']:.3f} ({row['difference']:+.3f}, p = {p:.2g}, {row['verdict']})"
+def _numbers(row: pd.Series) -> list[str]:
+    change = f"{row['difference']:+.3f}", f"{row['low']:+.3f} to {row['high']:+.3f}"
+    return [f"{row['old']:.3f}", f"{row['new']:.3f}", *change, f"{row['p_value']:.2g}"]
+
+
+def _section_lines(name: str, cells: pd.DataFrame) -> list[str]:
+    """A line on how a model's sections were compared, and one for each that changed or is in one result alone."""
+    compared = cells[cells["difference"].notna()]
+    how = "paired by clip" if compared["paired"].all() else "by intervals: clip scores of both are not all at hand"
+    changed = compared[compared["verdict"] != "within noise"].sort_values("difference")
+    alone = cells[cells["difference"].isna()]
+    return [
+        f"{name}: {len(compared) - len(changed)} of {len(compared)} sections within noise, {how}",
+        *(f"  {'/'.join(cell[SECTION])}: {_change(cell)}" for _, cell in changed.iterrows()),
+        *(f"  {'/'.join(cell[SECTION])}: {cell['verdict']}" for _, cell in alone.iterrows()),
+    ]
+
+
+def _change(cell: pd.Series) -> str:
+    p = cell["p_holm"]
+    return f"{cell['old']:.3f} -> {cell['new']:.3f} ({cell['difference']:+.3f}, p = {p:.2g}, {cell['verdict']})"

@@ -78,6 +78,11 @@ def folder_of(run: str | Path) -> Iterator[Path]:
             ) from None
 
 
+def _names(file: Path) -> list[str]:
+    with zipfile.ZipFile(file) as archive:
+        return archive.namelist()
+
+
 def _reason(error: Exception, folder: Path) -> str:
     """What is wrong, without the folder that nobody knows of and without a hint at what makes its files."""
     return (error.what if isinstance(error, DamagedError) else str(error)).replace(f"{folder}/", "")
@@ -85,8 +90,8 @@ def _reason(error: Exception, folder: Path) -> str:
 
 def _unpack(file: Path, folder: Path) -> None:
     """Write the files of an export into a folder. Only the names of a run are read, and nothing that was compressed."""
-    if not zipfile.is_zipfile(file):
-        raise UserError(f"{file}: neither the folder of a run nor a file of `python -m mimii export`")
+    if not zipfile.is_zipfile(file) or RECORD not in _names(file):
+        raise UserError(f"{file}: is a file; give the folder of the run that it lies in, or a file of `mimii export`")
     try:
         with zipfile.ZipFile(file) as archive:
             for name in (RECORD, *RECORDS, *MODELS):
@@ -95,7 +100,7 @@ def _unpack(file: Path, folder: Path) -> None:
         record = ExportRecord.read(folder / RECORD)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, UserError) as error:
         reason = _reason(error, folder)
-        raise UserError(f"{file}: damaged, or no file of `python -m mimii export` ({reason})") from error
+        raise UserError(f"{file}: damaged ({reason}); export the run again") from error
     there = {path.name: sha256_of(path) for path in folder.iterdir() if path.name != RECORD}
     if there != dict(record.files):
         raise UserError(f"{file}: damaged: its files are not those of its record; export the run again")

@@ -1,8 +1,6 @@
 """Reading results for the page: everything that it knows of other packages' files stands here."""
 
 import json
-import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,19 +12,11 @@ from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.data.sections import Section, snr_order
+from mimii.evaluation.packed import CLIPS, CONFIG, CSV, unpack
 from mimii.evaluation.results import read_results
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 
 SECTION = ["db_level", "machine_type", "machine_id"]
-# Where a results folder keeps what the page needs beside the CSV and the clip scores.
-FOLDER = "page"
-CONFIG = f"{FOLDER}/config.json"
-CLIPS = f"{FOLDER}/clips"
-# What a shared zip may hold; everything else in it is left alone.
-SHARED = re.compile(
-    r"results\.csv|page/config\.json|page/clips/(?:[\w.=,+-]+/)+[\w.=,+-]+\.json|runs/(?:[\w.=,+~-]+/)+scores\.parquet"
-)
-LARGEST_SHARED = 4_000_000_000  # bytes, unpacked
 
 
 @dataclass(frozen=True)
@@ -53,11 +43,14 @@ def read_folder(csv: Path, runs: Path, config: Path, listening: Sequence[Path] =
 
 
 def read_any(path: Path, scratch: Path) -> Results:
-    """Results of a folder, of its CSV, or of a zip that `share` packed, which is unpacked into `scratch`."""
-    folder = _unpacked(path, scratch) if path.suffix == ".zip" else path
-    csv = folder / "results.csv" if folder.is_dir() else folder
+    """Results of a folder, of its CSV, or of a zip of `save` or `share`, which is unpacked into `scratch`."""
+    folder = path
+    if path.suffix == ".zip":
+        folder = scratch / path.stem
+        unpack(path, folder)
+    csv = folder / CSV if folder.is_dir() else folder
     if not csv.is_file():
-        raise UserError(f"{path}: holds no results.csv; give a folder of results, its CSV, or a zip of `share`")
+        raise UserError(f"{path}: holds no {CSV}; give a folder of results, its CSV, or a zip of `save` or `share`")
     clips = sorted((csv.parent / CLIPS).rglob("*.json"))
     name = path.stem if path.suffix == ".zip" else csv.absolute().parent.name
     return read_folder(csv, csv.parent / "runs", csv.parent / CONFIG, clips, name=name)
@@ -68,22 +61,6 @@ def _inside(path: str, csv: Path) -> str:
     if PurePosixPath(path).is_absolute() or ".." in parts:
         raise UserError(f"{csv}: run_path {path!r} leaves the folder of runs; merge the results again")
     return path
-
-
-def _unpacked(path: Path, scratch: Path) -> Path:
-    """The folder that the known members of a zip were unpacked into."""
-    target = scratch / path.stem
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if SHARED.fullmatch(info.filename)]
-            members = [info for info in members if ".." not in info.filename.split("/")]
-            if sum(info.file_size for info in members) > LARGEST_SHARED:
-                raise UserError(f"{path}: more than {LARGEST_SHARED / 1e9:g} GB unpacked; no `share` packs so much")
-            for info in members:
-                archive.extract(info, target)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path}: cannot be read as a zip of `share` ({error})") from error
-    return target
 
 
 def _read_json(path: Path) -> dict[str, Any]:
