@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 import pickle
 import subprocess
 import sys
@@ -706,8 +707,9 @@ def test_the_weight_of_the_divergence_rises_to_beta_in_training(warmup):
         np.testing.assert_allclose(losses - losses[0], (weights - weights[0]) * divergence, atol=1e-3)
         torch.manual_seed(3)
         drawn = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        error = (detector.network.decoder(drawn) - windows.flatten(1)).square().sum(1).mean()
-        assert losses[0] == pytest.approx(0.5 * float(error) + weights[0] * divergence, rel=1e-4)
+        seen = torch.distributions.Normal(detector.network.decoder(drawn), 1.0)
+        surprise = -float(seen.log_prob(windows.flatten(1)).sum(1).mean())
+        assert losses[0] == pytest.approx(surprise + weights[0] * divergence, rel=1e-4)
 
 
 def test_the_variational_bound_weighs_both_terms_per_window():
@@ -715,12 +717,28 @@ def test_the_variational_bound_weighs_both_terms_per_window():
     windows = torch.randn(7, 5, N_MELS)
     detector.network.eval()
     with torch.no_grad():
+        detector.network.log_variance.fill_(-1.4)
         mean, log_variance = detector.network.encode(windows)
         prior = torch.distributions.Normal(0.0, 1.0)
         posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
         divergence = torch.distributions.kl_divergence(posterior, prior).sum(1).mean()
-        error = (detector.network(windows) - windows.flatten(1)).square().sum(1).mean()
-        torch.testing.assert_close(detector.loss(windows, 1) * windows[0].numel(), 0.5 * error + divergence)
+        seen = torch.distributions.Normal(detector.network(windows), math.exp(-0.7))
+        surprise = -seen.log_prob(windows.flatten(1)).sum(1).mean()
+        torch.testing.assert_close(detector.loss(windows, 1) * windows[0].numel(), surprise + divergence)
+
+
+def test_the_decoders_variance_comes_to_that_of_what_it_cannot_reconstruct():
+    """Whatever it started from: at its optimum the residual of a drawn code has the variance that is learnt."""
+    training = sound(0, [48] * 20, seed=1)
+    detector, _ = fit("vae", training=training, epochs=120, batch_size=64, learning_rate=0.01)
+    windows = detector.examples(training)
+    with torch.no_grad():
+        batch = next(windows.batches([len(windows)]))
+        mean, log_variance = detector.network.encode(batch)
+        drawn = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        residual = float((detector.network.decoder(drawn) - batch.flatten(1)).square().mean())
+    assert float(detector.network.log_variance.detach().exp()) == pytest.approx(residual, rel=0.1)
+    assert residual < 0.7
 
 
 @pytest.mark.parametrize("frames", [3, 4, 5])

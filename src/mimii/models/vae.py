@@ -2,15 +2,18 @@
 
 Idea: the latent variable of normal sound is held to a standard normal distribution, so an unusual sound has no code.
 Shapes: frames x n_mels = 320 - 128 - 64 - (mean and log variance of 16) and 16 - 64 - 128 - 320, ReLU.
-Loss: the negative evidence lower bound of a decoder with unit variance, half the squared error + beta * KL
-divergence, both summed over a window and divided by its number of values. The weight of the KL divergence rises
-linearly to beta, but the validation loss has the whole of it, and the latent mean in place of a drawn value: the two
-losses are not alike until then.
+Loss: the negative evidence lower bound, minus the logarithm of the decoder's density + beta * KL divergence, both in
+nats, summed over a window and divided by its number of values. The decoder is a Gaussian whose variance, one for all
+values, is learnt beside the weights (sigma-VAE): with a variance of 1, where the residual's is about .5, the divergence
+would weigh twice as much as the bound says. The weight of the divergence rises linearly to beta, but the validation
+loss has the whole of it, and the latent mean in place of a drawn value: the two losses are not alike until then. Where
+the residual is small a density is above 1, and the loss below 0.
 Score: mean squared error of the reconstruction from the latent mean, so nothing is drawn.
-Papers: Kingma and Welling, ICLR 2014, arXiv:1312.6114; beta: Higgins et al., ICLR 2017; warm-up: Bowman et al., CoNLL
-2016, arXiv:1511.06349.
+Papers: Kingma and Welling, ICLR 2014, arXiv:1312.6114; variance: Rybkin, Daniilidis and Levine, ICML 2021,
+arXiv:2006.13202; beta: Higgins et al., ICLR 2017; warm-up: Bowman et al., CoNLL 2016, arXiv:1511.06349.
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -33,6 +36,7 @@ class VariationalAutoencoder(nn.Module):
         for inputs, outputs in pairwise([latent, *reversed(widths)]):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         self.decoder = nn.Sequential(*layers[:-1])
+        self.log_variance = nn.Parameter(torch.zeros(()))  # of the decoder, about its reconstruction
 
     def encode(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the latent variable, (batch, latent) each."""
@@ -59,5 +63,7 @@ class Detector(AutoencoderDetector):
             latent = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
             beta *= min(1.0, epoch / (self.settings["warmup_epochs"] + 1))
         error = mean_squared_error(self.network.decoder(latent), batch)
+        spread = self.network.log_variance
+        surprise = 0.5 * (error * (-spread).exp() + spread + math.log(2 * math.pi))  # minus the log density
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-        return 0.5 * error + beta * divergence / batch[0].numel()
+        return surprise + beta * divergence / batch[0].numel()
