@@ -35,6 +35,8 @@ class ModelDeclaration:
     """What `models/<name>.yaml` says; `settings` holds those of its base too.
 
     stochastic: whether anything is drawn from the seed, so that another seed makes another model.
+    still_clip: the mean score of a clip that stands still, its mean spectrum in every frame, beside that of the clip
+    itself: "lower", "higher", or "either" where neither holds of every clip.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ModelDeclaration:
     base: str
     paper: str
     stochastic: bool
+    still_clip: str
     settings: Declarations
 
 
@@ -61,7 +64,13 @@ def model_declaration(name: str) -> ModelDeclaration:
     for key, value in (declared.get("settings") or {}).items():
         settings[key] = {**settings.get(key, {}), **value}
     return ModelDeclaration(
-        name, declared["title"], declared["base"], declared.get("paper", ""), declared["stochastic"], settings
+        name,
+        declared["title"],
+        declared["base"],
+        declared.get("paper", ""),
+        declared["stochastic"],
+        declared.get("still_clip", ""),
+        settings,
     )
 
 

@@ -1,9 +1,10 @@
 """Isolation forest.
 
 Idea: random splits isolate an unusual vector in few steps.
-Shapes: frames x n_mels = 320 values, standardised per mel band and turned to their principal components, all brought
-to the same variance. A split looks at one value alone; mel bands and frames rise and fall together, so what is unusual
-shows in no single one of them.
+Shapes: frames x n_mels = 320 values, standardised per mel band and turned to their first 32 principal components, all
+brought to the same variance. A split looks at one value alone; mel bands and frames rise and fall together, so what is
+unusual shows in no single one of them. With all components, most of which hold noise, forests of different seeds agree
+less (docs/quality.md).
 Score: 2 ** -(mean depth over the trees / expected depth), between 0 and 1.
 Parameters: the nodes of all trees, principal components and mean, standardisation. What share of the training is
 anomalous (contamination) only moves a threshold that nothing here uses.

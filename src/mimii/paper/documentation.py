@@ -19,6 +19,12 @@ BASES = {
     "estimator": "Detectors without a training loop",
     "clip_vectors": "Detectors that see a clip as one vector",
 }
+# What a model's declaration of `still_clip` means for who reads its scores.
+STILL_CLIPS = {
+    "lower": "has a lower mean score than the clip itself: a machine that falls silent or still looks normal to it",
+    "either": "has about the mean score of the clip itself, or a lower or a higher one: it is not told from others",
+    "higher": "has a higher mean score than the clip itself",
+}
 # A line of a model's docstring that starts a new point: `Loss and score: ...`
 POINT = re.compile(r"[A-Z][a-z]+( and [a-z]+)?: ")
 
@@ -46,6 +52,8 @@ def models_as_markdown() -> str:
         shared = base_declarations(model.base)
         own = {key: value for key, value in model.settings.items() if value != shared.get(key)}
         lines += ["", f"### {model.name}", "", *_docstring(MODELS / f"{model.name}.py"), f"- Reference: {model.paper}."]
+        still = STILL_CLIPS[model.still_clip]
+        lines.append(f"- A clip that stands still, its mean spectrum in every frame, {still}.")
         lines += [*_rules(model.name), "", *(_table(own) if own else ["No settings of its own."])]
     lines += ["", "## Settings of the features", "", *_table(feature_declarations())]
     return "\n".join(lines) + "\n"
