@@ -13,7 +13,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 FIELDS: dict[str | None, tuple[str, ...]] = {
-    LogEvent.JOB_INFO: ("jobid", "rule_name", "wildcards", "log", "benchmark"),
+    LogEvent.JOB_INFO: ("jobid", "rule_name", "wildcards", "log", "benchmark", "output", "reason"),
     LogEvent.JOB_FINISHED: ("job_id",),
     LogEvent.JOB_ERROR: ("jobid", "rule_name", "log"),
     LogEvent.GROUP_ERROR: ("groupid", "aux_logs", "jobs"),

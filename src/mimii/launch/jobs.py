@@ -3,7 +3,7 @@
 import csv
 import glob
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,12 +27,14 @@ ENOUGH = 50
 
 @dataclass(frozen=True)
 class Job:
-    """One job. log, benchmark: paths from the workflow's folder, or None."""
+    """One job. log, benchmark: paths from the workflow's folder, or None. reason: why it is due, as Snakemake says."""
 
     rule: str
     wildcards: Mapping[str, str] = field(default_factory=dict)
     log: str | None = None
     benchmark: str | None = None
+    outputs: Sequence[str] = ()
+    reason: str = ""
 
     @property
     def run(self) -> tuple[str, ...] | None:

@@ -4,8 +4,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from mimii.common.provenance import REPOSITORY
 from mimii.launch.jobs import Durations, Job, in_words
 from mimii.launch.progress import Progress
+from mimii.launch.reasons import describe_causes
 from mimii.launch.request import Request, worker_count
 from mimii.planning.other_recordings import describe_other_recordings
 from mimii.planning.plan import Plan
@@ -22,7 +24,7 @@ def run_count(plan: Plan) -> int:
 def describe_plan(
     request: Request, plan: Plan, planned: Sequence[Job], durations: Durations, *, list_jobs: bool = False
 ) -> None:
-    """Print what is there, what is to do, and about how long it takes."""
+    """Print what is there, what is to do and why, and about how long it takes."""
     total = run_count(plan)
     to_do = len({job.run for job in planned if job.run})
     variant = "variant" if plan.config["studies"] else "model"
@@ -34,6 +36,8 @@ def describe_plan(
     if not planned:
         print("Nothing to do: everything is up to date.", flush=True)
         return
+    for line in describe_causes(planned, REPOSITORY / plan.runs_root):
+        print(line)
     if list_jobs:
         print("\n".join(f"  {line}" for line in job_lines(planned)))
     known, unknown = durations.total(planned)

@@ -125,4 +125,5 @@ def execute(request: Request, progress: Progress, stop: StopRequest) -> int:
 def job_of(line: dict[str, Any]) -> Job:
     """The job that a line of the log is about."""
     log = line.get("log") or [None]
-    return Job(line["rule_name"], dict(line.get("wildcards") or {}), log[0], line.get("benchmark"))
+    wildcards, outputs = dict(line.get("wildcards") or {}), line.get("output") or ()
+    return Job(line["rule_name"], wildcards, log[0], line.get("benchmark"), outputs, line.get("reason") or "")
