@@ -59,6 +59,23 @@ def test_summary_shows_each_model_once_best_first(run_folder, tmp_path):
     assert len(lines[4].split()) == len(lines[3].split()) - 1  # no number of parameters: empty
 
 
+def test_summary_shows_the_residual_score_where_a_model_has_it_and_where_times_are_too_long(run_folder, tmp_path):
+    rows = [run_folder(tmp_path, model="vae", load=3.0), run_folder(tmp_path, model="mahalanobis")]
+    merge(rows, tmp_path, tmp_path / "results.csv")
+    frame = read_results(tmp_path / "results.csv")
+    assert "residual" not in summary(frame)
+    assert "in 1 of 2 runs the machine had more work than cores" in summary(frame)
+    frame["auc_residual"] = [0.8125, float("nan")]
+    frame["training_load"] = 1.0
+    text = summary(frame)
+    lines = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    assert "residual" in text.splitlines()[0].split()
+    assert "0.812" in lines["vae"]
+    assert len(lines["mahalanobis"]) == len(lines["vae"]) - 1
+    assert "mahalanobis, which has no network" in text
+    assert "more work" not in text
+
+
 def test_names_have_what_the_variants_of_a_model_do_not_share():
     variants = [
         ("pca", "components=4"),

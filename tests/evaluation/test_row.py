@@ -45,6 +45,9 @@ def test_row_has_every_column_and_the_right_values(run_files):
     assert row["fpr"] == above[test["label"] == "normal"].mean()
     assert row["memory_usage_mb"] is None
     assert row["peak_host_memory_mb"] == 500.0  # the larger of 400 and 500
+    assert row["memory_above_imports_mb"] == 250.0  # the larger of 400 - 150 and 500 - 300
+    assert (row["training_cpu_sec"], row["scoring_cpu_sec"]) == (12.0, 0.4)
+    assert (row["training_load"], row["scoring_load"]) == (0.9, 1.0)
 
 
 def test_every_score_has_its_metrics_and_the_primary_one_is_the_row_s(run_files):

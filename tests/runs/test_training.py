@@ -13,10 +13,11 @@ from mimii.common.errors import UserError
 from mimii.data.recordings import Clip
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import model_declaration, model_names
+from mimii.features.clips import Clips
 from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips
 from mimii.features.settings import feature_declarations
 from mimii.runs import scoring, training
-from mimii.runs.records import TrainingRecord
+from mimii.runs.records import ScoringRecord, TrainingRecord
 
 N_MELS, FRAMES, TRAIN, TEST = 16, 40, 12, 3
 FITTED, VALIDATION, TESTED = range(9), range(9, TRAIN), range(TRAIN, TRAIN + 2 * TEST)
@@ -167,3 +168,27 @@ def test_the_recorded_losses_are_those_of_the_kept_epoch(run, kept, monkeypatch)
         name: losses[kept - 1][name] for name in ("training_loss", "validation_loss")
     }
     assert losses[0] != losses[1]
+
+
+def test_costs_are_recorded_and_do_not_count_the_libraries(run):
+    folder = run()
+    score(folder, folder / "features.parquet")
+    records = TrainingRecord.read(folder / "record"), ScoringRecord.read(folder / "scoring")
+    assert all(record.load >= 0 for record in records)
+    assert all(0 < record.imports_memory_mb <= record.peak_host_memory_mb for record in records)
+    assert records[0].training_cpu_sec > 0
+    assert records[1].scoring_cpu_sec > 0
+
+
+def test_the_time_of_inference_is_the_quickest_of_repeated_passes(monkeypatch):
+    """Whatever else the machine does adds to a time, and takes nothing off."""
+    durations = [0.5, 0.2, 0.9]
+    ticks = iter(np.cumsum([step for duration in durations for step in (0, duration)]))
+    monkeypatch.setattr(scoring.time, "perf_counter", lambda: next(ticks))
+    clips = Clips(np.zeros((80, N_MELS), np.float32), np.array([40, 40]))
+    detector = detector_class("mahalanobis")(resolve(model_declaration("mahalanobis").settings), N_MELS, seed=1)
+    monkeypatch.setattr(detector, "window_scores", lambda clips: np.zeros(2))
+    costs = scoring.measure_inference(detector, clips)
+    assert costs["inference_time_ms"] == pytest.approx(100)
+    assert costs["inference_time_per_clip_ms"] == pytest.approx(100)
+    assert costs["throughput_samples_per_sec"] == pytest.approx(10)

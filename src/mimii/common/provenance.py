@@ -1,8 +1,10 @@
-"""Where and with what a result was made, and what it cost in memory."""
+"""Where and with what a result was made, and what it cost."""
 
+import os
 import platform
 import resource
 import subprocess
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,6 +46,31 @@ def blas() -> str | None:
 def host() -> str:
     """Name of this machine."""
     return platform.node()
+
+
+class Stopwatch:
+    """Seconds since it was made: by the clock, and of processor time that this process used, all threads together."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    @property
+    def wall_s(self) -> float:
+        """Longer on a machine that has other work, too."""
+        return time.perf_counter() - self._wall
+
+    @property
+    def cpu_s(self) -> float:
+        """Hardly longer on a machine that has other work; without what a GPU does."""
+        return time.process_time() - self._cpu
+
+
+def machine_load() -> float:
+    """How many processes of this machine wanted a core in the last minute, for each core that it has.
+
+    Up to about 1 each has one to itself.
+    """
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def peak_host_memory_mb() -> float:

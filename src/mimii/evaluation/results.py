@@ -92,3 +92,19 @@ def direction_hints(frame: "pd.DataFrame") -> list[str]:
                 "Higher scores must mean more anomalous: are these reversed?"
             )
     return hints
+
+
+# Load for each core above which times are marked: jobs that fill all cores, and what starts them, stay below.
+BUSY = 1.5
+
+
+def load_hints(frame: "pd.DataFrame") -> list[str]:
+    """A sentence where some runs were made while their machine had more work than cores; empty where none was."""
+    loads = frame.reindex(columns=["training_load", "scoring_load"]).astype(float).max(axis=1)
+    busy = int((loads > BUSY).sum())
+    if not busy:
+        return []
+    return [
+        f"Times are too long: in {busy} of {len(frame)} runs the machine had more work than cores "
+        "(training_load, scoring_load); CPU times (training_cpu_sec, scoring_cpu_sec) suffer less."
+    ]

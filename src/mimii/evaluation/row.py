@@ -184,7 +184,11 @@ def costs(training: TrainingRecord, scoring: ScoringRecord) -> Figures:
     """Time, memory and size, and how training went."""
     return {
         "training_time_sec": training.training_time_sec,
+        "training_cpu_sec": training.training_cpu_sec,
         "scoring_time_sec": scoring.scoring_time_sec,
+        "scoring_cpu_sec": scoring.scoring_cpu_sec,
+        "training_load": training.load,
+        "scoring_load": scoring.load,
         "inference_time_ms": scoring.inference_time_ms,
         "inference_time_per_clip_ms": scoring.inference_time_per_clip_ms,
         "throughput_samples_per_sec": scoring.throughput_samples_per_sec,
@@ -192,6 +196,7 @@ def costs(training: TrainingRecord, scoring: ScoringRecord) -> Figures:
         "num_parameters": training.num_parameters,
         "memory_usage_mb": _larger(training.peak_gpu_memory_mb, scoring.peak_gpu_memory_mb),
         "peak_host_memory_mb": _larger(training.peak_host_memory_mb, scoring.peak_host_memory_mb),
+        "memory_above_imports_mb": _larger(_above_imports(training), _above_imports(scoring)),
         "training_loss": training.training_loss,
         "validation_loss": training.validation_loss,
         "epochs_run": training.epochs_run,
@@ -217,6 +222,12 @@ def provenance(training: TrainingRecord, scoring: ScoringRecord) -> Figures:
         "scores_sha256": scoring.scores_sha256,
         "git_revision": training.git_revision,
     }
+
+
+def _above_imports(record: TrainingRecord | ScoringRecord) -> float | None:
+    if record.peak_host_memory_mb is None or record.imports_memory_mb is None:
+        return None
+    return record.peak_host_memory_mb - record.imports_memory_mb
 
 
 def _larger(*values: float | None) -> float | None:

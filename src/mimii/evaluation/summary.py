@@ -6,7 +6,7 @@ from tabulate import tabulate
 
 from mimii.data.sections import NO_LEVEL, snr_order
 from mimii.evaluation.metrics import metrics_in
-from mimii.evaluation.results import average, direction_hints, run_labels
+from mimii.evaluation.results import average, direction_hints, load_hints, run_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +17,11 @@ COSTS = {
     "inference_time_per_clip_ms": ("a clip", "ms", ",.2f"),
     "num_parameters": ("parameters", "", ",.0f"),
 }
+
+RESIDUAL = (
+    "residual: a second score of the models that reconstruct. What it owes to training only a reference tells: the AUC "
+    "of mahalanobis, which has no network, or of the same model with epochs: 0."
+)
 
 
 def summary(frame: "pd.DataFrame") -> str:
@@ -30,12 +35,14 @@ def summary(frame: "pd.DataFrame") -> str:
     per_snr = average(frame, list(metrics), ["model", "variant", "db_level"])
     costs = average(frame, list(COSTS))
     overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
+    residual = average(frame, ["auc_residual"])["auc_residual"].dropna().to_dict()
 
     several = len(snrs) > 1
     titles = [metric.title for metric in metrics.values()]
     groups = [cell for snr in snrs for cell in (snr.replace(NO_LEVEL, ""), *[""] * (len(titles) - 1))]
     header = ["all\nAUC"] if several else []
     header += [f"{group}\n{title}" for group, title in zip(groups, titles * len(snrs), strict=True)]
+    header += ["residual\nAUC"] if residual else []
     header += [f"{name}\n{unit}" for name, unit, _ in COSTS.values()]
     rows = []
     for key in overall.index:
@@ -43,6 +50,8 @@ def summary(frame: "pd.DataFrame") -> str:
         for snr in snrs:
             there = (*key, snr) in per_snr.index
             cells += [metric.text(per_snr.loc[(*key, snr), name]) if there else "" for name, metric in metrics.items()]
+        if residual:
+            cells.append(metrics["auc"].text(residual[key]) if key in residual else "")
         amounts = {cost: float(costs[cost][key]) for cost in COSTS}
         cells += ["" if amount != amount else f"{amount:{COSTS[cost][2]}}" for cost, amount in amounts.items()]
         rows.append(cells)
@@ -50,4 +59,5 @@ def summary(frame: "pd.DataFrame") -> str:
     # Text as it is: numbers are written already.
     text = tabulate(rows, ["\nmodel", *header], tablefmt="simple", colalign=aligned, disable_numparse=True)
     lines = (line.rstrip() for line in text.splitlines())
-    return "\n".join([*lines, *(f"\n{hint}" for hint in direction_hints(frame))])
+    hints = [*direction_hints(frame), *load_hints(frame), *([RESIDUAL] if residual else [])]
+    return "\n".join([*lines, *(f"\n{hint}" for hint in hints)])

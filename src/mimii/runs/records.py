@@ -25,8 +25,9 @@ class TrainingRecord(Record):
     model, variant, seed, section: what names the run. settings, features: all of the model's and of the features'.
     recordings: of each section that was trained on, its own among them. code: fingerprint of what trained. clips,
     windows: counts, of all sections that were trained on; test clips of the own one. losses: of the kept epoch. times:
-    s of wall clock. memory and size: MB (10^6 bytes). blas: the library of matrix products and its kernel, which decide
-    last bits. model_sha256, losses_sha256: of the files beside the record.
+    s of wall clock, or of the process's CPU time. load: `provenance.machine_load`, at the end of training. memory and
+    size: MB (10^6 bytes); imports: what the process held before it read any clip. blas: the library of matrix products
+    and its kernel, which decide last bits. model_sha256, losses_sha256: of the files beside the record.
     """
 
     model: str
@@ -46,10 +47,13 @@ class TrainingRecord(Record):
     epochs_run: int | None = None
     kept_epoch: int | None = None
     training_time_sec: float | None = None
+    training_cpu_sec: float | None = None
+    load: float | None = None
     training_loss: float | None = None
     validation_loss: float | None = None
     peak_gpu_memory_mb: float | None = None
     peak_host_memory_mb: float | None = None
+    imports_memory_mb: float | None = None
     model_size_mb: float | None = None
     model_sha256: str | None = None
     losses_sha256: str | None = None
@@ -79,8 +83,8 @@ class ScoringRecord(Record):
     """`scoring.json`. What is unknown of a method that ran elsewhere is None.
 
     recordings: of the section whose clips were scored. code: fingerprint of what scored. model_sha256: of the model
-    that scored. scores_sha256: of scores.parquet beside the record. times: ms and s of wall clock; throughput: windows
-    a second. memory: MB (10^6 bytes).
+    that scored. scores_sha256: of scores.parquet beside the record. times: ms and s of wall clock, or of CPU time;
+    throughput: windows a second. load, memory: as for training.
     """
 
     scoring: ScoringSettings | None = None
@@ -90,11 +94,14 @@ class ScoringRecord(Record):
     scores_sha256: str
     test_windows: int | None = None
     scoring_time_sec: float | None = None
+    scoring_cpu_sec: float | None = None
+    load: float | None = None
     inference_time_ms: float | None = None
     inference_time_per_clip_ms: float | None = None
     throughput_samples_per_sec: float | None = None
     peak_gpu_memory_mb: float | None = None
     peak_host_memory_mb: float | None = None
+    imports_memory_mb: float | None = None
     device: str | None = None
     threads: int | None = None
     host: str | None = None

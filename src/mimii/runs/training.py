@@ -1,6 +1,5 @@
 """One training job: features in, a fitted detector, its losses and its record out."""
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,15 @@ import pyarrow.parquet as pq
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
-from mimii.common.provenance import blas, git_revision, host, peak_host_memory_mb, versions
+from mimii.common.provenance import (
+    Stopwatch,
+    blas,
+    git_revision,
+    host,
+    machine_load,
+    peak_host_memory_mb,
+    versions,
+)
 from mimii.common.records import sha256_of
 from mimii.detectors.contract import detector_class
 from mimii.detectors.device import pick_device
@@ -94,11 +101,12 @@ def train_model(
     prepare_process(threads=threads)
     device = pick_device(device) if make.uses_gpu else "cpu"
     tables = read_tables([features, *others], job)
+    imports_mb = peak_host_memory_mb()
     training, validation = read_parts(tables, job["settings"])
     detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
-    started = time.perf_counter()
+    stopwatch = Stopwatch()
     fit = detector.fit(training, validation)
-    training_time = time.perf_counter() - started
+    training_time, training_cpu, load = stopwatch.wall_s, stopwatch.cpu_s, machine_load()
 
     with written_whole(losses_file) as temporary:
         pq.write_table(pa.Table.from_pylist(fit.losses, schema=LOSSES), temporary)
@@ -116,10 +124,13 @@ def train_model(
         epochs_run=fit.epochs_run,
         kept_epoch=fit.kept_epoch,
         training_time_sec=training_time,
+        training_cpu_sec=training_cpu,
+        load=load,
         training_loss=kept.get("training_loss"),
         validation_loss=kept.get("validation_loss"),
         peak_gpu_memory_mb=fit.peak_gpu_memory_mb,
         peak_host_memory_mb=peak_host_memory_mb(),
+        imports_memory_mb=imports_mb,
         model_size_mb=model_file.stat().st_size / 1e6,
         model_sha256=sha256_of(model_file),
         losses_sha256=sha256_of(losses_file),

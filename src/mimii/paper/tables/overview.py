@@ -4,7 +4,7 @@ import pandas as pd
 
 from mimii.data.sections import AVERAGE
 from mimii.evaluation.metrics import metrics_in
-from mimii.evaluation.results import average, direction_hints
+from mimii.evaluation.results import average, direction_hints, load_hints
 from mimii.paper.results import Results
 from mimii.paper.table import COSTS, MISSING, Cell, Table, best_first, how_averaged, lookup, mean_cell
 
@@ -26,8 +26,7 @@ def make(results: Results) -> Table:
             numbers |= {metric: value["mean"], f"{metric}_low": value["low"], f"{metric}_high": value["high"]}
         data.append(numbers)
     meaning = "Means over all sections, and what a model costs on average on one section."
-    caption = " ".join(
-        [meaning, how_averaged(results.confidence, results.snrs, results.unclaimed), *direction_hints(frame)]
-    )
+    hints = [*direction_hints(frame), *load_hints(frame)]
+    caption = " ".join([meaning, how_averaged(results.confidence, results.snrs, results.unclaimed), *hints])
     header = [Cell("Model"), *(Cell(metric.title) for metric in metrics.values()), *(COSTS[cost][0] for cost in shown)]
     return Table("overview", caption, header, rows, pd.DataFrame(data))
