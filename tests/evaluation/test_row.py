@@ -224,3 +224,14 @@ def test_command_writes_the_row_or_says_what_is_wrong(run_files, tmp_path, proje
     assert broken.returncode == 1
     assert broken.stderr.startswith("error: ")
     assert len(broken.stderr.splitlines()) == 1
+
+
+def test_memory_above_the_imports_is_never_negative(run_files):
+    """The kernel counts pages in batches, so the peak of a small job may come out below what it was before."""
+    paths = run_files()
+    for path in paths[1:]:
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps({**record, "imports_memory_mb": record["peak_host_memory_mb"] + 0.2}))
+    row = compute_metrics(*paths, SETTINGS).row
+    check_rows([row])
+    assert row["memory_above_imports_mb"] == 0
