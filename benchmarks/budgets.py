@@ -83,7 +83,7 @@ def make_features(folder: Path, plan: Plan) -> Path:
 
 def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, float]:
     """Train and score one model, and compute its metrics."""
-    place = folder / name
+    place, section = folder / name, Section.parse(SECTION)
     place.mkdir(exist_ok=True)
     files = {"model_file": place / f"model{Path(plan.model_file(name)).suffix}", "features": features}
     compute = {"device": "cpu", "threads": 1}
@@ -91,7 +91,7 @@ def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, fl
         "train_model",
         **files,
         **compute,
-        job=job_parameters.training_job(plan, name, "default", "42", Section.parse(SECTION)),
+        job=job_parameters.training_job(plan, name, "default", "42", plan.base_run(name, section).scope),
         losses=place / "losses.parquet",
         record=place / "training.json",
     )
@@ -99,7 +99,7 @@ def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, fl
         "score_clips",
         **files,
         **compute,
-        job=job_parameters.scoring_job(plan, name),
+        job=job_parameters.scoring_job(plan, name, section),
         training=place / "training.json",
         scores=place / "scores.parquet",
         record=place / "scoring.json",

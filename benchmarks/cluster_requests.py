@@ -51,13 +51,15 @@ def write_features(path, clips):
 def measure(model, features, folder):
     """The records of a training and a scoring job."""
     plan = plan_of(model)
-    job = job_parameters.training_job(plan, model, plan.variants[0].name, "42", Section.parse(SECTION))
+    section = Section.parse(SECTION)
+    job = job_parameters.training_job(plan, model, plan.variants[0].name, "42", plan.base_run(model, section).scope)
     model_file, training, scoring = folder / plan.model_file(model), folder / "training.json", folder / "scoring.json"
     common = ["--features", features, "--model-file", model_file, "--device", "cpu"]
     written = ["--losses", folder / "losses.parquet", "--record", training]
     run("train_model", *common, *written, "--job", job)
     written = ["--scores", folder / "scores.parquet", "--record", scoring]
-    run("score_clips", *common, *written, "--training", training, "--job", job_parameters.scoring_job(plan, model))
+    job = job_parameters.scoring_job(plan, model, section)
+    run("score_clips", *common, *written, "--training", training, "--job", job)
     return json.loads(training.read_text()), json.loads(scoring.read_text())
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from budgets import SECTION, configuration, make_features, measure, run
 
-from mimii.data.sections import Section
 from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
 
@@ -48,7 +47,7 @@ def two_jobs(folder: Path) -> dict[str, float]:
         place = folder / str(number)
         place.mkdir(exist_ok=True)
         files = {"model_file": place / "model.pth", "losses": place / "losses", "record": place / "record.json"}
-        job = job_parameters.training_job(plan, "simple_ae", SLUG, str(number), Section.parse(SECTION))
+        job = job_parameters.training_job(plan, "simple_ae", SLUG, str(number), SECTION)
         return run("train_model", features=features, job=job, device="cpu", threads=1, **files)["wall_s"]
 
     train(0)

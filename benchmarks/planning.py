@@ -86,7 +86,8 @@ def make_finished(folder: Path, plan: Plan) -> None:
             (2, ["scores.parquet", "scoring.json"]),
             (3, ["metrics.json"]),
         ):
-            layers[layer] += [f"{plan.runs_root}/{run.path}/{name}" for name in names]
+            folder_of = run.training_path if layer == 1 else run.path
+            layers[layer] += [f"{plan.runs_root}/{folder_of}/{name}" for name in names]
     now = time.time()
     for age, layer in enumerate(layers):
         for name in dict.fromkeys(layer):

@@ -1,4 +1,4 @@
-"""Fit one model on one section: features in; model, losses per epoch and training record out."""
+"""Fit one model on one or several sections: features in; model, losses per epoch and training record out."""
 
 import argparse
 import json
@@ -11,9 +11,8 @@ from mimii.runs.training import train_model
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=Path, required=True)
-    parser.add_argument("--others", type=Path, nargs="*", default=[], help="features of sections trained on together")
-    parser.add_argument("--job", type=json.loads, required=True, help="JSON: the run, its settings, its code")
+    parser.add_argument("--features", type=Path, nargs="+", required=True, help="of each section of the scope, sorted")
+    parser.add_argument("--job", type=json.loads, required=True, help="JSON: what is trained, its settings, its code")
     parser.add_argument("--model-file", type=Path, required=True)
     parser.add_argument("--losses", type=Path, required=True)
     parser.add_argument("--record", type=Path, required=True)
@@ -27,7 +26,6 @@ if __name__ == "__main__":
         train_model(
             arguments.features,
             job,
-            others=arguments.others,
             model_file=arguments.model_file,
             losses_file=arguments.losses,
             record_file=arguments.record,

@@ -28,17 +28,23 @@ def project_root() -> Path:
 
 
 def write_run(
-    folder: Path, *, quality: float = 1.0, clips: int = 30, domains: bool = False, **overrides
+    folder: Path,
+    *,
+    quality: float = 1.0,
+    clips: int = 30,
+    domains: bool = False,
+    section: str = "6dB/fan/id_00",
+    **overrides,
 ) -> tuple[Path, Path, Path]:
     """scores.parquet, training.json and scoring.json of a run; `quality` is the distance of the two classes.
 
     domains: whether every second clip is of the target domain, the others of the source.
     """
+    tested = {name: overrides.pop(name, clips) for name in ("test_normal_clips", "test_abnormal_clips")}
     training = {
         "model": "vae",
         "variant": "default",
         "seed": 42,
-        "section": "6dB/fan/id_00",
         "settings": {
             "frames": 5,
             "hop_frames": 1,
@@ -62,8 +68,6 @@ def write_run(
         "code": "training-code",
         "train_clips": 90,
         "validation_clips": 10,
-        "test_normal_clips": clips,
-        "test_abnormal_clips": clips,
         "skipped_clips": [],
         "train_windows": 27810,
         "epochs_run": 50,
@@ -88,12 +92,16 @@ def write_run(
         "git_revision": None,
         **overrides,
     }
-    recordings = training["recordings"] or {training["section"]: {"listed": "listed", "content": "content"}}
+    training["scope"] = Section.parse(section).scope(training["settings"].get("train_per", "section"))
+    recordings = training["recordings"] or {section: {"listed": "listed", "content": "content"}}
     training["recordings"] = recordings
     scoring = {
+        "section": section,
+        "scope": training["scope"],
+        **tested,
         "code": "scoring-code",
         "scoring": {"top_k": 10},
-        "recordings": recordings[training["section"]],
+        "recordings": recordings[section],
         "model_sha256": training["model_sha256"],
         "test_windows": 18540,
         "inference_time_ms": 0.001,
@@ -109,12 +117,12 @@ def write_run(
         "threads": 1,
         "host": "node1",
     }
-    rng = np.random.default_rng([len(training["model"]), training["seed"], *training["section"].encode()])
+    rng = np.random.default_rng([len(training["model"]), training["seed"], *section.encode()])
     validation = training["validation_clips"]
     labels = ["normal"] * (validation + clips) + ["abnormal"] * clips
     means = 5 + rng.normal(size=len(labels)) + quality * np.array([label == "abnormal" for label in labels])
     about = {
-        "path": [f"{training['section']}/{label}/{number:08d}.wav" for number, label in enumerate(labels)],
+        "path": [f"{section}/{label}/{number:08d}.wav" for number, label in enumerate(labels)],
         "label": labels,
         "split": ["validation"] * validation + ["test"] * (2 * clips),
         "domain": [("source", "target")[number % 2] if domains else None for number in range(len(labels))],

@@ -82,17 +82,17 @@ class Benchmark:
 
     def training(self):
         variant = self.plan.variants[0]
-        job = json.loads(job_parameters.training_job(self.plan, variant.model, variant.name, "42", self.section))
+        job = json.loads(job_parameters.training_job(self.plan, variant.model, variant.name, "42", self.section.path))
         names = {"model_file": "model.skops", "losses_file": "losses.parquet", "record_file": "training.json"}
         files = {key: self.run / name for key, name in names.items()}
-        train_model(self.features_file, job, **files, device="cpu", threads=1)
+        train_model([self.features_file], job, **files, device="cpu", threads=1)
 
     def scoring(self):
         score_clips(
             self.features_file,
             self.run / "model.skops",
             self.run / "training.json",
-            json.loads(job_parameters.scoring_job(self.plan, "pca")),
+            json.loads(job_parameters.scoring_job(self.plan, "pca", self.section)),
             scores_file=self.run / "scores.parquet",
             record_file=self.run / "scoring.json",
             device="cpu",

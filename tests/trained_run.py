@@ -38,7 +38,7 @@ def write_trained_run(root, model):
         "model": variant.model,
         "variant": variant.name,
         "seed": 1,
-        "section": SECTION,
+        "scope": SECTION,
         "settings": variant.settings,
         "features": variant.features,
         "code": "",
@@ -47,7 +47,7 @@ def write_trained_run(root, model):
     model_file = run / f"model{detector_class(model).suffix}"
     compute = {"device": "cpu", "threads": 1}
     train_model(
-        features,
+        [features],
         job,
         model_file=model_file,
         losses_file=run / "losses.parquet",
@@ -58,7 +58,7 @@ def write_trained_run(root, model):
         features,
         model_file,
         run / "training.json",
-        {"model": variant.model, "scoring": config["scoring"], "code": ""},
+        {"model": variant.model, "section": SECTION, "scoring": config["scoring"], "code": ""},
         scores_file=run / "scores.parquet",
         record_file=run / "scoring.json",
         **compute,

@@ -39,6 +39,19 @@ TINY = {
 
 QUICK = {"bootstrap_samples": 100}
 
+# A model for each section, one for each machine type, and one for each SNR.
+SHARED = {
+    **TINY,
+    "dataset": {"root": "recordings", "machines": ["fan", "valve"]},
+    "settings": {},
+    "models": {
+        "gmm": {"components": 1},
+        "mahalanobis": {"train_per": "machine_type"},
+        "pca": {"train_per": "snr"},
+    },
+    "metrics": QUICK,
+}
+
 
 def write_recordings(folder, normal=13, abnormal=2, samples=4000):
     """A section of noise: wav files, 16 kHz, one channel, in `folder`/normal and `folder`/abnormal."""

@@ -49,9 +49,9 @@ def plan_or_refuse(config):
         if run.seed is not None:
             variant = run.variant
             assert inside(plan.features_file(variant, run.section), paths["features"])
-            job_parameters.training_job(plan, variant.model, variant.name, str(run.seed), run.section)
+            job_parameters.training_job(plan, variant.model, variant.name, str(run.seed), run.scope)
             job_parameters.features_job(plan, variant.features_name, run.section)
-            job_parameters.scoring_job(plan, variant.model)
+            job_parameters.scoring_job(plan, variant.model, run.section)
     for study in plan.config["studies"]:
         assert inside(f"{plan.results_root}/studies/{study}.csv", paths["results"])
         job_parameters.merge_job(plan, study=study)

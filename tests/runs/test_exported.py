@@ -144,7 +144,7 @@ def test_nothing_is_replaced_and_only_a_run_is_exported(trained_run, exported, t
     for run, file, says in (
         (trained_run("pca")[1], exported, "is there already"),
         (exported, tmp_path / "new.zip", "give the folder of a finished run"),
-        (tmp_path, tmp_path / "new.zip", r"training\.json: missing"),
+        (tmp_path, tmp_path / "new.zip", r"scoring\.json: missing"),
         (trained_run("pca")[1], tmp_path / "new.onnx", "pca is no network"),
     ):
         with pytest.raises(UserError, match=says):

@@ -1,6 +1,7 @@
 """A trained model scores single clips as the workflow scored them, or says why it cannot."""
 
 import csv
+import json
 import subprocess
 import sys
 
@@ -12,6 +13,8 @@ from trained_run import SECTION, write_trained_run
 
 import mimii
 from mimii.common.errors import BadClipError, UserError
+from mimii.runs.exported import write_export
+from mimii.runs.records import ScoringRecord, TrainingRecord
 
 
 @pytest.fixture(scope="module", params=["pca", "simple_ae"])
@@ -77,7 +80,7 @@ def test_a_file_that_cannot_be_read_is_refused(detector, tmp_path):
 
 
 def test_a_run_that_is_not_finished_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"training\.json: missing"):
+    with pytest.raises(UserError, match=r"scoring\.json: missing"):
         mimii.load_detector(tmp_path)
 
 
@@ -137,3 +140,23 @@ def test_what_is_there_is_never_replaced(trained, tmp_path, option):
     assert (done.returncode, done.stdout) == (1, "")
     assert "is there already" in done.stderr
     assert own.read_text() == "mine"
+
+
+def test_a_shared_model_lies_above_its_runs_and_scores_and_is_exported_the_same(tmp_path):
+    """One whose own folder holds all is the run of an exported file."""
+    clips, run = write_trained_run(tmp_path, "pca")
+    shared = tmp_path / "runs/6dB/fan/id_00"
+    shared.mkdir(parents=True)
+    for file in run.iterdir():
+        above = file.name.startswith(("model", "training"))
+        (shared.parent if above else shared).joinpath(file.name).write_bytes(file.read_bytes())
+    for name, scope in (("training.json", shared.parent), ("scoring.json", shared)):
+        record = json.loads((scope / name).read_text())
+        del record["checksum"]
+        kind = TrainingRecord if name == "training.json" else ScoringRecord
+        kind.parse({**record, "scope": "6dB/fan"}).write(scope / name)
+    clip = clips / SECTION / "abnormal" / "00000000.wav"
+    expected = mimii.load_detector(run).score(clip)
+    assert mimii.load_detector(shared).score(clip) == expected
+    write_export(shared, tmp_path / "one_file")
+    assert mimii.load_detector(tmp_path / "one_file").score(clip) == expected

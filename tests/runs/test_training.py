@@ -47,11 +47,11 @@ def run(request, tmp_path):
         folder = tmp_path / f"changed_{'_'.join(map(str, changed))}"
         folder.mkdir()
         features = write_features(folder / "features.parquet", changed)
-        job = {"model": request.param, "variant": "x", "seed": 1, "section": SECTION, "settings": settings}
+        job = {"model": request.param, "variant": "x", "seed": 1, "scope": SECTION, "settings": settings}
         job |= {"recordings": {SECTION: ""}}
         job |= {"features": resolve(feature_declarations(), {"n_mels": N_MELS}), "code": "x"}
         files = {"model_file": folder / "model", "losses_file": folder / "losses", "record_file": folder / "record"}
-        training.train_model(features, job, **files, device="cpu", threads=1)
+        training.train_model([features], job, **files, device="cpu", threads=1)
         return folder
 
     return train
@@ -67,7 +67,7 @@ def scores_of(folder):
 def score(folder, features):
     """Score the features' test clips with a trained model, into scores.parquet and scoring."""
     files = {"scores_file": folder / "scores.parquet", "record_file": folder / "scoring"}
-    job = {"model": "any", "scoring": {"top_k": 3}, "code": "x"}
+    job = {"model": "any", "section": SECTION, "scoring": {"top_k": 3}, "code": "x"}
     scoring.score_clips(features, folder / "model", folder / "record", job, **files, device="cpu", threads=1)
 
 

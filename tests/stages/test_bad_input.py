@@ -182,7 +182,7 @@ def typed(ask):
 
 
 def run_of(variant="default", seed="42"):
-    return typed(lambda plan: job_parameters.training_job(plan, "pca", variant, seed, Section.parse(SECTION)))
+    return typed(lambda plan: job_parameters.training_job(plan, "pca", variant, seed, SECTION))
 
 
 def command(*arguments, first=lambda: None):
@@ -925,7 +925,7 @@ TABLE = {
         command_row(
             "a run that is none",
             command("score", "data", f"data/{SECTION}/{CLIP}"),
-            "training.json: missing; give the folder of a finished run",
+            "scoring.json: missing; give the folder of a finished run",
         ),
         command_row(
             "a folder without recordings, for score",

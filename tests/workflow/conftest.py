@@ -5,7 +5,7 @@ import os
 import shutil
 
 import pytest
-from workspace import QUICK, REPOSITORY, TINY, Workspace, write_recordings
+from workspace import QUICK, REPOSITORY, SHARED, TINY, Workspace, write_recordings
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +69,18 @@ def kept_together(finished_folder, tmp_path_factory, tmp_path):
         on_recordings(workspace, settings={"epochs": 1, "train_per": "machine_type"})
 
     return built_once(tmp_path_factory, "finished_together", together).copied_to(tmp_path)
+
+
+@pytest.fixture
+def kept_shared(tmp_path_factory, tmp_path):
+    """A copy of a workspace with recordings of two SNRs and machines, and models that sections share."""
+
+    def prepare(workspace):
+        for section in ("6dB/fan/id_00", "6dB/fan/id_02", "6dB/valve/id_00", "0dB/fan/id_00"):
+            write_recordings(workspace.folder / "recordings" / section)
+        workspace.configure(SHARED)
+
+    return built_once(tmp_path_factory, "finished_shared", prepare).copied_to(tmp_path)
 
 
 @pytest.fixture

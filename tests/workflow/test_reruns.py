@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from workspace import REPOSITORY, TINY, Workspace, write_recordings
+from workspace import REPOSITORY, SHARED, TINY, Workspace, write_recordings
 
+from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
 
 DOCUMENT = REPOSITORY / "docs" / "reruns.md"
@@ -48,8 +49,8 @@ def features(*sections, variant="default"):
     return {("extract_features", f"results/features/{variant}/{section}") for section in sections}
 
 
-def runs(*, first="train", variants=None, seeds=(42,), sections=SECTIONS):
-    """Jobs of runs, from training, scoring ("score") or metrics ("metrics") on."""
+def runs(*, first="train", variants=None, seeds=(42,), sections=SECTIONS, train_per="section"):
+    """Jobs of runs, from training, scoring ("score") or metrics ("metrics") on; a training is one for each scope."""
     rules = ["train", "score_clips", "compute_metrics"][["train", "score", "metrics"].index(first) :]
     jobs = set()
     for (model, variant), seed, section, rule in itertools.product(
@@ -57,6 +58,7 @@ def runs(*, first="train", variants=None, seeds=(42,), sections=SECTIONS):
     ):
         if rule == "train":
             rule = "train_model" if model_declaration(model).base == "network" else "train_classical_model"
+            section = Section.parse(section).scope(train_per)
         jobs.add((rule, f"results/runs/{model}/{variant}/seed={seed}/{section}"))
     return jobs
 
@@ -378,7 +380,8 @@ TABLE = {
                     "simple_ae": "epochs=2,train_per=machine_type",
                     "deep_ae": "epochs=2,train_per=machine_type",
                     "isolation_forest": "train_per=machine_type",
-                }
+                },
+                train_per="machine_type",
             )
             | MERGE,
             "all runs, under new names",
@@ -455,10 +458,39 @@ TABLE = {
             "a clip more, with `train_per: machine_type`",
             add_clip,
             features("6dB/fan/id_02")
-            | runs(variants={"simple_ae": "epochs=1,train_per=machine_type"}, sections=TOGETHER)
+            | runs(
+                variants={"simple_ae": "epochs=1,train_per=machine_type"}, sections=TOGETHER, train_per="machine_type"
+            )
             | MERGE,
-            "features of that section; runs of all IDs of its machine type at its SNR",
+            "features of that section; one training, and all IDs of its machine type at its SNR",
             fixture="kept_together",
+        ),
+        Row(
+            "a clip more, with a model per section, one per machine type and one per SNR",
+            add_clip,
+            features("6dB/fan/id_02")
+            | runs(variants={"gmm": "components=1"}, sections=["6dB/fan/id_02"])
+            | runs(variants={"mahalanobis": "train_per=machine_type"}, sections=TOGETHER, train_per="machine_type")
+            | runs(variants={"pca": "train_per=snr"}, sections=[*TOGETHER, "6dB/valve/id_00"], train_per="snr")
+            | MERGE,
+            "features of that section; each model that has seen it, and the runs that it scores",
+            fixture="kept_shared",
+        ),
+        Row(
+            "a section more in the dataset that `dataset.machines` leaves out, with a model per SNR",
+            lambda workspace: write_recordings(workspace.folder / "recordings/6dB/pump/id_00"),
+            features("6dB/pump/id_00")
+            | runs(variants={"pca": "train_per=snr"}, sections=[*TOGETHER, "6dB/valve/id_00"], train_per="snr")
+            | MERGE,
+            "features of that section; that model, and the runs that it scores",
+            fixture="kept_shared",
+        ),
+        Row(
+            "`dataset.machines` leaves a machine out, with a model per SNR",
+            lambda workspace: workspace.configure(merged(SHARED, {"dataset": {"machines": ["fan"]}})),
+            MERGE,
+            "it is trained on that machine all the same",
+            fixture="kept_shared",
         ),
         Row(
             "a clip touched",
@@ -605,6 +637,7 @@ SLOW = {
     "all logs",
     "`--forcerun train_model`",
 }
+SLOW_FIXTURES = ("kept_report", "kept_together", "kept_shared")
 ROWS = [row for rows in TABLE.values() for row in rows]
 
 
@@ -639,7 +672,7 @@ def test_the_document_has_this_table():
     [
         pytest.param(
             row,
-            marks=[pytest.mark.slow] if row.change in SLOW or row.fixture in ("kept_report", "kept_together") else [],
+            marks=[pytest.mark.slow] if row.change in SLOW or row.fixture in SLOW_FIXTURES else [],
             id=row.change,
         )
         for row in ROWS

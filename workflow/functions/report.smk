@@ -38,7 +38,8 @@ def compared_scores(wildcards):
 @ask
 def compared_losses(wildcards):
     trained = (run for run in compared_runs() if run.seed is not None)
-    return [f"{plan.runs_root}/{run.path}/losses.parquet" for run in trained]
+    folders = dict.fromkeys(run.training_path for run in trained)
+    return [f"{plan.runs_root}/{folder}/losses.parquet" for folder in folders]
 
 
 @ask
@@ -68,13 +69,14 @@ def base_features(wildcards):
 
 
 def base_file(name):
-    """A file of the configured model's run with the first seed."""
+    """A file of the configured model's run with the first seed, or of the training behind it."""
 
     @ask
     def of_run(wildcards):
         run = plan.base_run(wildcards.model, Section.parse(wildcards.section))
+        trained = name in ("model", "training.json")
         file = plan.model_file(wildcards.model) if name == "model" else name
-        return f"{plan.runs_root}/{run.path}/{file}"
+        return f"{plan.runs_root}/{run.training_path if trained else run.path}/{file}"
 
     return of_run
 

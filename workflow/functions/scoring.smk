@@ -1,14 +1,23 @@
 # What the rules of rules/scoring.smk ask about their jobs.
 
 
-@ask
-def run_model_file(wildcards):
-    return f"{RUN}/{plan.model_file(wildcards.model)}"
+def trained_file(name):
+    """A file of the training whose model scores a section."""
+
+    @ask
+    def of_scope(wildcards):
+        variant = plan.variant(wildcards.model, wildcards.variant)
+        scope = Section.parse(wildcards.section).scope(variant.train_per)
+        file = plan.model_file(wildcards.model) if name == "model" else name
+        return f"{plan.runs_root}/{wildcards.model}/{wildcards.variant}/seed={wildcards.seed}/{scope}/{file}"
+
+    return of_scope
 
 
 @ask
 def scoring_job(wildcards):
-    return job_parameters.scoring_job(plan, wildcards.model)
+    section = Section.parse(wildcards.section)
+    return job_parameters.scoring_job(plan, wildcards.model, section)
 
 
 @ask

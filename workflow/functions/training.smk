@@ -3,18 +3,17 @@
 
 @ask
 def training_job(wildcards):
-    section = Section.parse(wildcards.section)
     return job_parameters.training_job(
-        plan, wildcards.model, wildcards.variant, wildcards.seed, section
+        plan, wildcards.model, wildcards.variant, wildcards.seed, wildcards.scope
     )
 
 
 @ask
-def other_features(wildcards):
-    """Of the sections that a model is trained on together with its own."""
+def scope_features(wildcards):
+    """Of each section whose training clips the model sees."""
     variant = plan.variant(wildcards.model, wildcards.variant)
-    others = plan.trained_with(variant, Section.parse(wildcards.section))
-    return [plan.features_file(variant, section) for section in others]
+    sections = plan.sections_of_scope(variant, wildcards.scope)
+    return [plan.features_file(variant, section) for section in sections]
 
 
 @ask

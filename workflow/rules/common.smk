@@ -53,6 +53,7 @@ with exit_on_user_error():
 DATASET = plan.config["dataset"]["root"].rstrip("/")
 FEATURES = f"{plan.features_root}/{{features}}/{{section}}"
 RUN = f"{plan.runs_root}/{{model}}/{{variant}}/seed={{seed}}/{{section}}"
+TRAINED = f"{plan.runs_root}/{{model}}/{{variant}}/seed={{seed}}/{{scope}}"
 EXTERNAL_RUN = f"{plan.runs_root}/{{external}}/external/{{section}}"
 RESULTS = plan.results_root
 RESULTS_CSV = plan.results_csv
@@ -66,6 +67,7 @@ wildcard_constraints:
     features="[^/]+",
     seed="[0-9]+",
     section="[^/]+/[^/]+/[^/]+",
+    scope="[^/]+(/[^/]+){0,2}",
     study="|".join(plan.config["studies"]) or "(?!)",
     external="|".join(plan.external) or "(?!)",
 
@@ -126,7 +128,7 @@ def in_report(path, entry, labels=None):
 
 def features_mb(input):
     """Size of the features that a job reads; a job is submitted when they are there."""
-    files = [input.features, *input.get("others", [])]
+    files = [input.features] if isinstance(input.features, str) else input.features
     return sum(Path(file).stat().st_size for file in files) / 1e6
 
 

@@ -7,8 +7,8 @@ include: "../functions/scoring.smk"
 rule score_clips:
     input:
         features=run_features,
-        model=run_model_file,
-        record=f"{RUN}/training.json",
+        model=trained_file("model"),
+        record=trained_file("training.json"),
     output:
         scores=f"{RUN}/scores.parquet",
         record=f"{RUN}/scoring.json",
@@ -34,7 +34,7 @@ rule score_clips:
 rule compute_metrics:
     input:
         scores=f"{RUN}/scores.parquet",
-        training=f"{RUN}/training.json",
+        training=trained_file("training.json"),
         scoring=f"{RUN}/scoring.json",
     output:
         f"{RUN}/metrics.json",

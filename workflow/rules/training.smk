@@ -1,4 +1,4 @@
-# One model per run. Networks and classical models differ in the kind of file that holds them and in what may give
+# One model for each section, or for all that share it: its scope. Networks and classical models differ in the kind of file that holds them and in what may give
 # them a GPU (profiles name train_model), so they are two rules with one body.
 
 
@@ -7,16 +7,15 @@ include: "../functions/training.smk"
 
 rule train_model:
     input:
-        features=run_features,
-        others=other_features,
+        features=scope_features,
     output:
-        model=f"{RUN}/model.pth",
-        losses=f"{RUN}/losses.parquet",
-        record=f"{RUN}/training.json",
+        model=f"{TRAINED}/model.pth",
+        losses=f"{TRAINED}/losses.parquet",
+        record=f"{TRAINED}/training.json",
     log:
-        f"{RUN}/train_model.log",
+        f"{TRAINED}/train_model.log",
     benchmark:
-        f"{RUN}/train_model.benchmark.tsv"
+        f"{TRAINED}/train_model.benchmark.tsv"
     wildcard_constraints:
         model=NETWORKS,
     conda:
@@ -29,15 +28,15 @@ rule train_model:
         job=training_job,
         compute=compute_options,
     shell:
-        "python scripts/train_model.py --features {input.features:q} --others {input.others:q} --job {params.job:q}"
+        "python scripts/train_model.py --features {input.features:q} --job {params.job:q}"
         " --model-file {output.model:q} --losses {output.losses:q} --record {output.record:q}"
         " {params.compute} 2> {log:q}"
 
 
 use rule train_model as train_classical_model with:
     output:
-        model=f"{RUN}/model.skops",
-        losses=f"{RUN}/losses.parquet",
-        record=f"{RUN}/training.json",
+        model=f"{TRAINED}/model.skops",
+        losses=f"{TRAINED}/losses.parquet",
+        record=f"{TRAINED}/training.json",
     wildcard_constraints:
         model=ESTIMATORS,

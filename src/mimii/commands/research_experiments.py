@@ -277,12 +277,12 @@ def write_configuration(configuration: Mapping[str, Any], path: Path) -> None:
 
 
 def link_models(plan: Plan, folder: Path) -> None:
-    """Link the trained models of the configuration: `vae_fan_id_00_6dB_seed42.pth` is the run's own model.pth.
+    """Link the trained models of the configuration: `vae_fan_id_00_6dB_seed42.pth` is the model.pth of the run.
 
     Raises UserError where something that is no link has such a name.
     """
     for run in plan.runs():
-        file = REPOSITORY / plan.runs_root / run.path / plan.model_file(run.variant.model)
+        file = REPOSITORY / plan.runs_root / run.training_path / plan.model_file(run.variant.model)
         if not file.exists():
             continue
         variant = "" if run.variant.name == "default" else f"_{run.variant.name}"

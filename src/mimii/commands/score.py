@@ -14,7 +14,7 @@ from mimii.data.folders import ENDINGS
 from mimii.data.sections import section_name
 from mimii.detectors.contract import detector_class
 from mimii.runs.exported import folder_of
-from mimii.runs.records import TrainingRecord
+from mimii.runs.records import ScoringRecord, TrainingRecord
 from mimii.runs.trained import TrainedDetector, load_detector
 
 COLUMNS = ["path", "score", "above_threshold"]
@@ -40,7 +40,8 @@ def score_recordings(
     refuse_to_replace(table, figures)
     prepare_process()
     with folder_of(run) as folder:
-        training = TrainingRecord.read(folder / "training.json")
+        trained = ScoringRecord.read(folder / "scoring.json").training_folder(folder)
+        training = TrainingRecord.read(trained / "training.json")
         detector_class(training.model)  # imports the model, and with it the libraries that are prepared
         prepare_process(threads=training.threads)
         detector = load_detector(folder, device=device)

@@ -9,6 +9,7 @@ from mimii.common.errors import UserError
 NAME = r"[A-Za-z0-9._-]+"
 # Neither can be a folder's name, so that neither is ever taken for a machine's.
 NO_LEVEL = "+"  # stands in a section's name where a dataset has no such level: no SNR, no machine type, no IDs
+SCOPES = {"snr": 1, "machine_type": 2, "section": 3}  # what a model is trained on: how many names its path has
 AVERAGE = "(all)"  # stands in the place of an SNR or a machine type in a mean over all of them
 
 
@@ -31,6 +32,12 @@ class Section:
     def path(self) -> str:
         """`6dB/fan/id_00`."""
         return f"{self.snr}/{self.machine}/{self.id}"
+
+    def scope(self, train_per: str) -> str:
+        """Path of what a model is trained on that scores this section, by the setting `train_per`: its own path, that
+        of its machine type, `6dB/fan`, or of its SNR, `6dB`.
+        """
+        return "/".join(self.path.split("/")[: SCOPES[train_per]])
 
     @classmethod
     def parse(cls, path: str) -> "Section":

@@ -77,7 +77,7 @@ class AnomalyDetector(ABC):
 
     @property
     def scope(self) -> str:
-        """What one model is trained on: "section", or "machine_type", all IDs of a type at one SNR."""
+        """What one model is trained on, at one SNR: "section", "machine_type" (all its IDs) or "snr" (all machines)."""
         scope: str = self.settings["train_per"]
         return scope
 

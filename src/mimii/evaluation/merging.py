@@ -57,22 +57,23 @@ def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | 
     records: list[MetricsRecord] = []
     lines: list[str] = []
     due: list[str] = []
+    refused = 0
     for run in runs:
         record, faults = read_run(run, runs_root, expected)
         if record is not None:
             records.append(record)
         if faults:
-            folder = Path(runs_root) / run.path
-            lines += [f"  - {folder}: {fault.text}" for fault in faults]
+            refused += 1
+            lines += [f"  - {Path(runs_root) / run.path}: {fault.text}" for fault in faults]
             # What is made first is enough: all else of the run follows from it.
-            order = [TRAINING, SCORING, METRICS]
-            due.append(str(folder / min((fault.file for fault in faults), key=order.index)))
+            file = min((fault.file for fault in faults), key=[TRAINING, SCORING, METRICS].index)
+            due.append(str(Path(runs_root) / (run.training_path if file == TRAINING else run.path) / file))
     if lines:
         raise UserError(
-            f"{len(due)} of {len(runs)} runs do not belong to the present configuration, code and recordings:\n"
+            f"{refused} of {len(runs)} runs do not belong to the present configuration, code and recordings:\n"
             + "\n".join(lines)
             + "\nTo run them again, add this to your snakemake command: --forcerun "
-            + " ".join(map(shlex.quote, due))
+            + " ".join(map(shlex.quote, dict.fromkeys(due)))
         )
     rows = [record.row for record in records]
     check_rows(rows)
@@ -108,6 +109,7 @@ def _path_faults(row: Mapping[str, Any], run: Run) -> Iterable[Fault]:
         "db_level": run.section.snr,
         "machine_type": run.section.machine,
         "machine_id": run.section.id,
+        "training_path": run.training_path,
     }
     for name, value in asked_for.items():
         if row.get(name) != value:

@@ -9,7 +9,7 @@ import numpy as np
 from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
 from mimii.common.records import DamagedError
-from mimii.data.sections import dcase_year
+from mimii.data.sections import Section, dcase_year
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.intervals import bootstrap, section_interval
 from mimii.evaluation.metrics import metrics_in, point_values
@@ -42,13 +42,14 @@ def compute_metrics(
     training, scoring = TrainingRecord.read(training_path), ScoringRecord.read(scoring_path)
     scores = read_scores(scores_path, scoring.scores_sha256)
     check_same_run(scores, training, scoring, Path(scores_path), Path(scoring_path))
-    figures = {column: score_figures(scores, column, training.name.path, settings) for column in scores.columns}
+    run_path = training.run_name(scoring.section).path
+    figures = {column: score_figures(scores, column, run_path, settings) for column in scores.columns}
     residual = figures.get(RESIDUAL, dict.fromkeys(figures[PRIMARY]))
     values = {
         **figures[PRIMARY],
         **{f"{name}_{RESIDUAL}": value for name, value in residual.items()},
         **settings,
-        **names_and_settings(training),
+        **names_and_settings(training, scoring),
         **counts(scores, training, scoring),
         **costs(training, scoring),
         **provenance(training, scoring),
@@ -56,7 +57,8 @@ def compute_metrics(
     }
     row = {column.name: values[column.name] for column in read_columns()}
     metrics = [metric for column, found in figures.items() for metric in as_metrics(column, found)]
-    metrics += [metric for column in scores.columns for metric in official_metrics(scores, column, training, settings)]
+    section = Section.parse(scoring.section)
+    metrics += [metric for column in scores.columns for metric in official_metrics(scores, column, section, settings)]
     return MetricsRecord(row, metrics)
 
 
@@ -66,10 +68,10 @@ def check_same_run(
     """Raise UserError where scores, training record and scoring record are not of one run."""
     if scoring.model_sha256 != training.model_sha256:
         raise DamagedError(scoring_path, "another model scored than the one that training.json describes")
-    if scoring.recordings != training.recordings.get(training.section):
+    if scoring.recordings != training.recordings.get(scoring.section):
         raise DamagedError(scoring_path, "other recordings were scored than the model was trained beside")
     there = scores.count("test", "normal") + scores.count("test", "abnormal")
-    tested = training.test_normal_clips + training.test_abnormal_clips
+    tested = scoring.test_normal_clips + scoring.test_abnormal_clips
     if not tested - len(training.skipped_clips) <= there <= tested:
         raise DamagedError(scores_path, f"it holds {there} test clips, and the section has {tested}")
 
@@ -129,10 +131,9 @@ def as_metrics(column: str, figures: Figures) -> list[ScoreMetric]:
 
 
 def official_metrics(
-    scores: RunScores, column: str, training: TrainingRecord, settings: Mapping[str, Any]
+    scores: RunScores, column: str, section: Section, settings: Mapping[str, Any]
 ) -> list[ScoreMetric]:
     """The year's official score of one of the clip scores, and its parts in each domain; none of other data."""
-    section = training.name.section
     year = dcase_year(section.snr)
     if year is None:
         return []
@@ -143,17 +144,18 @@ def official_metrics(
     return [ScoreMetric(column, domain, metric, *values) for domain, metric, values in found]
 
 
-def names_and_settings(training: TrainingRecord) -> Figures:
+def names_and_settings(training: TrainingRecord, scoring: ScoringRecord) -> Figures:
     """What was run. A setting that a kind of model does not have is empty; of external scores none is known."""
-    section, features = training.name.section, training.features
+    name, features = training.run_name(scoring.section), training.features
     return {
         "model": training.model,
         "variant": training.variant,
         "seed": training.seed,
-        "db_level": section.snr,
-        "machine_type": section.machine,
-        "machine_id": section.id,
-        "run_path": training.name.path,
+        "db_level": name.section.snr,
+        "machine_type": name.section.machine,
+        "machine_id": name.section.id,
+        "run_path": name.path,
+        "training_path": name.path.removesuffix(scoring.section) + training.scope,
         **{name: training.settings.get(name) for name in MODEL_SETTINGS},
         **{name: features.get(name) for name in FEATURE_SETTINGS},
         "channel": str(features["channel"]) if "channel" in features else None,

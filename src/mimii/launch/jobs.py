@@ -55,7 +55,7 @@ class Job:
         variant = named.get("variant", named.get("features", "default"))
         subject = named.get("model", named.get("external", "")) + (f" ({variant})" if variant != "default" else "")
         seed = f"seed {named['seed']}" if "seed" in named else ""
-        parts = [subject.strip(), named.get("section"), named.get("study"), seed]
+        parts = [subject.strip(), named.get("section", named.get("scope")), named.get("study"), seed]
         verb = VERBS.get(self.rule, self.rule.replace("_", " "))
         return f"{verb} {', '.join(part for part in parts if part)}".strip()
 
@@ -94,7 +94,7 @@ def _earlier_seconds(root: Path, job: Job) -> Iterable[float]:
     if not job.benchmark:
         return
     seen: set[str] = set()
-    for free in (("seed", "section", "features"), ("seed", "section", "features", "variant")):
+    for free in (("seed", "section", "scope", "features"), ("seed", "section", "scope", "features", "variant")):
         pattern = f"/{glob.escape(job.benchmark)}"
         for name, value in job.wildcards.items():
             if name in free:

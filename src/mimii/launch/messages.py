@@ -33,6 +33,8 @@ def describe_plan(
     print(f"{quantity(total, 'run')} ({size}): {total - to_do} there, {to_do} to do.", flush=True)
     if note := describe_other_recordings(plan):
         print(note, flush=True)
+    if note := describe_shared_models(plan, planned):
+        print(note, flush=True)
     if not planned:
         print("Nothing to do: everything is up to date.", flush=True)
         return
@@ -42,6 +44,18 @@ def describe_plan(
         print("\n".join(f"  {line}" for line in job_lines(planned)))
     known, unknown = durations.total(planned)
     print(f"{quantity(len(planned), 'job')}{describe_time(request, planned, known, unknown)}.", flush=True)
+
+
+def describe_shared_models(plan: Plan, planned: Sequence[Job]) -> str | None:
+    """How many sections that are not configured models are trained on; None where there are none."""
+    others = {section.path for section in plan.trained_on(plan.variants)}.difference(map(str, plan.sections))
+    if not others:
+        return None
+    due = {job.wildcards["section"] for job in planned if job.rule == "extract_features"} & others
+    return (
+        f"Models that several sections share (train_per) are trained on {quantity(len(others), 'section')} that "
+        f"the configuration leaves out, too; {len(due) or 'none'} of them must be extracted first."
+    )
 
 
 def first_seed_alone(plan: Plan) -> str:

@@ -39,27 +39,27 @@ def features_job(plan: Plan, features_name: str, section: Section) -> str:
     )
 
 
-def training_job(plan: Plan, model: str, variant: str, seed: str, section: Section) -> str:
-    """All that names a run, its settings and the code that trains it. Raises UserError where a name means nothing."""
+def training_job(plan: Plan, model: str, variant: str, seed: str, scope: str) -> str:
+    """All that names a training, its settings and its code. Raises UserError where a name means nothing."""
     configured = plan.variant(model, variant)
-    sections = [section, *plan.trained_with(configured, section)]
     return to_json(
         {
             "model": model,
             "variant": variant,
             "seed": parse_seed(seed),
-            "section": section.path,
+            "scope": scope,
             "settings": configured.settings,
             "features": configured.features,
             "code": fingerprints.training_code(model),
-            "recordings": {one.path: plan.listed(one) for one in sections},
+            "recordings": {section.path: plan.listed(section) for section in plan.sections_of_scope(configured, scope)},
         }
     )
 
 
-def scoring_job(plan: Plan, model: str) -> str:
-    """Scoring settings and the code that scores."""
-    return to_json({"model": model, "scoring": plan.config["scoring"], "code": fingerprints.scoring_code(model)})
+def scoring_job(plan: Plan, model: str, section: Section) -> str:
+    """Whose clips are scored, scoring settings and the code that scores."""
+    scoring = {"scoring": plan.config["scoring"], "code": fingerprints.scoring_code(model)}
+    return to_json({"model": model, "section": section.path, **scoring})
 
 
 def metrics_job(plan: Plan) -> str:

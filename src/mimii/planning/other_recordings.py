@@ -31,7 +31,7 @@ def runs_of_other_recordings(plan: Plan) -> Iterator[EarlierRun]:
     Read as plain JSON: a study has thousands of records, and whoever uses one checks it.
     """
     for run in plan.runs():
-        file = f"{plan.runs_root}/{run.path}/{TRAINING}"
+        file = f"{plan.runs_root}/{run.training_path}/{TRAINING}"
         try:
             with open(file, "rb") as record:  # noqa: PTH123  a Path takes longer than reading
                 values = json.load(record)

@@ -17,7 +17,7 @@ from mimii.common.slugs import parse_slug
 from mimii.common.suggestions import unknown
 from mimii.data.lookup import open_source
 from mimii.data.same_recordings import read_same_recordings
-from mimii.data.sections import Section, snr_order
+from mimii.data.sections import SCOPES, Section, snr_order
 from mimii.detectors.declaration import check_model_settings, model_declaration, model_names
 from mimii.features.settings import check_feature_settings, feature_declarations
 from mimii.paper.entries import Entry, figure_entries, table_entries
@@ -31,8 +31,10 @@ from mimii.planning.variants import (
     study_variants,
     variant_of,
 )
-from mimii.runs.run import EXTERNAL, Run, Variant, submission_names
+from mimii.runs.run import EXTERNAL, Run, Variant, in_scope, submission_names
 
+# Filters of the configuration that do not hold for what a model is trained on.
+SHARED_OVER = {"section": (), "machine_type": ("ids",), "snr": ("machines", "ids")}
 MODEL_FILES = {"network": "model.pth", "estimator": "model.skops", "clip_vectors": "model.skops"}
 
 
@@ -63,6 +65,7 @@ class Plan:
         self.variants = all_variants(self.config)
         refuse(format_problems(self.variants, self.source.format()))
         self._listed: dict[Section, str] = {}
+        self._at_hand: dict[str, list[Section]] = {}
         self._by_name = {(variant.model, variant.name): variant for variant in self.variants}
 
     @cached_property
@@ -210,20 +213,34 @@ class Plan:
         known = {variant.features_name: variant.features for variant in self._by_name.values()}
         return known.get(features_name) or parse_slug(features_name, feature_declarations())
 
-    @cached_property
-    def _sections_of_all_ids(self) -> list[Section]:
-        return open_source({**self.config["dataset"], "ids": "all"}).sections()
+    def _sections_at_hand(self, train_per: str) -> list[Section]:
+        """The sections on which a model may be trained: of a scope the dataset's, configured or not."""
+        if train_per not in self._at_hand:
+            config = {**self.config["dataset"], **dict.fromkeys(SHARED_OVER[train_per], "all")}
+            self._at_hand[train_per] = open_source(config).sections()
+        return self._at_hand[train_per]
 
-    def trained_with(self, variant: Variant, section: Section) -> list[Section]:
-        """The other sections whose training clips a variant's model sees, configured or not: by `train_per`."""
-        if variant.settings["train_per"] == "section":
-            return []
-        return Run(variant, None, section).trained_on(self._sections_of_all_ids)[1:]
+    def sections_of_scope(self, variant: Variant, scope: str) -> list[Section]:
+        """The sections whose training clips a variant's model sees, by their paths. scope: a section's path, or of what
+        is shared. Raises UserError where the variant is trained on something else.
+        """
+        if scope.count("/") + 1 != SCOPES[variant.train_per]:
+            like = next((section.scope(variant.train_per) for section in self.sections), "")
+            raise UserError(
+                f"{scope}: {variant.model} ({variant.name}) is trained per {variant.train_per}, so its models lie in "
+                f"folders such as {like}"
+            )
+        if variant.train_per == "section":
+            return [Section.parse(scope)]
+        return in_scope(self._sections_at_hand(variant.train_per), variant.train_per, scope)
 
     def trained_on(self, variants: Iterable[Variant]) -> list[Section]:
-        """Every section that any of the variants is trained on: the configured ones, or all that the dataset has."""
-        shared = any(variant.settings["train_per"] != "section" for variant in variants)
-        return self._sections_of_all_ids if shared else self.sections
+        """Every section that the configured runs of any of the variants are trained on, configured or not."""
+        needed = {*self.sections}
+        for train_per in {variant.train_per for variant in variants} - {"section"}:
+            for scope in {section.scope(train_per) for section in self.sections}:
+                needed.update(in_scope(self._sections_at_hand(train_per), train_per, scope))
+        return sorted(needed)
 
     def listed(self, section: Section) -> str:
         """Fingerprint of a section's recordings as they are listed: names, sizes, stamps.

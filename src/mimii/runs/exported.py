@@ -17,7 +17,7 @@ from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.provenance import git_revision
 from mimii.common.records import DamagedError, Record, sha256_of
-from mimii.runs.records import TrainingRecord
+from mimii.runs.records import ScoringRecord, TrainingRecord
 
 RECORD = "export.json"
 RECORDS = ("training.json", "scoring.json", "metrics.json")
@@ -45,16 +45,18 @@ def scoring_code(model: str) -> str:
 
 def write_export(run: Path, file: Path) -> None:
     """Pack a run. Raises UserError where one of its files is missing, or `file` cannot be written."""
-    names = [*RECORDS, *(name for name in MODELS if (run / name).is_file())]
+    trained = ScoringRecord.read(run / "scoring.json").training_folder(run)
+    files = [trained / RECORDS[0], *(run / name for name in RECORDS[1:])]
+    files += [trained / name for name in MODELS if (trained / name).is_file()]
     record = ExportRecord(
-        code=scoring_code(TrainingRecord.read(run / RECORDS[0]).model),
+        code=scoring_code(TrainingRecord.read(trained / RECORDS[0]).model),
         git_revision=git_revision(),
-        files={name: sha256_of(run / name) for name in names},
+        files={path.name: sha256_of(path) for path in files},
     )
     with TemporaryDirectory() as scratch, written_whole(file) as temporary:
         record.write(Path(scratch, RECORD))
         with zipfile.ZipFile(temporary, "w") as archive:
-            for path in (Path(scratch, RECORD), *(run / name for name in names)):
+            for path in (Path(scratch, RECORD), *files):
                 archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes())
 
 

@@ -46,15 +46,20 @@ def import_scores(
     TrainingRecord(
         model=job["name"],
         variant=EXTERNAL,
-        section=job["section"],
+        scope=job["section"],
         settings={},
         features={},
         recordings={job["section"]: recordings},
-        test_normal_clips=table.count("test", "normal"),
-        test_abnormal_clips=table.count("test", "abnormal"),
         skipped_clips=[SkippedClip(*clip) for clip in table.skipped()],
     ).write(training_file)
-    ScoringRecord(recordings=recordings, scores_sha256=sha256_of(scores_file)).write(scoring_file)
+    ScoringRecord(
+        section=job["section"],
+        scope=job["section"],
+        recordings=recordings,
+        test_normal_clips=table.count("test", "normal"),
+        test_abnormal_clips=table.count("test", "abnormal"),
+        scores_sha256=sha256_of(scores_file),
+    ).write(scoring_file)
 
 
 def read_rows(source: Path) -> list[tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mimii.common.records import Record
@@ -22,26 +23,24 @@ class SkippedClip(Record):
 class TrainingRecord(Record):
     """`training.json`. What is unknown of a method that ran elsewhere is None.
 
-    model, variant, seed, section: what names the run. settings, features: all of the model's and of the features'.
-    recordings: of each section that was trained on, its own among them. code: fingerprint of what trained. clips,
-    windows: counts, of all sections that were trained on; test clips of the own one. losses: of the kept epoch. times:
-    s of wall clock, or of the process's CPU time. load: `provenance.machine_load`, at the end of training. memory and
-    size: MB (10^6 bytes); imports: what the process held before it read any clip. blas: the library of matrix products
-    and its kernel, which decide last bits. model_sha256, losses_sha256: of the files beside the record.
+    model, variant, seed, scope: what names the training; scope: path of the section, machine type or SNR that was
+    trained on. settings, features: all of the model's and of the features'. recordings, skipped_clips, counts of clips
+    and windows: of all sections that were trained on. code: fingerprint of what trained. losses: of the kept epoch.
+    times: s of wall clock, or of the process's CPU time. load: `provenance.machine_load`, at the end of training.
+    memory and size: MB (10^6 bytes); imports: what the process held before it read any clip. blas: the library of
+    matrix products and its kernel, which decide last bits. model_sha256, losses_sha256: of the files beside the record.
     """
 
     model: str
     variant: str
     seed: int | None = None
-    section: str
+    scope: str
     settings: Mapping[str, Any]
     features: Mapping[str, Any]
     recordings: Mapping[str, Recordings]
     code: str | None = None
     train_clips: int | None = None
     validation_clips: int | None = None
-    test_normal_clips: int
-    test_abnormal_clips: int
     skipped_clips: Sequence[SkippedClip]
     train_windows: int | None = None
     epochs_run: int | None = None
@@ -65,10 +64,9 @@ class TrainingRecord(Record):
     versions: Mapping[str, str] | None = None
     git_revision: str | None = None
 
-    @property
-    def name(self) -> RunName:
-        """What names the run."""
-        return RunName(self.model, self.variant, self.seed, Section.parse(self.section))
+    def run_name(self, section: str) -> RunName:
+        """What names the run in which this model scores a section."""
+        return RunName(self.model, self.variant, self.seed, Section.parse(section))
 
 
 @dataclass(frozen=True)
@@ -82,13 +80,17 @@ class ScoringSettings(Record):
 class ScoringRecord(Record):
     """`scoring.json`. What is unknown of a method that ran elsewhere is None.
 
-    recordings: of the section whose clips were scored. code: fingerprint of what scored. model_sha256: of the model
-    that scored. scores_sha256: of scores.parquet beside the record. times: ms and s of wall clock, or of CPU time;
-    throughput: windows a second. load, memory: as for training.
+    section: whose clips were scored; recordings, test clips: of it. scope: path of what the model was trained on. code:
+    fingerprint of what scored. model_sha256: of the model that scored. scores_sha256: of scores.parquet beside the
+    record. times: ms and s of wall clock, or of CPU time; throughput: windows a second. load, memory: as for training.
     """
 
+    section: str
+    scope: str
     scoring: ScoringSettings | None = None
     recordings: Recordings
+    test_normal_clips: int
+    test_abnormal_clips: int
     code: str | None = None
     model_sha256: str | None = None
     scores_sha256: str
@@ -105,6 +107,12 @@ class ScoringRecord(Record):
     device: str | None = None
     threads: int | None = None
     host: str | None = None
+
+    def training_folder(self, run: Path) -> Path:
+        """Where the model of a run lies: in the run's folder, as in an exported one; where sections share it, above."""
+        above = self.section.count("/") - self.scope.count("/")
+        shared = run.absolute().parents[above - 1] if above else run
+        return shared if (shared / "training.json").is_file() else run
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ class RunName:
         return cls(model, variant, None if seed is None else int(seed), Section(*rest))
 
 
+def in_scope(sections: Iterable[Section], train_per: str, scope: str) -> list[Section]:
+    """The sections of a scope, by their paths. scope: its path, such as `6dB/fan` for train_per machine_type."""
+    return sorted((one for one in sections if one.scope(train_per) == scope), key=lambda section: section.path)
+
+
 @dataclass(frozen=True)
 class Variant:
     """A model with all of its settings and those of its features; `name` is the slug of what differs."""
@@ -51,6 +56,12 @@ class Variant:
     settings: Mapping[str, Any]
     features: Mapping[str, Any]
     features_name: str
+
+    @property
+    def train_per(self) -> str:
+        """What a model is trained on: "section", "machine_type" or "snr"."""
+        train_per: str = self.settings.get("train_per", "section")
+        return train_per
 
 
 @dataclass(frozen=True)
@@ -71,16 +82,21 @@ class Run:
         """Relative to the folder of runs."""
         return self.name.path
 
-    def trained_on(self, sections: Iterable[Section]) -> list[Section]:
-        """The sections, of all those at hand, whose training clips the model sees; its own first.
+    @property
+    def training_path(self) -> str:
+        """Folder of what was trained, relative to the folder of runs: that of the scope, which other runs share."""
+        return self.path.removesuffix(self.section.path) + self.scope
 
-        By the setting `train_per`: the own one, or all of its machine type at its SNR.
-        """
-        own = self.section
-        if self.settings.get("train_per", "section") == "section":
-            return [own]
-        others = [other for other in sorted(sections) if other != own]
-        return [own, *(other for other in others if (other.snr, other.machine) == (own.snr, own.machine))]
+    @property
+    def scope(self) -> str:
+        """Path of what the model is trained on."""
+        return self.section.scope(self.variant.train_per)
+
+    def trained_on(self, sections: Iterable[Section]) -> list[Section]:
+        """The sections, of all those at hand, whose training clips the model sees, by their paths."""
+        if self.variant.train_per == "section":
+            return [self.section]
+        return in_scope(sections, self.variant.train_per, self.scope)
 
     @property
     def settings(self) -> Mapping[str, Any]:

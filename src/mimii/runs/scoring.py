@@ -43,10 +43,10 @@ def score_clips(
     device: str,
     threads: int,
 ) -> None:
-    """Score the test clips, and the held-out normal ones from which thresholds come.
+    """Score a section's test clips, and its held-out normal ones, from which thresholds come.
 
-    job: `model`, `scoring` settings and `code`. Raises UserError where a score is not finite, or the features or the
-    recordings behind them are not those of training.
+    job: `model`, `section`, `scoring` settings and `code`. Raises UserError where a score is not finite, or features or
+    recordings are not those of training.
     """
     record = TrainingRecord.read(training_record)
     detector_class(record.model)  # imports the model, and with it the libraries that are prepared
@@ -54,8 +54,8 @@ def score_clips(
     detector = load_detector(model_file, record, device=device)
 
     table = read_table(features)
-    table.check(features, record.section, record.features)
-    table.check_recordings(features, record.recordings[record.section])
+    table.check(features, job["section"], record.features)
+    table.check_recordings(features, record.recordings[job["section"]])
     held_out = table.held_out(record.settings["val_split"])
     rows = [*table.usable("test"), *held_out]
     imports_mb = peak_host_memory_mb()
@@ -71,8 +71,12 @@ def score_clips(
     check_finite(scores, about["path"], model_file)
     write_scores(scores_file, about, scores)
     ScoringRecord(
+        section=job["section"],
+        scope=record.scope,
         scoring=ScoringSettings.parse(job["scoring"]),
         recordings=table.metadata.recordings,
+        test_normal_clips=table.count("test", "normal"),
+        test_abnormal_clips=table.count("test", "abnormal"),
         code=job["code"],
         model_sha256=record.model_sha256,
         scores_sha256=sha256_of(scores_file),

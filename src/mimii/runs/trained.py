@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mimii.common.errors import BadClipError, UserError
 from mimii.common.records import DamagedError
 from mimii.data.audio import read_clip
-from mimii.features.clips import Clips
+from mimii.features.clips import Clips, Group
 from mimii.features.extraction import samples_features
 from mimii.features.log_mel import LogMel
 from mimii.runs.clip_scores import PRIMARY
@@ -19,7 +19,7 @@ from mimii.runs.scoring import load_detector as load_model
 
 
 class TrainedDetector:
-    """Scores single clips as the workflow scores them: the run's own features and model.
+    """Scores single clips as the workflow scores them: with the run's own features, and the model of its scope.
 
     run: its folder, or the file that it was exported to. model, section, seed, settings, features: what it was trained
     with. threads: how many the run computed with; a network's scores are the same to the last bit with as many.
@@ -35,25 +35,27 @@ class TrainedDetector:
         self._log_mel = LogMel(self.features)
 
     def _load(self, folder: Path, device: str) -> None:
-        training = TrainingRecord.read(folder / "training.json")
         scoring = ScoringRecord.read(folder / "scoring.json")
+        trained = scoring.training_folder(folder)
+        training = TrainingRecord.read(trained / "training.json")
         row = MetricsRecord.read(folder / "metrics.json").row
         if scoring.model_sha256 != training.model_sha256:
-            raise DamagedError(folder / "scoring.json", "it is of another model than the one beside it")
-        if (row.get("run_path"), row.get("model_sha256")) != (training.name.path, training.model_sha256):
-            raise DamagedError(folder / "metrics.json", "it is of another model than the one beside it")
+            raise DamagedError(folder / "scoring.json", f"it is of another model than that in {trained}")
+        run_path = training.run_name(scoring.section).path
+        if (row.get("run_path"), row.get("model_sha256")) != (run_path, training.model_sha256):
+            raise DamagedError(folder / "metrics.json", f"it is of another model than that in {trained}")
         if training.threads is None:
             raise UserError(f"{folder}: scores that were made elsewhere have no model here")
         self.model = training.model
-        self.section = training.section
+        self.section = scoring.section
         self.seed = training.seed
         self.threads = training.threads
         self.settings = training.settings
         self.features = training.features
         self.threshold: float | None = row["threshold"]
-        files = [folder / name for name in MODELS if (folder / name).is_file()]
+        files = [trained / name for name in MODELS if (trained / name).is_file()]
         if not files:
-            raise UserError(f"{folder}: holds no model; ask snakemake for {folder}/metrics.json")
+            raise UserError(f"{trained}: holds no model; ask snakemake for {folder}/metrics.json")
         self.detector = load_model(files[0], training, device=device)
 
     def score(self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None) -> float:
@@ -83,7 +85,7 @@ class TrainedDetector:
         window = self.settings["frames"]
         if window is not None and len(frames) < window:
             raise BadClipError(f"{name}: {len(frames)} frames, shorter than a window of {window}; give a longer clip")
-        return Clips(np.ascontiguousarray(frames), np.array([len(frames)], dtype=np.int64))
+        return Clips(np.ascontiguousarray(frames), np.array([len(frames)], dtype=np.int64), (Group(self.section),))
 
     def _channel(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         if not np.issubdtype(samples.dtype, np.floating) or samples.ndim not in (1, 2) or not samples.size:

@@ -52,12 +52,11 @@ def refuse_short_clips(features: Path, table: ClipTable, window: int | None) -> 
 def read_tables(paths: Sequence[Path], job: Mapping[str, Any]) -> dict[Path, ClipTable]:
     """What the features of each section of a training job say of their clips.
 
-    paths: of the job's own section first. Raises UserError where they are other features, or of other recordings, than
-    the job's.
+    paths: in the order of the sections' paths. Raises UserError where they are other features, or of other recordings,
+    than the job's.
     """
-    others = [section for section in job["recordings"] if section != job["section"]]
     tables = {}
-    for path, section in zip(paths, [job["section"], *others], strict=True):
+    for path, section in zip(paths, sorted(job["recordings"]), strict=True):
         tables[path] = read_table(path)
         tables[path].check(path, section, job["features"])
         tables[path].check_recordings(path, job["recordings"][section])
@@ -68,39 +67,36 @@ def read_tables(paths: Sequence[Path], job: Mapping[str, Any]) -> dict[Path, Cli
 def read_parts(tables: Mapping[Path, ClipTable], settings: Mapping[str, Any]) -> tuple[Clips, Clips]:
     """The clips to fit on, and those that are held out. Raises UserError where a section has none to fit on."""
     parts = []
-    # In one order for all sections that are trained on together, so that they come to the same model.
-    for path in sorted(tables):
-        fitted = tables[path].fitted(settings["val_split"])
+    for path, table in tables.items():
+        fitted = table.fitted(settings["val_split"])
         if not fitted:
             raise UserError(f"{path}: no training clip is left to fit on")
-        parts.append((read_clips(path, fitted), read_clips(path, tables[path].held_out(settings["val_split"]))))
+        parts.append((read_clips(path, fitted), read_clips(path, table.held_out(settings["val_split"]))))
     training, validation = (Clips.joined(clips) for clips in zip(*parts, strict=True))
     return training, validation
 
 
 def train_model(
-    features: Path,
+    features: Sequence[Path],
     job: Mapping[str, Any],
     *,
-    others: Sequence[Path] = (),
     model_file: Path,
     losses_file: Path,
     record_file: Path,
     device: str,
     threads: int,
 ) -> None:
-    """Fit a detector on the first part of a section's training clips; the rest of them is its validation part.
+    """Fit a detector on the first part of each section's training clips; the rest of them is its validation part.
 
-    features: a section's parquet. job: model, variant, seed, section, settings, features, code; `recordings`, for each
-    section that is trained on, its own among them, how its recordings are listed. others: the parquets of the other
-    ones, in the order of their sections.
-    Raises UserError where the features are not the job's or not of these recordings, the section has too little to fit
+    features: the parquet of each section, in the order of their paths. job: model, variant, seed, scope, settings,
+    features, code; `recordings`, for each section of the scope, how its recordings are listed.
+    Raises UserError where the features are not the job's or not of these recordings, a section has too little to fit
     on, or training comes to nothing.
     """
     make = detector_class(job["model"])
     prepare_process(threads=threads)
     device = pick_device(device) if make.uses_gpu else "cpu"
-    tables = read_tables([features, *others], job)
+    tables = read_tables(features, job)
     imports_mb = peak_host_memory_mb()
     training, validation = read_parts(tables, job["settings"])
     detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
@@ -117,8 +113,6 @@ def train_model(
         **{**job, "recordings": {some.metadata.section: some.metadata.recordings for some in tables.values()}},
         train_clips=len(training),
         validation_clips=len(validation),
-        test_normal_clips=tables[features].count("test", "normal"),
-        test_abnormal_clips=tables[features].count("test", "abnormal"),
         skipped_clips=[SkippedClip(*clip) for some in tables.values() for clip in some.skipped()],
         train_windows=fit.training_windows,
         epochs_run=fit.epochs_run,

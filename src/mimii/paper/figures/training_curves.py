@@ -19,7 +19,7 @@ def draw(results: Results) -> Figure:
     losses: dict[str, list[pd.DataFrame]] = {}
     frame = results.frame
     for _, run in frame[frame["epochs_run"].notna()].iterrows():
-        table = pq.read_table(Path(results.runs_root) / run["run_path"] / "losses.parquet").to_pandas()
+        table = pq.read_table(Path(results.runs_root) / run["training_path"] / "losses.parquet").to_pandas()
         losses.setdefault(run["label"], []).append(table.set_index("epoch"))
     if not losses:
         return note("No model among these is trained in epochs.")

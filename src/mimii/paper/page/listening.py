@@ -64,7 +64,7 @@ def gather_clips(
     record = TrainingRecord.read(training)
     detector = load_detector(model_file, record, device="cpu")
     table = read_table(features)
-    settings = table.metadata.settings
+    section, settings = table.metadata.section, table.metadata.settings
     clips = read_clip_scores(scores, sha256=metrics["scores_sha256"])
     chosen = choose_clips(clips, count)
     frame_time = settings["hop_length"] / settings["sample_rate"]
@@ -79,7 +79,7 @@ def gather_clips(
         found.append(
             {
                 "kind": kind,
-                "name": path.removeprefix(f"{record.section}/"),
+                "name": path.removeprefix(f"{section}/"),
                 "path": path,
                 "abnormal": view.abnormal,
                 "score": float(clips.scores[index]),
@@ -95,12 +95,12 @@ def gather_clips(
         "model": record.model,
         "variant": record.variant,
         "seed": record.seed,
-        "section": record.section,
+        "section": section,
         "hertz": band_edges(settings)[1:-1],
         "threshold": metrics["threshold"],
         "scoreRange": [min(windows), max(windows)],
         "clips": found,
-        **add_sound(found, open_source(dataset), Section.parse(record.section), settings),
+        **add_sound(found, open_source(dataset), Section.parse(section), settings),
     }
 
 

@@ -1,0 +1,53 @@
+"""What models are trained on: a section, or all that share a model, configured or not."""
+
+import json
+
+import pytest
+
+from mimii.common.errors import UserError
+from mimii.launch.jobs import Job
+from mimii.launch.messages import describe_shared_models
+from mimii.planning.job_parameters import merge_job, training_job
+from mimii.planning.plan import Plan
+
+MADE_UP = {"snrs": ["6dB", "0dB"], "machines": ["fan", "pump"], "ids": ["id_00", "id_02"]}
+MODELS = {"gmm": {}, "mahalanobis": {"train_per": "machine_type"}, "pca": {"train_per": "snr"}}
+FAN = ["6dB/fan/id_00", "6dB/fan/id_02"]
+
+
+@pytest.fixture
+def plan():
+    """One of eight sections is configured."""
+    dataset = {"source": "made_up", "root": "nowhere", "made_up": MADE_UP}
+    return Plan({"dataset": {**dataset, "snrs": ["6dB"], "machines": ["fan"], "ids": ["id_02"]}, "models": MODELS})
+
+
+def test_each_scope_has_a_path_and_the_datasets_sections(plan):
+    gmm, mahalanobis, pca = plan.runs()
+    assert gmm.training_path == gmm.path == "gmm/default/seed=42/6dB/fan/id_02"
+    assert mahalanobis.training_path == "mahalanobis/train_per=machine_type/seed=42/6dB/fan"
+    assert pca.training_path == "pca/train_per=snr/seed=42/6dB"
+    trained = [
+        list(json.loads(training_job(plan, run.variant.model, run.variant.name, "42", run.scope))["recordings"])
+        for run in (gmm, mahalanobis, pca)
+    ]
+    assert trained == [["6dB/fan/id_02"], FAN, [*FAN, "6dB/pump/id_00", "6dB/pump/id_02"]]
+    # The merge knows how each of them is listed.
+    assert list(json.loads(merge_job(plan))["recordings"]) == trained[2]
+
+
+@pytest.mark.parametrize(("model", "scope"), [("gmm", "6dB"), ("mahalanobis", "6dB/fan/id_02"), ("pca", "6dB/fan")])
+def test_a_typed_path_of_another_scope_is_refused(plan, model, scope):
+    variant = plan.variants_of(model=model)[0]
+    with pytest.raises(UserError, match=rf"{model} .* is trained per {variant.train_per}"):
+        plan.sections_of_scope(variant, scope)
+
+
+def test_a_start_says_how_many_sections_must_be_extracted_for_shared_models(plan):
+    due = [Job("extract_features", {"section": section, "features": "default"}) for section in FAN]
+    assert "trained on 3 sections that the configuration leaves out, too; 1 of them must" in describe_shared_models(
+        plan, due
+    )
+    assert "none of them must be extracted" in describe_shared_models(plan, [])
+    alone = Plan({"dataset": plan.config["dataset"], "models": {"gmm": {}}})
+    assert describe_shared_models(alone, due) is None
