@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from mimii.common.fingerprints import metrics_code
 from mimii.common.records import sha256_of
 from mimii.evaluation.columns import check_rows
 from mimii.evaluation.row import compute_metrics
-from mimii.runs.records import MetricsRecord, ScoringRecord
+from mimii.runs.records import MetricsRecord, ScoringRecord, TrainingRecord
 
 SETTINGS = {"bootstrap_samples": 200, "confidence": 0.95, "max_fpr": 0.1, "threshold_quantile": 0.9}
 
@@ -229,9 +230,9 @@ def test_command_writes_the_row_or_says_what_is_wrong(run_files, tmp_path, proje
 def test_memory_above_the_imports_is_never_negative(run_files):
     """The kernel counts pages in batches, so the peak of a small job may come out below what it was before."""
     paths = run_files()
-    for path in paths[1:]:
-        record = json.loads(path.read_text())
-        path.write_text(json.dumps({**record, "imports_memory_mb": record["peak_host_memory_mb"] + 0.2}))
-    row = compute_metrics(*paths, SETTINGS).row
+    for path, kind in zip(paths[1:], (TrainingRecord, ScoringRecord), strict=True):
+        record = kind.read(path)
+        replace(record, imports_memory_mb=record.peak_host_memory_mb + 0.2).write(path)
+    row = compute_metrics(*paths, SETTINGS, code="metrics-code").row
     check_rows([row])
     assert row["memory_above_imports_mb"] == 0
