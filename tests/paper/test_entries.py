@@ -28,7 +28,7 @@ def test_every_entry_has_a_name_of_its_own_and_a_caption(entries):
 
 def test_there_is_one_of_each_snr_model_and_metric():
     tables = {entry.name for entry in table_entries(MODELS, SNRS)}
-    assert {f"machine_types_{snr}" for snr in SNRS} | set(metrics_in("tables")) <= tables
+    assert {f"auc_machine_types_{snr}" for snr in SNRS} | set(metrics_in("tables")) <= tables
     figures = {entry.name: entry.values for entry in figure_entries(MODELS, SNRS)}
     assert {f"scores/{model}/{snr}" for model in MODELS for snr in SNRS} <= set(figures)
     assert figures["scores/pca/0dB"] == {"snr": "0dB", "model": "pca"}

@@ -6,17 +6,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from sklearn.metrics import roc_curve
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from mimii.evaluation.compared import compute_statistics
-from mimii.evaluation.metrics import point_values
+from mimii.evaluation.metrics import METRICS, point_values
 from mimii.evaluation.resampling import select_runs
 from mimii.paper import drawing
 from mimii.paper.entries import POST_HOC, figure_entries
-from mimii.paper.figures import auc_against_cost, critical_difference, roc, training_curves
+from mimii.paper.figures import auc_against_cost, critical_difference, metric_over_snr, roc, training_curves
 from mimii.paper.results import Results, all_figures
+from mimii.runs.clip_scores import read_scores
 
 NETWORK, CLASSICAL = "vae", "one_class_svm"
+TITLE, CLASSICAL_TITLE = "Variational autoencoder", "One-class SVM"
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +64,38 @@ def test_heatmap_shows_each_sections_auc(made):
     figure = drawn["auc_heatmap"]()
     shown = texts(figure)
     assert {f"{value:.2f}".removeprefix("0") for value in results.frame["auc"]} <= shown
-    assert {"6 dB", "−6 dB", "fan", "pump", NETWORK, CLASSICAL} <= shown
+    assert {"6 dB", "−6 dB", "fan", "pump", TITLE, CLASSICAL_TITLE} <= shown
 
 
 def test_figures_name_what_they_show(made):
     _, drawn = made
-    assert {"6 dB", "−6 dB", "SNR", "AUC", NETWORK, CLASSICAL} <= texts(drawn["auc_over_snr"]())
-    assert {"False-positive rate", "True-positive rate", "fan", NETWORK} <= texts(drawn["roc/6dB"]())
-    assert {"normal", "abnormal", "threshold", "Anomaly score (vae, 6 dB)"} <= texts(drawn["scores/vae/6dB"]())
+    wrapped = "Variational\nautoencoder"
+    assert {"6 dB", "−6 dB", "SNR", "AUC", wrapped, CLASSICAL_TITLE} <= texts(drawn["auc_over_snr"]())
+    assert {"False-positive rate", "True-positive rate", "fan", TITLE} <= texts(drawn["roc/6dB"]())
+    assert {"normal", "abnormal", "threshold", f"Anomaly score ({TITLE}, 6 dB)"} <= texts(drawn["scores/vae/6dB"]())
     training = texts(drawn["training_curves"]())
-    assert {"Epoch", "Loss", NETWORK} <= training
-    assert CLASSICAL not in training
+    assert {"Epoch", "Loss", TITLE} <= training
+    assert CLASSICAL_TITLE not in training
+    assert any(text.startswith("critical difference") for text in texts(drawn["critical_difference/nemenyi"]()))
+
+
+def test_one_snr_gives_one_panel_with_a_row_for_each_model(made):
+    results, _ = made
+    frame = results.frame[results.frame["db_level"] == "6dB"]
+    assert {TITLE, CLASSICAL_TITLE, "AUC"} <= texts(metric_over_snr.draw(replace(results, frame=frame), METRICS["auc"]))
+
+
+def test_a_change_of_score_is_the_difference_of_mean_aucs(made):
+    results, drawn = made
+    figure = drawn["clip_scores"]()
+    assert {TITLE, CLASSICAL_TITLE, "maximum", "mean of the highest"} <= texts(figure)
+    changes = []
+    for _, run in results.frame[results.frame["model"] == NETWORK].iterrows():
+        scores = read_scores(results.runs_root / run["run_path"] / "scores.parquet")
+        auc = [roc_auc_score(scores.clips(name).abnormal, scores.clips(name).scores) for name in ("max", "mean")]
+        changes.append(auc[0] - auc[1])
+    places = [float(line.get_xdata()[0]) for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert any(place == pytest.approx(np.mean(changes)) for place in places)
 
 
 def test_what_cannot_be_drawn_says_why(made):

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from mimii.common.errors import UserError
-from mimii.detectors.declaration import model_declaration
+from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.compared import compute_statistics
 from mimii.evaluation.resampling import select_runs
 from mimii.paper.drawing import save
 from mimii.paper.manuscript import write_manuscript
+from mimii.paper.references import IDENTIFIER, entries, fields, papers_of
 from mimii.paper.results import Results, all_figures, make_tables
 from mimii.paper.table_formats import write_tables
 
@@ -48,9 +49,48 @@ def test_all_tables_and_figures_are_in_it_and_everything_cited_is_listed(manuscr
         assert (paper / "tables" / table.name).read_bytes() == table.read_bytes()
     assert r"\includegraphics{figures/auc_over_snr}" in main
     assert (paper / "figures" / "auc_over_snr.pdf").is_file()
-    assert set(re.findall(r"\\cite\{(\w+)\}", setup)) == set(re.findall(r"@misc\{(\w+),", bib))
+    cited = {key for keys in re.findall(r"\\cite\{([^}]+)\}", setup) for key in keys.split(",")}
+    assert cited == set(re.findall(r"@\w+\{(\w+),", bib))
+    assert {"kingma2014vae", "jackson1979residuals", "holm1979multiple"} <= cited
     assert model_declaration("vae").title in setup
-    assert "Kingma and Welling" in bib
+
+
+def test_the_setup_says_data_features_models_seeds_tests_and_versions(manuscript):
+    setup = " ".join((manuscript[1] / "setup.tex").read_text().split())
+    for part in (
+        "2 sections: 1 of each of fan and pump at SNRs of 6 dB",
+        "180 in all",
+        "60 normal and 60 abnormal",
+        "64 bands",
+        "(42,440 parameters): batch size 256, epochs 50",
+        "trained with 1 seed (42)",
+        r"95\,\% bootstrap intervals",
+        "python 3.11.0",
+    ):
+        assert part in setup, part
+    assert "node1" not in setup  # a host's name is nobody's business
+
+
+def test_every_declared_paper_has_an_entry_with_proper_fields():
+    for model in model_names():
+        declared = model_declaration(model).paper
+        found = {key: fields(key) for key in papers_of(model)}
+        identifiers = IDENTIFIER.findall(declared)
+        known = " ".join(f"{own.get('doi', '')} {own.get('url', '')}" for own in found.values())
+        assert found, model
+        assert [one for one in identifiers if one not in known] == [], model
+        for own in found.values():
+            assert own["author"].split(",")[0].replace('{\\"o}', "ö") in declared or "et al." in declared
+            assert own["year"] in declared or f"arXiv:{own['year'][2:]}" in declared
+    for key in entries():
+        own = fields(key)
+        assert {"author", "title", "year"} <= set(own), key
+        assert {"booktitle", "journal", "howpublished", "publisher"} & set(own), key
+        assert {"doi", "url"} & set(own) or int(own["year"]) < 1940, key
+
+
+def test_a_model_without_an_entry_and_external_scores_cite_nothing():
+    assert papers_of("my_method") == []
 
 
 def test_nothing_is_overwritten_and_results_without_tables_are_said(manuscript, tmp_path):
@@ -63,7 +103,11 @@ def test_nothing_is_overwritten_and_results_without_tables_are_said(manuscript, 
     assert not (tmp_path / "paper").exists()
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex (texlive-latex-recommended)")
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (shutil.which("pdflatex") and shutil.which("pdffonts")),
+    reason="needs pdflatex with siunitx (texlive-latex-extra, texlive-science) and pdffonts (poppler-utils)",
+)
 def test_it_compiles_and_no_reference_is_undefined(manuscript, tmp_path):
     shutil.copytree(manuscript[1], tmp_path / "paper")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main"]
@@ -71,4 +115,6 @@ def test_it_compiles_and_no_reference_is_undefined(manuscript, tmp_path):
         done = subprocess.run(step, cwd=tmp_path / "paper", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:]
     assert "undefined" not in done.stdout
-    assert "Overfull" not in done.stdout
+    assert not re.search(r"Overfull|LaTeX Warning|Package \w+ Warning", done.stdout)
+    fonts = subprocess.run(["pdffonts", "main.pdf"], cwd=tmp_path / "paper", capture_output=True, text=True, check=True)
+    assert {line.split()[-5] for line in fonts.stdout.splitlines()[2:]} == {"yes"}

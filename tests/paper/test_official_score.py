@@ -53,7 +53,7 @@ def test_only_dcase_data_have_a_table_of_official_scores():
 def test_the_table_has_the_score_its_parts_and_the_machine_types(results, year):
     made = results(year)
     table = official_score.make(made, f"dcase{year}")
-    assert [row[0].text for row in table.rows] == ["vae", "isolation_forest"]
+    assert [row[0].text for row in table.rows] == ["Variational autoencoder", "Isolation forest"]
     header = [cell.text for cell in table.header]
     assert header[:2] == ["Model", "Official score"]
     assert header[-2:] == ["ToyCar", "fan"]

@@ -49,7 +49,7 @@ def test_rows_are_in_the_configured_order_whatever_is_best(table):
 
 def test_nothing_is_marked_as_the_best_and_the_caption_says_why(table):
     assert not any(cell.bold for row in table.rows for cell in row)
-    assert "no fair baseline" in table.caption
+    assert "no fair baseline" in table.notes
 
 
 def test_what_was_varied_stands_first_and_is_missing_where_a_model_has_no_such_setting(table):
@@ -75,13 +75,13 @@ def test_the_deviation_over_seeds_stands_beside_each_mean_and_too_few_are_said(t
     assert f"{row['auc']:.3f} ± {row['auc_seed_deviation']:.3f}" in {
         cell.text for cells in table.rows for cell in cells
     }
-    assert "fewer than 3 seeds were run" in table.caption
+    assert "fewer than 3 seeds were run" in table.notes
     fixed = study_table(frame.assign(model="pca"), root, "rates", [["pca", name] for _, name in VARIANTS], [])
-    assert "fewer than 3 seeds" not in fixed.caption
+    assert "fewer than 3 seeds" not in fixed.notes
 
 
 def test_files_stand_beside_the_csv(table, tmp_path):
     write_study_table(table, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"rates.md", "rates.tex", "rates.html"}
     assert (tmp_path / "rates.md").read_text() == as_markdown(table)
-    assert json.dumps(table.caption)[1:40] in json.dumps((tmp_path / "rates.html").read_text())
+    assert json.dumps(table.notes)[1:40] in json.dumps((tmp_path / "rates.html").read_text())

@@ -49,6 +49,11 @@ def model_styles(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+def legend_columns(texts: Sequence[str]) -> int:
+    """How many of these texts stand side by side in a column of a page."""
+    return 3 if max(map(len, texts)) < 18 else 2
+
+
 def save(figure: Figure, path: str | Path, *, endings: Sequence[str] = ("svg", "pdf", "png")) -> None:
     """Write `path` with each ending; the same figure gives the same bytes."""
     with mpl.rc_context(STYLE):

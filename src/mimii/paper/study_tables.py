@@ -13,7 +13,7 @@ from mimii.evaluation.inference import average_metrics, has_enough_seeds
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average
-from mimii.paper.table import COSTS, MISSING, Cell, Table, averaging_order, lookup, mean_cell, no_claim
+from mimii.paper.table import COSTS, MISSING, Cell, Table, averaging_order, lookup, mean_cell, model_title, no_claim
 from mimii.paper.table_formats import as_html, as_latex, as_markdown
 
 SHOWN_COSTS = ("training_time_sec", "inference_time_per_clip_ms", "num_parameters")
@@ -44,7 +44,7 @@ def study_table(
         label = first["label"]
         known = {**json.loads(first["settings"]), **json.loads(first["features"])}
         numbers: dict[str, Any] = {"model": first["model"], **{name: known.get(name) for name in varied}}
-        cells = [Cell(first["model"]), *(Cell(_written(known, name)) for name in varied)]
+        cells = [Cell(model_title(first["model"])), *(Cell(_written(known, name)) for name in varied)]
         for metric, snr in wanted:
             value = means[label, metric, snr, AVERAGE]
             cells.append(mean_cell(value, mark=False))
@@ -63,7 +63,8 @@ def study_table(
         *(Cell(metrics[metric].title, "" if snr == AVERAGE else snr_title(snr)) for metric, snr in wanted),
         *(COSTS[cost][0] for cost in SHOWN_COSTS),
     ]
-    return Table(study, _caption(study, confidence, snrs, unclaimed), header, rows, pd.DataFrame(data))
+    caption = f"Study {study}: variants in the configured order, none marked as the best."
+    return Table(study, caption, header, rows, pd.DataFrame(data), _notes(confidence, snrs, unclaimed))
 
 
 def _written(known: Mapping[str, Any], name: str) -> str:
@@ -77,14 +78,14 @@ def _written(known: Mapping[str, Any], name: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _caption(study: str, confidence: float, snrs: Sequence[str], unclaimed: Sequence[str]) -> str:
-    caption = (
-        f"Study {study}: variants in the configured order, none marked as the best. To pick a setting by the AUC on "
+def _notes(confidence: float, snrs: Sequence[str], unclaimed: Sequence[str]) -> str:
+    notes = (
+        "To pick a setting by the AUC on "
         "the test clips and to report that AUC is no fair baseline: the test clips have then been used for training. "
         f"Averaged over {averaging_order(snrs)}; ± standard deviation over seeds. "
         f"Brackets: {100 * confidence:g} % bootstrap interval over test clips and seeds."
     )
-    return f"{caption} {no_claim(unclaimed)}" if unclaimed else caption
+    return f"{notes} {no_claim(unclaimed)}" if unclaimed else notes
 
 
 def write_study_table(table: Table, folder: str | Path) -> None:

@@ -7,18 +7,24 @@ from typing import Any
 import pandas as pd
 
 from mimii.data.sections import AVERAGE, has_snrs
+from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.inference import LEAST_SEEDS
+from mimii.evaluation.resampling import MEASURED
 
 MISSING = "–"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value: its text, what stands in small print below it, and whether it is the significantly best one."""
+    """One value: its text, and what stands in small print below it.
+
+    bold: the significantly best one. second: the next one, where one is.
+    """
 
     text: str
     below: str = ""
     bold: bool = False
+    second: bool = False
 
 
 # Column of results.csv: its heading with the unit below, and how it is written.
@@ -34,13 +40,23 @@ COSTS = {
 
 @dataclass(frozen=True)
 class Table:
-    """name: of its files. rows: the cells to read. data: the same as numbers, for the CSV."""
+    """name: of its files. caption: one line. rows: the cells to read. data: the same as numbers, for the CSV.
+
+    notes: what a reader has to know of the cells, in small print below them.
+    """
 
     name: str
     caption: str
     header: Sequence[Cell]
     rows: Sequence[Sequence[Cell]]
     data: pd.DataFrame
+    notes: str = ""
+
+
+def model_title(label: str) -> str:
+    """`Variational autoencoder (beta=2)` of `vae (beta=2)`; external scores keep their name."""
+    name, space, variant = label.partition(" ")
+    return (model_declaration(name).title if name in model_names() else name) + space + variant
 
 
 def signed(difference: float) -> str:
@@ -49,10 +65,17 @@ def signed(difference: float) -> str:
 
 
 def lookup(averages: pd.DataFrame) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:
-    rows: list[dict[str, Any]] = [
-        {str(name): value for name, value in row.items()} for row in averages.to_dict("records")
-    ]
-    return {(row["label"], row["metric"], row["db_level"], row["machine_type"]): row for row in rows}
+    """Rows by label, metric, SNR and machine type; with `is_second`: next to one that is significantly best."""
+    found: dict[tuple[str, str, str, str], Mapping[str, Any]] = {}
+    for scope, rows in averages.groupby(["metric", "db_level", "machine_type"], sort=False):
+        metric, snr, machine_type = map(str, scope)
+        rising = MEASURED[metric][0].lower_is_better
+        order = list(rows.sort_values("mean", ascending=rising, kind="stable")["label"])
+        second = order[1] if rows["is_significantly_best"].any() else None
+        for row in rows.to_dict("records"):
+            cells = {str(name): value for name, value in row.items()}
+            found[str(row["label"]), metric, snr, machine_type] = {**cells, "is_second": row["label"] == second}
+    return found
 
 
 def best_first(averages: pd.DataFrame, metric: str, snr: str) -> list[str]:
@@ -63,11 +86,14 @@ def best_first(averages: pd.DataFrame, metric: str, snr: str) -> list[str]:
 
 
 def mean_cell(value: Mapping[str, Any], *, mark: bool = True) -> Cell:
-    """A mean, its deviation over several seeds, and its interval; bold if `mark` and it is clearly the best."""
+    """A mean, its deviation over several seeds, and its interval; marked if `mark` and one is clearly the best."""
     text = f"{value['mean']:.3f}"
     if value["seed_deviation"] == value["seed_deviation"]:
         text += f" ± {value['seed_deviation']:.3f}"
-    return Cell(text, f"[{value['low']:.3f}, {value['high']:.3f}]", mark and bool(value["is_significantly_best"]))
+    # A metric may have no value on some resamples, as precision where no clip is above the threshold.
+    known = value["low"] == value["low"]
+    interval = f"[{value['low']:.3f}, {value['high']:.3f}]" if known else ""
+    return Cell(text, interval, mark and bool(value["is_significantly_best"]), mark and bool(value["is_second"]))
 
 
 def averaging_order(snrs: Iterable[str]) -> str:
@@ -85,11 +111,11 @@ def how_averaged(confidence: float, snrs: Iterable[str], unclaimed: Sequence[str
         return text + no_claim(unclaimed)
     return text + (
         f"Bold: better than every other model on other clips of these machines, paired by clip, at the "
-        f"{100 * (1 - confidence):.3g} % level."
+        f"{100 * (1 - confidence):.3g} % level; underlined: the next one."
     )
 
 
 def no_claim(unclaimed: Sequence[str]) -> str:
     """Why nothing is claimed of models with too few seeds."""
-    names = ", ".join(unclaimed)
+    names = ", ".join(map(model_title, unclaimed))
     return f"Nothing is claimed of {names}: they depend on the seed, and fewer than {LEAST_SEEDS} seeds were run."

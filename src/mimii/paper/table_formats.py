@@ -1,19 +1,23 @@
-"""A table as CSV, Markdown, LaTeX (booktabs) and HTML."""
+"""A table as CSV, Markdown, LaTeX (booktabs, siunitx) and HTML."""
 
 import html
+import itertools
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mimii.common.files import written_whole
-from mimii.paper.table import Cell, Table
+from mimii.paper.table import MISSING, Cell, Table
 
 
 def as_markdown(table: Table) -> str:
-    """A pipe table below its caption."""
+    """A pipe table between its caption and its notes."""
 
     def written(cell: Cell) -> str:
         text = cell.text.replace("|", "\\|")
-        return (f"**{text}**" if cell.bold else text) + (f"<br>{cell.below}" if cell.below else "")
+        marked = f"**{text}**" if cell.bold else f"<u>{text}</u>" if cell.second else text
+        return marked + (f"<br>{cell.below}" if cell.below else "")
 
     lines = [
         table.caption,
@@ -21,6 +25,7 @@ def as_markdown(table: Table) -> str:
         "| " + " | ".join(map(written, table.header)) + " |",
         "|:---" + "|---:" * (len(table.header) - 1) + "|",
         *("| " + " | ".join(map(written, row)) + " |" for row in table.rows),
+        *(["", table.notes] if table.notes else []),
     ]
     return "\n".join(lines) + "\n"
 
@@ -44,45 +49,143 @@ def escape_latex(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
 
 
+# A number as tables write it: 1,234.50, +0.012, 0.912 ± 0.004.
+NUMBER = re.compile(r"(?P<sign>[+−]?)(?P<whole>[\d,]+)(?P<part>\.\d+)?( ± 0\.(?P<deviation>\d+))?")
+SIUNITX = (
+    r"\sisetup{detect-weight, group-separator={,}, group-minimum-digits=4, separate-uncertainty, retain-explicit-plus}"
+)
+COLUMN, PAGE_WIDTH = 252.0, 516.0  # pt: one column and both of an IEEE page
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table is set: environment and its width in pt, size of the type, width of its bold digits, least gap."""
+
+    environment: str
+    width: float
+    size: str
+    digit: float
+    gap: float
+
+    def gap_of(self, widths: Sequence[int]) -> float:
+        """Between columns of so many characters, in pt: what is left of the width, at most 12."""
+        return min((self.width - sum(widths) * self.digit) / max(len(widths) - 1, 1), 12)
+
+
+LAYOUTS = (
+    Layout("table", COLUMN, "footnotesize", 4.6, 5),
+    Layout("table*", PAGE_WIDTH, "footnotesize", 4.6, 5),
+    Layout("table*", PAGE_WIDTH, "scriptsize", 4.2, 3),
+)
+
+
 def as_latex(table: Table) -> str:
-    """A table environment for booktabs; what stands below a cell is a row of its own, in small print."""
+    """A table environment for booktabs and siunitx, in one column of a page where it fits, else over both.
 
-    def upper(cell: Cell) -> str:
-        text = escape_latex(cell.text)
-        return rf"\textbf{{{text}}}" if cell.bold else text
-
-    def lower(cell: Cell) -> str:
-        return rf"\scriptsize {escape_latex(cell.below)}" if cell.below else ""
-
-    def lines(row: Sequence[Cell]) -> list[str]:
-        if not any(cell.below for cell in row):
-            return [" & ".join(map(upper, row)) + r" \\"]
-        return [
-            " & ".join(map(upper, row)) + r" \\[-2pt]",
-            " & ".join(map(lower, row)) + r" \\",
-            r"\addlinespace[2pt]",
-        ]
-
+    What stands below a cell is a row of its own, in small print; notes stand below the table.
+    """
+    columns = list(zip(table.header, *table.rows, strict=True))
+    formats = [None, *(_number_format([cell.text for cell in cells[1:]]) for cells in columns[1:])]
+    widths = [max(_width(text) for cell in cells for text in (cell.text, cell.below)) for cells in columns]
+    layout = next((one for one in LAYOUTS if one.gap_of(widths) >= one.gap), LAYOUTS[-1])
+    gap = layout.gap_of(widths)
+    begin, end = "", ""
+    if gap < layout.gap:
+        begin, end, gap = r"\resizebox{\linewidth}{!}{%" + "\n", "}", layout.gap
+    notes = rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize {escape_latex(table.notes)}}}"
     return "\n".join(
         [
-            r"% Needs \usepackage{booktabs}",
-            r"\begin{table}",
+            r"% Needs \usepackage{booktabs,graphicx,siunitx}",
+            rf"\begin{{{layout.environment}}}",
             r"\centering",
             rf"\caption{{{escape_latex(table.caption)}}}",
             rf"\label{{tab:{table.name.replace('_', '-')}}}",
-            r"\small",
-            rf"\setlength{{\tabcolsep}}{{{4 if len(table.header) < 10 else 2.5}pt}}",
-            rf"\begin{{tabular}}{{@{{}}l{'r' * (len(table.header) - 1)}@{{}}}}",
+            rf"\{layout.size}",
+            rf"\setlength{{\tabcolsep}}{{{gap / 2:.2g}pt}}",
+            SIUNITX,
+            rf"{begin}\begin{{tabular}}{{@{{}}{' '.join(map(_latex_column, formats))}@{{}}}}",
             r"\toprule",
-            *lines(table.header),
+            *_latex_header(table.header),
             r"\midrule",
-            *(line for row in table.rows for line in lines(row)),
+            *(line for row in table.rows for line in _latex_row(row, formats)),
             r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
+            rf"\end{{tabular}}{end}",
+            *([notes] if table.notes else []),
+            rf"\end{{{layout.environment}}}",
             "",
         ]
     )
+
+
+def _width(text: str) -> int:
+    """In characters; a sign is nearly twice as wide as a digit."""
+    return len(text) + text.startswith(("+", "−"))
+
+
+def _number_format(texts: Sequence[str]) -> str | None:
+    """siunitx's table-format of a column of numbers and dashes; None where it holds anything else."""
+    found = [NUMBER.fullmatch(text) for text in texts if text != MISSING]
+    numbers = [match for match in found if match]
+    if not numbers or len(numbers) < len(found):
+        return None
+    whole = max(len(match["whole"].replace(",", "")) for match in numbers)
+    part = max(len(match["part"] or ".") - 1 for match in numbers)
+    sign = "+" if any(match["sign"] for match in numbers) else ""
+    deviation = max(len((match["deviation"] or "").lstrip("0")) for match in numbers)
+    uncertain = any(match["deviation"] for match in numbers)
+    return f"{sign}{whole}" + (f".{part}" if part else "") + (f"({max(deviation, 1)})" if uncertain else "")
+
+
+def _latex_column(number: str | None) -> str:
+    return "l" if number is None else f"S[table-format={number}]"
+
+
+def _latex_row(row: Sequence[Cell], formats: Sequence[str | None]) -> list[str]:
+    upper = " & ".join(_latex_cell(cell, number) for cell, number in zip(row, formats, strict=True))
+    if not any(cell.below for cell in row):
+        return [upper + r" \\"]
+    return [upper + r" \\[-2pt]", " & ".join(map(_braced, map(_small, row))) + r" \\", r"\addlinespace[2pt]"]
+
+
+def _latex_cell(cell: Cell, number: str | None) -> str:
+    if number is None:
+        text = escape_latex(cell.text)
+        return rf"\textbf{{{text}}}" if cell.bold else rf"\underline{{{text}}}" if cell.second else text
+    match = NUMBER.fullmatch(cell.text)
+    if match is None:
+        return "{--}"
+    text = match["sign"].replace("−", "-") + match["whole"].replace(",", "") + (match["part"] or "")
+    if match["deviation"]:
+        text += f"({int(match['deviation'])})"
+    if cell.second:
+        return rf"{{\underline{{\num{{{text}}}}}}}"
+    return rf"\bfseries {text}" if cell.bold else text
+
+
+def _latex_header(header: Sequence[Cell]) -> list[str]:
+    """One row, or two where there is small print; neighbours that differ in it alone share their heading."""
+    if not any(cell.below for cell in header):
+        return [" & ".join(_braced(escape_latex(cell.text)) for cell in header) + r" \\"]
+    upper, rules, first = [], [], 1
+    for text, cells in itertools.groupby(header, key=lambda cell: cell.text):
+        count = len(list(cells))
+        if count == 1:
+            upper.append(_braced(escape_latex(text)))
+        else:
+            upper.append(rf"\multicolumn{{{count}}}{{c}}{{{escape_latex(text)}}}")
+            rules.append(rf"\cmidrule(lr){{{first}-{first + count - 1}}}")
+        first += count
+    lower = " & ".join(_braced(_small(cell)) for cell in header)
+    return [" & ".join(upper) + r" \\", *(["".join(rules)] if rules else []), lower + r" \\"]
+
+
+def _small(cell: Cell) -> str:
+    return rf"\scriptsize {escape_latex(cell.below)}" if cell.below else ""
+
+
+def _braced(text: str) -> str:
+    """Text that no column of numbers reads as one."""
+    return f"{{{text}}}" if text else ""
 
 
 PAGE = """<!doctype html>
@@ -97,6 +200,7 @@ caption {{ text-align: left; max-width: 60em; padding-bottom: 1em; }}
 th, td {{ padding: .25em .8em; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }}
 th:first-child, td:first-child {{ text-align: left; }}
 thead th {{ border-bottom: 1px solid; vertical-align: bottom; }}
+p {{ max-width: 60em; color: #555; }}
 small {{ display: block; color: #555; font-weight: normal; }}
 </style>
 </head>
@@ -110,6 +214,7 @@ small {{ display: block; color: #555; font-weight: normal; }}
 {rows}
 </tbody>
 </table>
+<p>{notes}</p>
 </body>
 </html>
 """
@@ -123,12 +228,13 @@ def as_html(table: Table) -> str:
 
     def written(cell: Cell) -> str:
         text = html.escape(cell.text)
-        text = f"<strong>{text}</strong>" if cell.bold else text
+        text = f"<strong>{text}</strong>" if cell.bold else f"<u>{text}</u>" if cell.second else text
         return text + (f"<small>{html.escape(cell.below)}</small>" if cell.below else "")
 
     return PAGE.format(
         name=html.escape(table.name),
         caption=html.escape(table.caption),
+        notes=html.escape(table.notes),
         header=row(table.header, "th"),
         rows="\n".join(row(cells, "td") for cells in table.rows),
     )

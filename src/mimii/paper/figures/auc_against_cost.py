@@ -10,8 +10,9 @@ from matplotlib.ticker import NullFormatter
 
 from mimii.data.sections import AVERAGE
 from mimii.evaluation.results import average
-from mimii.paper.drawing import COLUMN, STYLE, model_styles
+from mimii.paper.drawing import COLUMN, STYLE, legend_columns, model_styles
 from mimii.paper.results import Results
+from mimii.paper.table import model_title
 
 
 def draw(results: Results) -> Figure:
@@ -23,10 +24,10 @@ def draw(results: Results) -> Figure:
         (averages["metric"] == "auc") & (averages["db_level"] == AVERAGE) & (averages["machine_type"] == AVERAGE)
     ].set_index("label")
     auc: dict[str, float] = means["mean"].to_dict()  # type: ignore[assignment]
-    costs = {"inference_time_per_clip_ms": "Inference time per clip (ms)", "num_parameters": "Parameters"}
+    costs = {"inference_time_per_clip_ms": "Scoring time per clip (ms)", "num_parameters": "Parameters"}
     amounts = average(frame, list(costs), ["label"])
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN, 2.9))
+        figure = Figure(figsize=(COLUMN, 3.1))
         panels = figure.subplots(1, 2, sharey=True)
         for axes, (cost, title) in zip(panels, costs.items(), strict=True):
             known: dict[str, float] = {label: amounts[cost].to_dict()[label] for label in labels}
@@ -54,7 +55,8 @@ def draw(results: Results) -> Figure:
             for label in labels
         ]
         front_line = Line2D([], [], color="0.55", linewidth=0.8)
-        figure.legend([*handles, front_line], [*labels, "Pareto front"], loc="outside lower center", ncols=3)
+        texts = [*map(model_title, labels), "Pareto front"]
+        figure.legend([*handles, front_line], texts, loc="outside lower center", ncols=legend_columns(texts))
     return figure
 
 

@@ -10,6 +10,7 @@ from mimii.data.sections import snr_title
 from mimii.evaluation.results import average
 from mimii.paper.drawing import COLUMN, PAGE, STYLE
 from mimii.paper.results import Results
+from mimii.paper.table import model_title
 
 
 def draw(results: Results) -> Figure:
@@ -17,9 +18,9 @@ def draw(results: Results) -> Figure:
     frame, labels, snrs = results.frame, results.labels, results.snrs
     values = average(frame, ["auc"], ["label", "db_level", "machine_type", "machine_id"])["auc"].to_dict()
     machines = sorted(set(zip(frame["machine_type"], frame["machine_id"], strict=True)))
-    cell = min(0.42, (PAGE - 1.3) / len(machines))
+    cell = min(0.42, (PAGE - 1.6) / len(machines))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(max(COLUMN, cell * len(machines) + 1.3), 0.17 * len(labels) * len(snrs) + 0.75))
+        figure = Figure(figsize=(max(COLUMN, cell * len(machines) + 1.6), 0.17 * len(labels) * len(snrs) + 0.75))
         grid = figure.subplots(len(snrs), 1, squeeze=False, sharex=True)[:, 0]
         for axes, snr in zip(grid, snrs, strict=True):
             block = np.array([[values.get((label, snr, *machine), np.nan) for machine in machines] for label in labels])
@@ -36,7 +37,7 @@ def draw(results: Results) -> Figure:
                     fontsize=5.5,
                     color="white" if value < 0.75 else "black",
                 )
-            axes.set_yticks(range(len(labels)), labels)
+            axes.set_yticks(range(len(labels)), list(map(model_title, labels)))
             axes.set_ylabel(snr_title(snr))
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)

@@ -1,30 +1,38 @@
 """Ranks over machines, and which of them differ."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import matplotlib as mpl
 import pandas as pd
 import scikit_posthocs
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mimii.paper.drawing import COLOURS, COLUMN, STYLE, note
+from mimii.paper.drawing import COLOURS, COLUMN, PAGE, STYLE, note
 from mimii.paper.entries import PostHoc
 from mimii.paper.results import Results
+from mimii.paper.table import model_title
 
 
 def draw(results: Results, test: PostHoc) -> Figure:
-    """Average ranks over machines; a bar joins models that do not differ significantly (Demšar 2006).
+    """Average ranks of AUC over machines; a bar joins models that do not differ significantly (Demšar 2006).
 
-    Of AUC.
+    Nemenyi's critical difference stands above the axis as a ruler.
     """
     ranks = results.statistics.ranks["auc"]
     if test.name not in ranks["p_values"]:
         return note(f"Ranks need two models and two machines;\nhere are {ranks['models']} and {ranks['machines']}.")
     order = list(ranks["average_ranks"])
-    p_values = pd.DataFrame(ranks["p_values"][test.name]).loc[order, order]
+    p_values = (
+        pd.DataFrame(ranks["p_values"][test.name]).loc[order, order].rename(model_title).rename(columns=model_title)
+    )
+    average_ranks = {model_title(label): rank for label, rank in ranks["average_ranks"].items()}
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN, 0.12 * len(order) + 1.0))
+        figure = Figure(figsize=(_width(list(average_ranks)), 0.12 * len(order) + 1.2))
         axes = figure.subplots()
         scikit_posthocs.critical_difference_diagram(
-            ranks["average_ranks"],
+            average_ranks,
             p_values,
             alpha=ranks["alpha"],
             ax=axes,
@@ -39,6 +47,20 @@ def draw(results: Results, test: PostHoc) -> Figure:
         axes.spines["top"].set_visible(True)
         how = f"α = {ranks['alpha']:.3g}"
         if test.name == "nemenyi":
-            how += f", critical difference {ranks['critical_difference']:.2f}"
-        axes.set_title(f"Average rank over {ranks['machines']} machines\n{test.title}, {how}")
+            _draw_ruler(axes, ranks["critical_difference"], 1.0 + 0.27 / figure.get_figheight())
+        axes.set_title(f"Average rank over {ranks['machines']} machines, {test.title}, {how}", pad=26)
     return figure
+
+
+def _width(names: Sequence[str]) -> float:
+    """Names stand on both sides of the axis of ranks: long ones leave room for it on a whole page only."""
+    return COLUMN if max(map(len, names)) < 14 else PAGE
+
+
+def _draw_ruler(axes: Axes, length: float, height: float) -> None:
+    """A line as long as the critical difference, from rank 1 on; height: in heights of the axes."""
+    over = axes.get_xaxis_transform()  # x in ranks, y in heights of the axes
+    style: Any = {"transform": over, "color": "black", "linewidth": 0.8, "clip_on": False}
+    axes.plot([1, 1 + length], [height, height], marker="|", markersize=5, **style)
+    text = f"critical difference {length:.2f}"
+    axes.annotate(text, (1 + length, height), xycoords=over, xytext=(4, 0), textcoords="offset points", va="center")

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from mimii.paper.drawing import COLUMN, STYLE, model_styles
+from mimii.paper.drawing import COLUMN, STYLE, legend_columns, model_styles
 from mimii.paper.results import Results
+from mimii.paper.table import model_title
 from mimii.runs.clip_scores import read_clip_scores
 
 
@@ -37,7 +38,7 @@ def draw(results: Results, snr: str) -> Figure:
                     clips = read_clip_scores(Path(results.runs_root) / path / "scores.parquet", sha256=sha256)
                     curves.append(tpr_at(grid, *roc_curve(clips.abnormal, clips.scores, drop_intermediate=False)[:2]))
                 style = {key: value for key, value in styles[label].items() if key != "marker"}
-                axes.plot(np.r_[0, grid], np.r_[0, np.mean(curves, axis=0)], label=label, **style)
+                axes.plot(np.r_[0, grid], np.r_[0, np.mean(curves, axis=0)], label=model_title(label), **style)
             axes.set_title(machine_type)
             axes.set_aspect("equal")
             axes.set_xlim(0, 1)
@@ -51,7 +52,7 @@ def draw(results: Results, snr: str) -> Figure:
         for axes in panels[: len(machine_types)]:
             axes.label_outer()
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=3, handlelength=2.6)
+        figure.legend(handles, names, loc="outside lower center", ncols=legend_columns(names), handlelength=2.6)
     return figure
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mimii.data.sections import snr_title
 from mimii.paper.drawing import ABNORMAL, COLUMN, NORMAL, PAGE, STYLE
 from mimii.paper.results import Results
+from mimii.paper.table import model_title
 from mimii.runs.clip_scores import read_clip_scores
 
 
@@ -47,7 +48,7 @@ def draw(results: Results, model: str, snr: str) -> Figure:
             Line2D([], [], color="black", linewidth=0.8, linestyle="--"),
         ]
         figure.legend(handles, ["normal", "abnormal", "threshold"], loc="outside upper center", ncols=3)
-        figure.supxlabel(f"Anomaly score ({', '.join(filter(None, [label, snr_title(snr)]))})", fontsize=7)
+        figure.supxlabel(f"Anomaly score ({', '.join(filter(None, [model_title(label), snr_title(snr)]))})", fontsize=7)
         figure.supylabel("Test clips", fontsize=7)
     return figure
 

@@ -6,8 +6,9 @@ from matplotlib.lines import Line2D
 
 from mimii.data.sections import AVERAGE
 from mimii.evaluation.official_score import by_type, scores_of_runs
-from mimii.paper.drawing import COLUMN, STYLE, model_styles
+from mimii.paper.drawing import COLUMN, STYLE, legend_columns, model_styles
 from mimii.paper.results import Results
+from mimii.paper.table import model_title
 
 
 def draw(results: Results, domains: str) -> Figure:
@@ -37,5 +38,6 @@ def draw(results: Results, domains: str) -> Figure:
             Line2D([], [], linestyle="none", color=styles[label]["color"], marker=styles[label]["marker"])
             for label in results.labels
         ]
-        figure.legend(handles, results.labels, loc="outside lower center", ncols=3)
+        texts = list(map(model_title, results.labels))
+        figure.legend(handles, texts, loc="outside lower center", ncols=legend_columns(texts))
     return figure

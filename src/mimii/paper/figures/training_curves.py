@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from mimii.paper.drawing import ABNORMAL, COLUMN, NORMAL, PAGE, STYLE, note
 from mimii.paper.results import Results
+from mimii.paper.table import model_title
 
 
 def draw(results: Results) -> Figure:
@@ -35,7 +36,7 @@ def draw(results: Results) -> Figure:
                 if series.notna().any(axis=None):
                     axes.plot(series.index, series, color=colour, alpha=0.12, linewidth=0.4)
                     axes.plot(series.index, series.median(axis=1), color=colour, linestyle=dashes)
-            axes.set_title(label, pad=2)
+            axes.set_title(model_title(label), pad=2)
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             low, high = axes.dataLim.intervaly
             if low > 0 and high > 10 * low:

@@ -26,11 +26,12 @@ def check_table(result: Check) -> Table:
             ]
         )
         data.append([section.path, wanted[section], result.auc.get(section), difference])
-    caption = (
-        f"Official MIMII baseline against the reference run: {result.verdict.upper()}. {'; '.join(result.reasons)}. "
+    caption = f"Official MIMII baseline against the reference run: {result.verdict.upper()}."
+    notes = (
+        f"{'; '.join(result.reasons)}. "
         f"Bold: outliers, further than {close:.3f} away; the furthest first. "
         f"Means over {result.seeds} seed(s); the reference is one run with one seed."
     )
     columns = ["section", "reference", "found", "difference"]
     header = [Cell("Section"), Cell("Reference AUC"), Cell("Here"), Cell("Difference")]
-    return Table("official_baseline", caption, header, rows, pd.DataFrame(data, columns=columns))
+    return Table("official_baseline", caption, header, rows, pd.DataFrame(data, columns=columns), notes)

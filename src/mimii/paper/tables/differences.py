@@ -2,7 +2,7 @@
 
 from mimii.data.sections import AVERAGE
 from mimii.paper.results import Results
-from mimii.paper.table import MISSING, Cell, Table, best_first, no_claim, signed
+from mimii.paper.table import MISSING, Cell, Table, best_first, model_title, no_claim, signed
 
 
 def make(results: Results) -> Table:
@@ -18,21 +18,20 @@ def make(results: Results) -> Table:
         found[pair["other"], pair["label"]] = -pair["difference"], differs
     rows = []
     for number, label in enumerate(order, 1):
-        row = [Cell(f"{label} ({number})")]
+        row = [Cell(f"{model_title(label)} ({number})")]
         for other in order:
             difference, differs = found.get((label, other), (None, False))
             if difference is None:
                 row.append(Cell(MISSING))
             else:
-                # Without the zero: a dozen models then fit a page.
-                row.append(Cell(signed(difference).replace("0.", ".", 1), bold=differs))
+                row.append(Cell(signed(difference), bold=differs))
         rows.append(row)
-    caption = (
-        "Overall AUC of the row's model minus that of the column's, paired by clip, over clips and seeds. "
-        f"Bold: differs at the {100 * (1 - confidence):.3g} % level, with Holm's correction for all pairs. "
-        "It is about other clips of these machines. Intervals and p-values: differences.csv."
+    caption = "Overall AUC of the row's model minus that of the column's."
+    notes = (
+        f"Paired by clip, over clips and seeds. Bold: differs at the {100 * (1 - confidence):.3g} % level, with Holm's "
+        "correction for all pairs. It is about other clips of these machines. Intervals and p-values: differences.csv."
     )
     if results.unclaimed:
-        caption += f" {no_claim(results.unclaimed)}"
+        notes += f" {no_claim(results.unclaimed)}"
     header = [Cell("Model"), *(Cell(f"({number})") for number in range(1, len(order) + 1))]
-    return Table("differences", caption, header, rows, chosen.drop(columns=["metric", "db_level"]))
+    return Table("differences", caption, header, rows, chosen.drop(columns=["metric", "db_level"]), notes)

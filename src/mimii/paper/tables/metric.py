@@ -5,7 +5,7 @@ import pandas as pd
 from mimii.data.sections import AVERAGE, has_snrs, snr_title
 from mimii.evaluation.metrics import Metric
 from mimii.paper.results import Results
-from mimii.paper.table import Cell, Table, best_first, how_averaged, lookup, mean_cell
+from mimii.paper.table import Cell, Table, best_first, how_averaged, lookup, mean_cell, model_title
 
 
 def make(results: Results, metric: Metric) -> Table:
@@ -15,9 +15,10 @@ def make(results: Results, metric: Metric) -> Table:
     rows, data = [], []
     for label in best_first(averages, metric.name, AVERAGE):
         found = [means[label, metric.name, snr, AVERAGE] for snr in [*snrs, AVERAGE]]
-        rows.append([Cell(label), *(mean_cell(value) for value in found)])
+        rows.append([Cell(model_title(label)), *(mean_cell(value) for value in found)])
         data += [{name: value[name] for name in averages.columns if name != "machine_type"} for value in found]
     title = f"{metric.title} per SNR" if has_snrs(snrs) else metric.title
-    caption = f"{title}. {how_averaged(results.confidence, results.snrs, results.unclaimed)}"
+    notes = how_averaged(results.confidence, results.snrs, results.unclaimed)
     header = [Cell("Model"), *(Cell(snr_title(snr)) for snr in snrs), Cell("Overall")]
-    return Table(metric.name, caption, header, rows, pd.DataFrame(data).rename(columns={"label": "model"}))
+    data_frame = pd.DataFrame(data).rename(columns={"label": "model"})
+    return Table(metric.name, f"{title}.", header, rows, data_frame, notes)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mimii.data.sections import AVERAGE, dcase_year
 from mimii.evaluation.official_score import SCORE, by_type, parts_of, scores_of_runs
 from mimii.paper.results import Results
-from mimii.paper.table import Cell, Table
+from mimii.paper.table import Cell, Table, model_title
 
 TITLES = {
     "auc": "AUC",
@@ -27,15 +27,18 @@ def make(results: Results, year: str) -> Table:
     machines = sorted({machine for _, machine, _ in values} - {AVERAGE})
     columns = [(AVERAGE, SCORE), *((AVERAGE, part) for part in parts), *((machine, SCORE) for machine in machines)]
     labels = sorted(results.labels, key=lambda label: -values[label, AVERAGE, SCORE]["value"])
-    rows = [[Cell(label), *(_cell(values[label, machine, name]) for machine, name in columns)] for label in labels]
+    rows = [
+        [Cell(model_title(label)), *(_cell(values[label, machine, name]) for machine, name in columns)]
+        for label in labels
+    ]
     header = [Cell("Model"), Cell("Official score"), *(Cell(TITLES[part]) for part in parts), *map(Cell, machines)]
     kind = "arithmetic" if number == 2020 else "harmonic"
-    caption = (
-        f"Official score of DCASE {number} task 2, its parts ({kind} means over sections), and the score of each "
-        f"machine type. Mean over seeds. Brackets: {100 * results.confidence:g} % bootstrap interval of the number "
-        "itself, over test clips and seeds."
+    caption = f"Official score of DCASE {number} task 2, its parts, and the score of each machine type."
+    notes = (
+        f"Parts are {kind} means over sections. Mean over seeds. Brackets: {100 * results.confidence:g} % bootstrap "
+        "interval of the number itself, over test clips and seeds."
     )
-    return Table(f"official_score_{year}", caption, header, rows, scores.rename(columns={"label": "model"}))
+    return Table(f"official_score_{year}", caption, header, rows, scores.rename(columns={"label": "model"}), notes)
 
 
 def _cell(value: Mapping[str, float]) -> Cell:

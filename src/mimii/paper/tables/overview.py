@@ -6,7 +6,7 @@ from mimii.data.sections import AVERAGE
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.results import average, direction_hints, load_hints
 from mimii.paper.results import Results
-from mimii.paper.table import COSTS, MISSING, Cell, Table, best_first, how_averaged, lookup, mean_cell
+from mimii.paper.table import COSTS, MISSING, Cell, Table, best_first, how_averaged, lookup, mean_cell, model_title
 
 
 def make(results: Results) -> Table:
@@ -20,13 +20,13 @@ def make(results: Results) -> Table:
         found = {metric: means[label, metric, AVERAGE, AVERAGE] for metric in metrics}
         amounts = {cost: float(costs[cost].to_dict()[label]) for cost in shown}
         written = (MISSING if amount != amount else COSTS[cost][1].format(amount) for cost, amount in amounts.items())
-        rows.append([Cell(label), *map(mean_cell, found.values()), *map(Cell, written)])
+        rows.append([Cell(model_title(label)), *map(mean_cell, found.values()), *map(Cell, written)])
         numbers = {"model": label, **amounts}
         for metric, value in found.items():
             numbers |= {metric: value["mean"], f"{metric}_low": value["low"], f"{metric}_high": value["high"]}
         data.append(numbers)
-    meaning = "Means over all sections, and what a model costs on average on one section."
+    caption = "Means over all sections, and what a model costs on one section."
     hints = [*direction_hints(frame), *load_hints(frame)]
-    caption = " ".join([meaning, how_averaged(results.confidence, results.snrs, results.unclaimed), *hints])
+    notes = " ".join([how_averaged(results.confidence, results.snrs, results.unclaimed), *hints])
     header = [Cell("Model"), *(Cell(metric.title) for metric in metrics.values()), *(COSTS[cost][0] for cost in shown)]
-    return Table("overview", caption, header, rows, pd.DataFrame(data))
+    return Table("overview", caption, header, rows, pd.DataFrame(data), notes)

@@ -4,7 +4,7 @@ from mimii.data.sections import AVERAGE
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.resampling import THRESHOLDS
 from mimii.paper.results import Results
-from mimii.paper.table import MISSING, Cell, Table, best_first, lookup, mean_cell
+from mimii.paper.table import MISSING, Cell, Table, best_first, lookup, mean_cell, model_title
 
 TITLES = {"fitted": "Gamma fit", "conformal": "Conformal"}
 
@@ -20,12 +20,13 @@ def make(results: Results) -> Table:
             cells = [
                 Cell(MISSING) if value["mean"] != value["mean"] else mean_cell(value, mark=False) for value in values
             ]
-            rows.append([Cell(label), Cell(TITLES[prefix]), *cells])
+            rows.append([Cell(model_title(label)), Cell(TITLES[prefix]), *cells])
     names = [f"{prefix}_{name}" for prefix in THRESHOLDS for name in metrics]
     chosen = (averages["db_level"] == AVERAGE) & (averages["machine_type"] == AVERAGE) & averages["metric"].isin(names)
     quantile = float(results.frame["threshold_quantile"].iloc[0])
-    caption = (
-        f"Rates at the threshold that {100 * quantile:g} % of normal clips are meant to stay below, so that "
+    caption = "Rates at a threshold set by normal clips alone."
+    notes = (
+        f"At the threshold that {100 * quantile:g} % of normal clips are meant to stay below, so that "
         f"{100 * (1 - quantile):.3g} % false alarms are aimed at: from a gamma distribution fitted to held-out normal "
         "scores, and their conformal quantile. Means over all sections; "
         f"brackets: {100 * results.confidence:g} % bootstrap interval over test clips and seeds. "
@@ -33,4 +34,4 @@ def make(results: Results) -> Table:
     )
     data = averages[chosen].drop(columns=["db_level", "machine_type", "is_best", "is_significantly_best"])
     header = [Cell("Model"), Cell("Threshold"), *(Cell(metric.title) for metric in metrics.values())]
-    return Table("thresholds", caption, header, rows, data.rename(columns={"label": "model"}))
+    return Table("thresholds", caption, header, rows, data.rename(columns={"label": "model"}), notes)

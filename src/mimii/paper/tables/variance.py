@@ -4,7 +4,7 @@ from mimii.data.sections import AVERAGE
 from mimii.evaluation.metrics import METRICS
 from mimii.evaluation.variance import COMPONENTS
 from mimii.paper.results import Results
-from mimii.paper.table import MISSING, Cell, Table, best_first
+from mimii.paper.table import MISSING, Cell, Table, best_first, model_title
 
 
 def make(results: Results) -> Table:
@@ -12,12 +12,16 @@ def make(results: Results) -> Table:
     data = results.statistics.variances.set_index("label").loc[best_first(results.statistics.averages, "auc", AVERAGE)]
     digits = METRICS["auc"].digits
     rows = [
-        [Cell(str(label)), *(Cell(MISSING if value != value else f"{value:.{digits}f}") for value in values)]
+        [
+            Cell(model_title(str(label))),
+            *(Cell(MISSING if value != value else f"{value:.{digits}f}") for value in values),
+        ]
         for label, values in zip(data.index, data[list(COMPONENTS)].to_numpy(), strict=True)
     ]
-    caption = (
-        "Standard deviation of the AUC of one run on one section, by where it comes from: another seed, "
-        "other test clips, another ID of the machine type, another machine type. A dash: there is one only."
+    caption = "Standard deviation of the AUC of a run, by where it comes from."
+    notes = (
+        "On one section: another seed, other test clips, another ID of the machine type, another machine type. "
+        "A dash: there is one only."
     )
     header = [Cell("Model"), Cell("Seed"), Cell("Clips"), Cell("Machine ID"), Cell("Machine type")]
-    return Table("variance", caption, header, rows, data.reset_index().rename(columns={"label": "model"}))
+    return Table("variance", caption, header, rows, data.reset_index().rename(columns={"label": "model"}), notes)
