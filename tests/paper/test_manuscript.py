@@ -15,7 +15,7 @@ from mimii.evaluation.compared import compute_statistics
 from mimii.evaluation.resampling import select_runs
 from mimii.paper.drawing import save
 from mimii.paper.manuscript import write_manuscript
-from mimii.paper.references import IDENTIFIER, entries, fields, papers_of
+from mimii.paper.references import IDENTIFIER, bibliography, entries, fields, papers_of
 from mimii.paper.results import Results, all_figures, make_tables
 from mimii.paper.table_formats import write_tables
 
@@ -74,10 +74,10 @@ def test_the_setup_says_data_features_models_seeds_tests_and_versions(manuscript
 def test_every_declared_paper_has_an_entry_with_proper_fields():
     for model in model_names():
         declared = model_declaration(model).paper
+        assert papers_of(model) != [model], f"{model}: its paper has no entry in references.bib"
         found = {key: fields(key) for key in papers_of(model)}
         identifiers = IDENTIFIER.findall(declared)
         known = " ".join(f"{own.get('doi', '')} {own.get('url', '')}" for own in found.values())
-        assert found, model
         assert [one for one in identifiers if one not in known] == [], model
         for own in found.values():
             assert own["author"].split(",")[0].replace('{\\"o}', "ö") in declared or "et al." in declared
@@ -89,8 +89,11 @@ def test_every_declared_paper_has_an_entry_with_proper_fields():
         assert {"doi", "url"} & set(own) or int(own["year"]) < 1940, key
 
 
-def test_a_model_without_an_entry_and_external_scores_cite_nothing():
+def test_a_model_without_an_entry_cites_what_it_declares_and_external_scores_nothing(monkeypatch):
     assert papers_of("my_method") == []
+    monkeypatch.setattr("mimii.paper.references.entries", dict)
+    assert papers_of("vae") == ["vae"]
+    assert "Kingma and Welling" in bibliography(["vae"])
 
 
 def test_nothing_is_overwritten_and_results_without_tables_are_said(manuscript, tmp_path):

@@ -1,10 +1,12 @@
 """The literature that results rest on: which entries of `references.bib` a set of models, data and tests cites."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from mimii.detectors.declaration import model_declaration, model_names
+from mimii.paper.table_formats import escape_latex
 
 ENTRY = re.compile(r"^@\w+\{(\w+),\n.*?^\}$", re.MULTILINE | re.DOTALL)
 FIELD = re.compile(r"^  (\w+) = \{(.*)\},?$", re.MULTILINE)
@@ -27,11 +29,11 @@ def fields(key: str) -> dict[str, str]:
 def papers_of(model: str) -> list[str]:
     """Keys of the papers that a model's declaration names, by their DOI, arXiv number or title.
 
-    Empty for external scores, and for a model whose paper has no entry.
+    The model's name where none has an entry; empty where nothing is declared, as of external scores.
     """
-    if model not in model_names():
+    paper = model_declaration(model).paper if model in model_names() else ""
+    if not paper:
         return []
-    paper = model_declaration(model).paper
     identifiers = set(IDENTIFIER.findall(paper))
     found = []
     for key in entries():
@@ -39,7 +41,7 @@ def papers_of(model: str) -> list[str]:
         known = set(IDENTIFIER.findall(f"{own.get('doi', '')} {own.get('url', '')}"))
         if known & identifiers or plain(own["title"]) in plain(paper):
             found.append(key)
-    return found
+    return found or [model]
 
 
 def plain(text: str) -> str:
@@ -47,6 +49,12 @@ def plain(text: str) -> str:
     return text.replace("{", "").replace("}", "").lower()
 
 
-def bibliography(keys: list[str]) -> str:
-    """These entries as a BibTeX file."""
-    return "\n\n".join(entries()[key] for key in entries() if key in keys) + "\n"
+def bibliography(keys: Iterable[str]) -> str:
+    """These entries as a BibTeX file; a model without one gets the text that it declares."""
+    wanted = dict.fromkeys(keys)
+    known = [text for key, text in entries().items() if key in wanted]
+    return "\n\n".join([*known, *(_declared(key) for key in wanted if key not in entries())]) + "\n"
+
+
+def _declared(model: str) -> str:
+    return f"@misc{{{model},\n  key = {{{model}}},\n  note = {{{escape_latex(model_declaration(model).paper)}}}\n}}"
