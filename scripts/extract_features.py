@@ -1,4 +1,4 @@
-"""Compute the log-mel features of one section: recordings in, one parquet file out."""
+"""Compute the features of one section: recordings in, one parquet file out."""
 
 import argparse
 import json
@@ -16,6 +16,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=json.loads, required=True, help="JSON: the configuration's dataset part")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: section, settings, recordings, code")
+    parser.add_argument("--checkpoint", help="folder of the pretrained network, where features are its embeddings")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
@@ -23,7 +26,8 @@ if __name__ == "__main__":
     prepare_process()
     with exit_on_user_error():
         source = open_source(arguments.dataset)
-        with unchanged_code(job["code"], *features_modules(source.name)):
+        extractor = job["settings"]["extractor"]
+        with unchanged_code(job["code"], *features_modules(source.name, extractor)):
             extract_features(
                 source,
                 Section.parse(job["section"]),
@@ -32,4 +36,7 @@ if __name__ == "__main__":
                 on_bad_clip=job["on_bad_clip"],
                 listed=job["listed"],
                 code=job["code"],
+                checkpoint=arguments.checkpoint,
+                device=arguments.device,
+                threads=arguments.threads,
             )

@@ -72,27 +72,32 @@ class Benchmark:
         return Path("results/runs", next(self.plan.runs()).path)
 
     @property
+    def model_file(self):
+        return self.run / self.plan.model_file(self.plan.variants[0].model)
+
+    @property
     def features_file(self):
         return Path(self.plan.features_file(self.plan.variants[0], self.section))
 
     def features(self):
         job = json.loads(job_parameters.features_job(self.plan, self.plan.variants[0].features_name, self.section))
         section, settings = Section.parse(job.pop("section")), job.pop("settings")
-        extract_features(self.plan.source, section, settings, self.features_file, **job)
+        folder = self.plan.checkpoint_folder(settings)
+        extract_features(self.plan.source, section, settings, self.features_file, checkpoint=folder, **job)
 
     def training(self):
         variant = self.plan.variants[0]
         job = json.loads(job_parameters.training_job(self.plan, variant.model, variant.name, "42", self.section.path))
-        names = {"model_file": "model.skops", "losses_file": "losses.parquet", "record_file": "training.json"}
+        names = {"model_file": self.model_file.name, "losses_file": "losses.parquet", "record_file": "training.json"}
         files = {key: self.run / name for key, name in names.items()}
         train_model([self.features_file], job, **files, device="cpu", threads=1)
 
     def scoring(self):
         score_clips(
             self.features_file,
-            self.run / "model.skops",
+            self.model_file,
             self.run / "training.json",
-            json.loads(job_parameters.scoring_job(self.plan, "pca", self.section)),
+            json.loads(job_parameters.scoring_job(self.plan, self.plan.variants[0].model, self.section)),
             scores_file=self.run / "scores.parquet",
             record_file=self.run / "scoring.json",
             device="cpu",

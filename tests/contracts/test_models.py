@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mimii.common.declarations import resolve
+from mimii.common.device import pick_device
 from mimii.common.errors import UserError
 from mimii.detectors import clip_vectors, estimator, window_network
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import MODELS, model_declaration, model_names, model_rules
-from mimii.detectors.device import pick_device
 from mimii.detectors.network import NetworkDetector
 from mimii.detectors.scaling import mean_and_deviation
 from mimii.features.clips import Clips

@@ -10,7 +10,7 @@ from mimii.data.audio import read_clip
 from mimii.data.lookup import open_source
 from mimii.features.extraction import extract_features
 from mimii.features.file import read_clips, read_table
-from mimii.features.log_mel import LogMel
+from mimii.features.log_mel import Extractor as LogMel
 from mimii.features.settings import feature_declarations
 from mimii.planning.config import read_config
 
@@ -63,7 +63,7 @@ def test_features_are_those_of_the_parts(recordings, tmp_path):
     table = read_table(tmp_path / "f.parquet")
     row = table.paths.index("normal/a long one.flac#t=00003.500")
     samples, _ = read_clip(str(recordings / "normal/a long one.flac"), 0, name="a")
-    expected = LogMel(settings)(samples[int(3.5 * RATE) : 4 * RATE])
+    expected = LogMel(settings).log_mel(samples[int(3.5 * RATE) : 4 * RATE])
     np.testing.assert_array_equal(read_clips(tmp_path / "f.parquet", [row]).frames, expected)
 
 

@@ -36,7 +36,7 @@ from mimii.data.made_up.recordings import (
     snr_in_decibels,
 )
 from mimii.data.sections import Section
-from mimii.features.log_mel import LogMel
+from mimii.features.log_mel import Extractor as LogMel
 from mimii.features.settings import feature_declarations
 from mimii.planning.config import read_config, schema
 
@@ -110,7 +110,7 @@ def clip_mean(number: int) -> np.ndarray:
     maker = fan()
     sound = maker.signal("normal", number, 32_000)
     heard = record(sound, NoiseField(random_generator("noise", number), 32_000), maker.azimuth, -6, 1)
-    return LogMel(resolve(feature_declarations()))(heard[:, 0].astype(np.float32) / FULL_SCALE).mean(axis=0)
+    return LogMel(resolve(feature_declarations())).log_mel(heard[:, 0].astype(np.float32) / FULL_SCALE).mean(axis=0)
 
 
 def deviation(means: np.ndarray) -> float:

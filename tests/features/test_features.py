@@ -16,7 +16,7 @@ import soundfile
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mimii.common.declarations import problems, resolve
+from mimii.common.declarations import problems
 from mimii.common.errors import UserError
 from mimii.common.fingerprints import features_code
 from mimii.data.lookup import open_source
@@ -26,8 +26,8 @@ from mimii.data.source import DatasetSource
 from mimii.features.clips import Clips, Group
 from mimii.features.extraction import extract_features
 from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips, read_table
-from mimii.features.log_mel import LogMel
-from mimii.features.settings import check_feature_settings, feature_declarations
+from mimii.features.log_mel import Extractor as LogMel
+from mimii.features.settings import check_feature_settings, feature_declarations, resolve_features
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_CLIPS = ROOT.parent / "shared" / "real_clips"
@@ -37,7 +37,7 @@ RATE = 16000
 
 def with_defaults(**changes):
     assert not problems(changes, feature_declarations())
-    return resolve(feature_declarations(), changes)
+    return resolve_features(changes)
 
 
 def by_librosa(samples, values):
@@ -91,7 +91,7 @@ def test_log_mel_is_librosas_on_every_real_clip():
     if not paths:
         pytest.skip(f"no real clips in {REAL_CLIPS}")
     values = with_defaults()
-    log_mel = LogMel(values)
+    log_mel = LogMel(values).log_mel
     for path in paths:
         samples = np.ascontiguousarray(soundfile.read(path, dtype="float32", always_2d=True)[0][:, 0])
         computed = log_mel(samples)
@@ -121,7 +121,7 @@ def test_log_mel_is_librosas_with_every_setting(changes):
     values = with_defaults(**changes)
     samples = noise(20001)
     expected = by_librosa(samples, values)
-    computed = LogMel(values)(samples)
+    computed = LogMel(values).log_mel(samples)
     assert computed.shape == expected.shape
     assert np.abs(computed - expected).max() < 1e-3
 
@@ -133,7 +133,7 @@ def test_any_length_is_librosas(samples, hop_length, at_once):
     values = with_defaults(hop_length=hop_length)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mimii.features.log_mel.SAMPLES_AT_ONCE", 1024 * at_once)
-        computed = LogMel(values)(noise(samples))
+        computed = LogMel(values).log_mel(noise(samples))
     expected = by_librosa(noise(samples), values)
     assert computed.shape == expected.shape
     assert np.abs(computed - expected).max() < 1e-3
@@ -142,10 +142,10 @@ def test_any_length_is_librosas(samples, hop_length, at_once):
 def test_pure_tone_and_silence():
     values = with_defaults()
     tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
-    computed, expected = LogMel(values)(tone), by_librosa(tone, values)
+    computed, expected = LogMel(values).log_mel(tone), by_librosa(tone, values)
     loud = expected > expected.max() - 80  # beyond that both hold float32's rounding
     assert np.abs(computed - expected)[loud].max() < 0.05
-    silence = LogMel(values)(np.zeros(RATE, np.float32))
+    silence = LogMel(values).log_mel(np.zeros(RATE, np.float32))
     np.testing.assert_allclose(silence, 10 * math.log10(sys.float_info.epsilon), rtol=1e-6)
 
 
@@ -189,6 +189,7 @@ def test_contradictions_are_refused(changes, message):
 def test_defaults_are_the_protocols():
     assert check_feature_settings(with_defaults()) == []
     assert with_defaults() == {
+        "extractor": "log_mel",
         "n_mels": 64,
         "n_fft": 1024,
         "hop_length": 512,
@@ -239,13 +240,13 @@ def test_section_is_stored_as_it_was_split(source, tmp_path):
 def test_any_parquet_reader_finds_the_documented_columns(source, tmp_path):
     extract_features(source, SECTION, with_defaults(), tmp_path / "f.parquet")
     table = pq.read_table(tmp_path / "f.parquet")
-    assert table.column_names == [*("path", "label", "split", "domain", "attributes", "frames", "log_mel", "error")]
+    assert table.column_names == [*("path", "label", "split", "domain", "attributes", "frames", "values", "error")]
     row = table.to_pylist()[0]
-    assert len(row["log_mel"]) == row["frames"] * 64
+    assert len(row["values"]) == row["frames"] * 64
     assert row["error"] is None
-    assert table.schema.field("log_mel").type.value_type == pa.float32()
+    assert table.schema.field("values").type.value_type == pa.float32()
     np.testing.assert_array_equal(
-        np.array(row["log_mel"], np.float32).reshape(-1, 64), read_clips(tmp_path / "f.parquet", [0]).frames
+        np.array(row["values"], np.float32).reshape(-1, 64), read_clips(tmp_path / "f.parquet", [0]).frames
     )
 
 
@@ -285,7 +286,9 @@ def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, data):
     rows = data.draw(st.permutations(usable))[: data.draw(st.integers(0, len(usable)))]
     clips = read_clips(path, rows)
     assert clips.lengths.tolist() == [lengths[row] for row in rows]
-    np.testing.assert_array_equal(clips.frames, np.concatenate([np.empty((0, 4)), *(written[row] for row in rows)]))
+    np.testing.assert_array_equal(
+        clips.frames, np.concatenate([np.empty((0, table.metadata.width)), *(written[row] for row in rows)])
+    )
     groups = [Group("6dB/fan/id_00", "source" if row % 2 else None, f"speed_{row % 3}") for row in rows]
     assert list(clips.groups) == groups
     first = data.draw(st.integers(0, len(rows)))
@@ -354,7 +357,7 @@ def test_bad_clips_are_skipped_by_choice_after_the_split(source, tmp_path, caplo
     ]
     assert [table.frames[row] for row in bad] == [0, 0]
     assert "NaN" in table.errors[bad[1]]
-    assert pq.read_table(tmp_path / "f.parquet").column("log_mel").null_count == 2
+    assert pq.read_table(tmp_path / "f.parquet").column("values").null_count == 2
     assert len(read_clips(tmp_path / "f.parquet", table.usable("train"))) == 10
     assert [record.message.split(":")[0][:7] for record in caplog.records] == ["skipped", "skipped"]
 
@@ -383,7 +386,9 @@ def test_clip_that_vanishes_during_the_run(source, tmp_path):
 
 def test_clip_shorter_than_half_a_frame(source, tmp_path):
     soundfile.write(clip_path(tmp_path), noise(512), RATE)
-    with pytest.raises(UserError, match=r"00000005.wav: too short \(512 samples; .* needs more than 512\)"):
+    with pytest.raises(
+        UserError, match=r"00000005.wav: too short \(512 samples at 16000 Hz; .* needs more than 512 at"
+    ):
         extract_features(source, SECTION, with_defaults(), tmp_path / "f.parquet")
     extract_features(source, SECTION, with_defaults(padding="constant"), tmp_path / "f.parquet")
 
@@ -490,7 +495,7 @@ def test_features_from_an_archive_are_those_of_its_folder(source, tmp_path):
 
 def run_script(root, output, **changes):
     job = {"section": SECTION.path, "settings": with_defaults(), "on_bad_clip": "stop", "listed": "x", **changes}
-    job["code"] = job.get("code", features_code("folder"))
+    job["code"] = job.get("code", features_code("folder", "log_mel"))
     command = [sys.executable, ROOT / "scripts" / "extract_features.py", "--dataset", json.dumps(config(root))]
     return subprocess.run(
         [*command, "--job", json.dumps(job), "--output", output], capture_output=True, text=True, check=False
@@ -500,7 +505,7 @@ def run_script(root, output, **changes):
 def test_script(source, tmp_path):
     done = run_script(tmp_path / "data", tmp_path / "f.parquet")
     assert (done.returncode, done.stderr) == (0, "")
-    assert read_table(tmp_path / "f.parquet").metadata.code == features_code("folder")
+    assert read_table(tmp_path / "f.parquet").metadata.code == features_code("folder", "log_mel")
     break_two(tmp_path)
     refused = run_script(tmp_path / "data", tmp_path / "g.parquet")
     assert refused.returncode == 1

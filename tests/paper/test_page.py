@@ -55,7 +55,7 @@ def heard(model, section, audio):
         "abnormal": True,
         "score": 1.5,
         "seconds": 1.0,
-        "logMel": picture_of(20, 8),
+        "frames": picture_of(20, 8),
         "reconstruction": picture_of(20, 8),
         "times": [0.1, 0.05],
         "scores": [1.0, 2.0, 1.5],

@@ -8,7 +8,7 @@ from mimii.data.lookup import open_source
 from mimii.data.made_up.recordings import make_section
 from mimii.data.recordings import Format
 from mimii.data.sections import Section
-from mimii.features.log_mel import LogMel
+from mimii.features.log_mel import Extractor as LogMel
 from mimii.planning.checking import format_problems
 from mimii.planning.config import read_config
 from mimii.planning.variants import all_variants
@@ -38,7 +38,7 @@ def test_as_many_frames_as_there_are_are_admitted(hop_length, samples):
     features = {"hop_length": hop_length}
     config = read_config({"dataset": {"root": "x"}, "models": {"pca": {}}, "features": features})
     (variant,) = all_variants(config)
-    frames = len(LogMel(variant.features)(np.zeros(samples, np.float32)))
+    frames = len(LogMel(variant.features).log_mel(np.zeros(samples, np.float32)))
     for most, count in ((frames, 0), (frames + 1, 1)):
         models = {"pca": {"frames": most}, "mahalanobis": {}}
         assert len(problems(Format(16000, 1, samples), models=models, features=features)) == count

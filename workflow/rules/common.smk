@@ -6,6 +6,7 @@ import os
 import sys
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 
 from mimii.common.canonical import to_json
 from mimii.common.errors import exit_on_user_error

@@ -143,6 +143,7 @@ def _add_score_options(score: argparse.ArgumentParser) -> None:
     score.add_argument("clips", type=Path, nargs="+", metavar="clip", help="recording, or a folder of them")
     score.add_argument("--csv", type=Path, help="file to write: path, score, above_threshold")
     score.add_argument("--figures", type=Path, help="folder to write a figure of each recording into")
+    score.add_argument("--checkpoint", type=Path, help="folder of the pretrained network, of a run on its embeddings")
     score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 or auto (default: %(default)s)")
 
 
@@ -151,7 +152,12 @@ def _score(arguments: argparse.Namespace) -> int:
     from mimii.commands.score import score_recordings
 
     return score_recordings(
-        arguments.run, arguments.clips, device=arguments.device, table=arguments.csv, figures=arguments.figures
+        arguments.run,
+        arguments.clips,
+        device=arguments.device,
+        table=arguments.csv,
+        figures=arguments.figures,
+        checkpoint=arguments.checkpoint,
     )
 
 

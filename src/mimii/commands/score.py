@@ -13,6 +13,7 @@ from mimii.common.process import prepare_process
 from mimii.data.folders import ENDINGS
 from mimii.data.sections import section_name
 from mimii.detectors.contract import detector_class
+from mimii.features.extractor import DEFAULT, extractor_class
 from mimii.runs.exported import folder_of
 from mimii.runs.records import ScoringRecord, TrainingRecord
 from mimii.runs.trained import TrainedDetector, load_detector
@@ -30,21 +31,30 @@ class Scored:
 
 
 def score_recordings(
-    run: Path, paths: Sequence[Path], *, device: str, table: Path | None = None, figures: Path | None = None
+    run: Path,
+    paths: Sequence[Path],
+    *,
+    device: str,
+    table: Path | None = None,
+    figures: Path | None = None,
+    checkpoint: Path | None = None,
 ) -> int:
     """Score files and the recordings in folders; returns 1 where one of them could not be used, else 0.
 
     Prints a line for each: score, whether it is above the run's threshold, path. table: a CSV to write. figures: a
-    folder for a figure of each. Raises UserError where the run cannot be used, or something there would be replaced.
+    folder for a figure of each. checkpoint: folder of the pretrained network, of a run on its embeddings. Raises
+    UserError where the run cannot be used, or something there would be replaced.
     """
     refuse_to_replace(table, figures)
     prepare_process()
     with folder_of(run) as folder:
         trained = ScoringRecord.read(folder / "scoring.json").training_folder(folder)
         training = TrainingRecord.read(trained / "training.json")
-        detector_class(training.model)  # imports the model, and with it the libraries that are prepared
+        # Both import what computes, and with it the libraries that are prepared.
+        detector_class(training.model)
+        extractor_class(training.features.get("extractor", DEFAULT))
         prepare_process(threads=training.threads)
-        detector = load_detector(folder, device=device)
+        detector = load_detector(folder, device=device, checkpoint=checkpoint)
     scored = []
     for number, path in enumerate(recordings_in(paths)):
         scored.append(own := score_recording(detector, path))

@@ -173,9 +173,9 @@ def scoring_modules(model: str) -> tuple[str, str]:
     return "mimii.runs.scoring", f"mimii.models.{model}"
 
 
-def features_modules(source: str) -> tuple[str, str]:
-    """Where the extraction of features from a dataset source enters."""
-    return "mimii.features.extraction", f"mimii.data.sources.{source}"
+def features_modules(source: str, extractor: str) -> tuple[str, str, str]:
+    """Where an extractor's work on a dataset source enters."""
+    return "mimii.features.extraction", f"mimii.features.{extractor}", f"mimii.data.sources.{source}"
 
 
 def training_code(model: str) -> str:
@@ -188,9 +188,9 @@ def scoring_code(model: str) -> str:
     return fingerprint(*scoring_modules(model))
 
 
-def features_code(source: str) -> str:
+def features_code(source: str, extractor: str) -> str:
     """Of feature extraction from a dataset source."""
-    return fingerprint(*features_modules(source))
+    return fingerprint(*features_modules(source, extractor))
 
 
 def metrics_code() -> str:

@@ -93,14 +93,15 @@ def model_rules(model: str) -> Rules:
     return Rules(own.get("bottleneck"), own.get("bottleneck_of", "window"), multiples, needs)
 
 
-def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int) -> list[str]:
+def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int | None) -> list[str]:
     """Contradictions between settings that are each in range, a sentence each; empty where there are none.
 
-    settings: every setting that the model declares. n_mels: mel bands of the features that it reads.
+    settings: every setting that the model declares. n_mels: values of a frame, which are mel bands by
+    default; None where only the features will tell: a detector checks again when it is made.
     """
     rules = model_rules(model)
     found = []
-    if rules.bottleneck:
+    if rules.bottleneck and n_mels is not None:
         size, frames = settings[rules.bottleneck], settings["frames"]
         if rules.bottleneck_of == "frame" and 4 * size > n_mels:
             found.append(

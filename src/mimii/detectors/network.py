@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mimii.common.device import peak_gpu_memory_mb, reset_peak_gpu_memory
 from mimii.common.errors import UserError
 from mimii.detectors.adam import Adam
 from mimii.detectors.contract import AnomalyDetector, FitResult
-from mimii.detectors.device import peak_gpu_memory_mb, reset_peak_gpu_memory
 from mimii.detectors.initialization import initialize_like_keras
 from mimii.detectors.scaling import mean_and_deviation
 from mimii.features.clips import Clips

@@ -4,9 +4,8 @@ from mimii.data.audio import BadClipError
 from mimii.data.recordings import Clip, content_of
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
-from mimii.features.extraction import clip_checksum, clip_features
+from mimii.features.extraction import clip_checksum, read_sound
 from mimii.features.file import ClipTable
-from mimii.features.log_mel import LogMel
 
 
 class SectionContents:
@@ -41,6 +40,6 @@ class SectionContents:
         """None where extraction would skip the clip again."""
         settings = table.metadata.settings
         try:
-            return clip_features(self.source, clip, settings, LogMel(settings)).checksum
+            return read_sound(self.source, clip, settings, settings.get("sample_rate")).checksum
         except BadClipError:
             return None

@@ -1,10 +1,11 @@
-"""Log-mel features of a section: each clip read once, its frames stored unstacked."""
+"""Features of a section: each clip read once, its frames stored unstacked."""
 
 import io
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
+from mimii.common.process import prepare_process
 from mimii.common.provenance import versions
 from mimii.data.audio import BadClipError, reaches_full_scale, read_bytes, read_clip, resample
 from mimii.data.recordings import Clip, Recordings, checksum, content_of
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.data.split import check_counts
+from mimii.features.extractor import FeatureExtractor, extractor_class
 from mimii.features.file import FeaturesMetadata, FeatureWriter
-from mimii.features.log_mel import LogMel
 
 MOST_ERRORS = 20
 
@@ -28,11 +30,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ClipFeatures:
-    """What extraction learns of one clip. log_mel: (frames, n_mels) dB. rate: of the recording, Hz. checksum: of its
-    bytes."""
+class Sound:
+    """What extraction reads of one clip. samples: (n,), at the extractor's rate. rate: of the recording, Hz. checksum:
+    of its bytes."""
 
-    log_mel: NDArray[np.float32]
+    samples: NDArray[np.float32]
     rate: int
     clipped: bool
     checksum: int
@@ -52,12 +54,12 @@ class Tally:
     bad: list[str] = field(default_factory=list)
     checksums: list[tuple[str, int | None]] = field(default_factory=list)
 
-    def add(self, clip: Clip, features: ClipFeatures) -> None:
+    def add(self, clip: Clip, sound: Sound) -> None:
         """Count a clip that has features."""
         self.usable[clip.split, clip.label] += 1
-        self.rates[features.rate] += 1
-        self.clipped += [clip.path] if features.clipped else []
-        self.checksums.append((clip.path, features.checksum))
+        self.rates[sound.rate] += 1
+        self.clipped += [clip.path] if sound.clipped else []
+        self.checksums.append((clip.path, sound.checksum))
 
     def add_bad(self, clip: Clip, error: BadClipError) -> None:
         """Count a clip that cannot be used."""
@@ -69,7 +71,7 @@ class Tally:
         if self.bad:
             lines = "\n".join(f"  - {line}" for line in self.bad)
             raise UserError(
-                f"section {section}: {len(self.bad)}{' or more' if len(self.bad) == MOST_ERRORS else ''} clip(s) "
+                f"section {section}: {len(self.bad)}{' or more' if len(self.bad) >= MOST_ERRORS else ''} clip(s) "
                 f"cannot be used (dataset.on_bad_clip: skip leaves such clips out):\n{lines}"
             )
 
@@ -111,30 +113,37 @@ def extract_features(
     on_bad_clip: str = "stop",
     listed: str = "",
     code: str = "",
+    checkpoint: str | Path | None = None,
+    device: str = "cpu",
+    threads: int = 1,
 ) -> None:
     """Write the features of a section: a row per clip, in memory never more than a group of rows.
 
-    settings: every setting of settings.yaml. on_bad_clip: "stop", or "skip" clips that cannot be used and say so in
+    settings: every setting of the extractor. on_bad_clip: "stop", or "skip" clips that cannot be used and say so in
     their row. listed: fingerprint of the recordings as they were listed while planning. code: fingerprint of this code.
+    checkpoint, device, threads: folder of a pretrained network, and what computes with it; others need none of them.
     Raises UserError, and writes nothing, where clips cannot be used (all of them are named, up to MOST_ERRORS) or too
     few are left.
     """
-    log_mel = LogMel(settings)
-    libraries = ["librosa", "numpy", "scipy", "soundfile", "pyarrow", *(["soxr"] if settings["resample"] else [])]
+    make = extractor_class(settings["extractor"])
+    if make.uses_network:
+        prepare_process(threads=threads)
+    extractor = make(settings, checkpoint=checkpoint, device=device)
+    libraries = [*extractor.libraries, "soundfile", "pyarrow", *(["soxr"] if settings.get("resample", True) else [])]
     metadata = FeaturesMetadata(section.path, dict(settings), on_bad_clip, code=code, versions=versions(*libraries))
     tally = Tally()
     with written_whole(output) as temporary, FeatureWriter(temporary, metadata) as writer:
-        for clip in source.clips(section):
-            try:
-                features = clip_features(source, clip, settings, log_mel)
-            except BadClipError as error:
-                tally.add_bad(clip, error)
-                writer.add(clip, None, str(error))
-                if on_bad_clip == "stop" and len(tally.bad) == MOST_ERRORS:
-                    break
-            else:
-                tally.add(clip, features)
-                writer.add(clip, features.log_mel)
+        clips = iter(source.clips(section))
+        while some := list(islice(clips, extractor.clips_at_once)):
+            for clip, sound, frames in clips_features(source, some, settings, extractor):
+                if isinstance(sound, BadClipError):
+                    tally.add_bad(clip, sound)
+                    writer.add(clip, None, str(sound))
+                else:
+                    tally.add(clip, sound)
+                    writer.add(clip, frames)
+            if on_bad_clip == "stop" and len(tally.bad) >= MOST_ERRORS:
+                break
         if on_bad_clip == "stop":
             tally.refuse_bad(section)
         tally.check(section, settable=source.config.get("clip_seconds") is not None)
@@ -142,8 +151,24 @@ def extract_features(
     tally.warn(section)
 
 
-def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any], log_mel: LogMel) -> ClipFeatures:
-    """Read one clip and compute its log-mel. Raises BadClipError."""
+def clips_features(
+    source: DatasetSource, clips: Sequence[Clip], settings: Mapping[str, Any], extractor: FeatureExtractor
+) -> Iterator[tuple[Clip, Sound | BadClipError, NDArray[np.float32] | None]]:
+    """Each clip, its sound or why it cannot be used, and its frames (frames, values) where it can."""
+    sounds: list[Sound | BadClipError] = []
+    for clip in clips:
+        try:
+            sounds.append(read_sound(source, clip, settings, extractor.sample_rate))
+        except BadClipError as error:
+            sounds.append(error)
+    usable = [sound.samples for sound in sounds if isinstance(sound, Sound)]
+    frames = iter(extractor.frames(usable) if usable else [])
+    for clip, sound in zip(clips, sounds, strict=True):
+        yield clip, sound, next(frames) if isinstance(sound, Sound) else None
+
+
+def read_sound(source: DatasetSource, clip: Clip, settings: Mapping[str, Any], sample_rate: int | None) -> Sound:
+    """Read one clip, at the extractor's sample rate in Hz (None: as it is). Raises BadClipError."""
     if clip.seconds is None:
         # Read once: the same bytes are decoded and summed up.
         content, name = _whole(source, clip)
@@ -151,12 +176,12 @@ def clip_features(source: DatasetSource, clip: Clip, settings: Mapping[str, Any]
     else:
         samples, rate, name = _part(source, clip, settings["channel"])
         content = samples.tobytes()
-    frames = samples_features(samples, rate, settings, log_mel, name=name)
-    return ClipFeatures(frames, rate, reaches_full_scale(samples), checksum(content))
+    clipped, summed = reaches_full_scale(samples), checksum(content)
+    return Sound(at_rate(samples, rate, settings, sample_rate, name=name), rate, clipped, summed)
 
 
 def clip_checksum(source: DatasetSource, clip: Clip, channel: int | str) -> int:
-    """`ClipFeatures.checksum` without the features. Raises BadClipError where the clip cannot be read."""
+    """`Sound.checksum` without the features. Raises BadClipError where the clip cannot be read."""
     return checksum(_whole(source, clip)[0] if clip.seconds is None else _part(source, clip, channel)[0].tobytes())
 
 
@@ -178,21 +203,13 @@ def _part(source: DatasetSource, clip: Clip, channel: int | str) -> tuple[NDArra
             opened.close()
 
 
-def samples_features(
-    samples: NDArray[np.float32], rate: int, settings: Mapping[str, Any], log_mel: LogMel, *, name: str
+def at_rate(
+    samples: NDArray[np.float32], rate: int, settings: Mapping[str, Any], sample_rate: int | None, *, name: str
 ) -> NDArray[np.float32]:
-    """Log-mel of (n,) samples at `rate` Hz: (frames, n_mels) dB. name: for messages. Raises BadClipError."""
-    sample_rate = settings["sample_rate"]
-    if rate != sample_rate:
-        if not settings["resample"]:
-            raise BadClipError(
-                f"{name}: {rate} Hz, but features.sample_rate is {sample_rate} Hz; "
-                f"set features.resample: true, or features.sample_rate: {rate}"
-            )
-        samples = resample(samples, rate, sample_rate, name=name)
-    try:
-        return log_mel(samples)
-    except ValueError as error:
-        raise BadClipError(
-            f"{name}: too short ({error}); lower features.n_fft, or set features.padding: constant"
-        ) from None
+    """(n,) samples of `rate` Hz at the extractor's sample rate (None: as they are). name: for messages.
+
+    Raises BadClipError where the extractor cannot use them.
+    """
+    if refusal := extractor_class(settings["extractor"]).refusal(settings, len(samples), rate):
+        raise BadClipError(f"{name}: {refusal}")
+    return samples if sample_rate is None or rate == sample_rate else resample(samples, rate, sample_rate, name=name)

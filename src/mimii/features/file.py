@@ -7,7 +7,7 @@ group of rows never holds clips of both splits, so that one split is read withou
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
         pa.field("domain", pa.string()),
         pa.field("attributes", pa.string(), nullable=False),
         pa.field("frames", pa.int32(), nullable=False),
-        pa.field("log_mel", pa.list_(pa.field("element", pa.float32(), nullable=False))),
+        pa.field("values", pa.list_(pa.field("element", pa.float32(), nullable=False))),
         pa.field("error", pa.string()),
     ]
 )
@@ -47,13 +47,14 @@ GROUP_VALUES = 500_000
 class FeaturesMetadata(Record):
     """What a features file says of itself.
 
-    section: its path. settings: all of the features'. recordings: what it was made of. code: fingerprint of what made
-    it. versions: of the libraries that computed.
+    section: its path. settings: all of the extractor's. width: values of a frame, 0 where no clip has any. recordings:
+    what it was made of. code: fingerprint of what made it. versions: of the libraries that computed.
     """
 
     section: str
     settings: Mapping[str, Any]
     on_bad_clip: str = "stop"
+    width: int = 0
     recordings: Recordings = UNKNOWN
     code: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -143,10 +144,10 @@ class FeatureWriter:
     def __init__(self, path: Path, metadata: FeaturesMetadata) -> None:
         """metadata: written last, so that it may be replaced until then."""
         self.metadata = metadata
-        # Log-mels do not compress: lz4 and snappy leave the file as large as it is.
+        # Frames do not compress: lz4 and snappy leave the file as large as it is.
         self._writer = pq.ParquetWriter(path, SCHEMA, compression="none", use_dictionary=False, write_statistics=False)
         self._rows: list[tuple[Clip, NDArray[np.float32] | None, str | None]] = []
-        self._values = 0
+        self._values = self._width = 0
 
     def __enter__(self) -> "FeatureWriter":
         return self
@@ -156,33 +157,36 @@ class FeatureWriter:
     ) -> None:
         if kind is None:
             self._write_group()
-            self._writer.add_key_value_metadata({METADATA: to_json(self.metadata.plain())})
+            metadata = replace(self.metadata, width=self._width)
+            self._writer.add_key_value_metadata({METADATA: to_json(metadata.plain())})
         self._writer.close()
 
-    def add(self, clip: Clip, log_mel: NDArray[np.float32] | None, error: str | None = None) -> None:
-        """Append a clip: its log_mel of (frames, n_mels), or the error for which it was skipped."""
+    def add(self, clip: Clip, frames: NDArray[np.float32] | None, error: str | None = None) -> None:
+        """Append a clip: its (frames, values), as many values in every clip, or the error for which it was skipped."""
         if self._rows and (self._values >= GROUP_VALUES or self._rows[-1][0].split != clip.split):
             self._write_group()
-        self._rows.append((clip, log_mel, error))
-        self._values += 0 if log_mel is None else log_mel.size
+        self._rows.append((clip, frames, error))
+        if frames is not None:
+            self._values += frames.size
+            self._width = frames.shape[1]
 
     def _write_group(self) -> None:
         if not self._rows:
             return
-        clips, log_mels, errors = zip(*self._rows, strict=True)
-        present = [log_mel.ravel() for log_mel in log_mels if log_mel is not None]
-        offsets = np.cumsum([0, *(0 if log_mel is None else log_mel.size for log_mel in log_mels)], dtype=np.int32)
+        clips, frames, errors = zip(*self._rows, strict=True)
+        present = [own.ravel() for own in frames if own is not None]
+        offsets = np.cumsum([0, *(0 if own is None else own.size for own in frames)], dtype=np.int32)
         columns = {
             **{
                 name: [getattr(clip, name) for clip in clips]
                 for name in ("path", "label", "split", "domain", "attributes")
             },
-            "frames": [0 if log_mel is None else len(log_mel) for log_mel in log_mels],
-            "log_mel": pa.ListArray.from_arrays(
+            "frames": [0 if own is None else len(own) for own in frames],
+            "values": pa.ListArray.from_arrays(
                 offsets,
                 np.concatenate(present) if present else np.empty(0, np.float32),
-                type=SCHEMA.field("log_mel").type,
-                mask=pa.array([log_mel is None for log_mel in log_mels]),
+                type=SCHEMA.field("values").type,
+                mask=pa.array([own is None for own in frames]),
             ),
             "error": errors,
         }
@@ -193,7 +197,7 @@ class FeatureWriter:
 def read_table(path: str | Path) -> ClipTable:
     """Everything but the features. Raises UserError where the file is missing, damaged or something else."""
     with _opened(path) as file:
-        table = file.read(columns=[name for name in SCHEMA.names if name != "log_mel"], use_threads=False)
+        table = file.read(columns=[name for name in SCHEMA.names if name != "values"], use_threads=False)
         columns = {name: table.column(name).to_pylist() for name in table.column_names}
         return ClipTable(
             paths=columns["path"],
@@ -216,9 +220,8 @@ def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
     skipped = [row for row in rows if table.errors[row] is not None]
     if skipped:
         raise ValueError(f"rows {skipped} of {path} were skipped and have no features")
-    n_mels = int(table.metadata.settings["n_mels"])
     lengths = np.array([table.frames[row] for row in rows], dtype=np.int64)
-    frames = np.empty((int(lengths.sum()), n_mels), dtype=np.float32)
+    frames = np.empty((int(lengths.sum()), table.metadata.width), dtype=np.float32)
     ends = np.cumsum(lengths)
     place = {row: (int(end - length), int(end)) for row, end, length in zip(rows, ends, lengths, strict=True)}
     with _opened(path) as file:
@@ -227,7 +230,7 @@ def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
             count = file.metadata.row_group(group).num_rows
             rows_here = [row for row in range(first, first + count) if row in place]
             if rows_here:
-                column = file.read_row_group(group, columns=["log_mel"], use_threads=False).column(0)
+                column = file.read_row_group(group, columns=["values"], use_threads=False).column(0)
                 lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
                 values, offsets = np.from_dlpack(lists.values), np.from_dlpack(lists.offsets)
                 for row in rows_here:

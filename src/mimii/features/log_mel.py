@@ -5,7 +5,8 @@ normalisation), a periodic Hann window and centred frames.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import librosa.filters
@@ -14,6 +15,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
+from mimii.features.extractor import FeatureExtractor
 from mimii.features.settings import check_feature_settings
 
 EPSILON = np.float32(sys.float_info.epsilon)
@@ -21,13 +23,18 @@ SAMPLES_AT_ONCE = 1 << 17  # of all frames together: what a core holds near, and
 BANDS_AT_ONCE = 8
 
 
-class LogMel:
+class Extractor(FeatureExtractor):
     """Computes log-mel frames with one set of settings."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    libraries = ("librosa", "numpy", "scipy")
+
+    def __init__(
+        self, settings: Mapping[str, Any], *, checkpoint: str | Path | None = None, device: str = "cpu"
+    ) -> None:
         problems = check_feature_settings(settings)
         if problems:
             raise UserError(f"features: {'; '.join(problems)}")
+        self.sample_rate = settings["sample_rate"]
         self.n_mels: int = settings["n_mels"]
         self.n_fft: int = settings["n_fft"]
         self.hop_length: int = settings["hop_length"]
@@ -50,11 +57,27 @@ class LogMel:
             span = slice(int(used[0]), int(used[-1]) + 1)
             self._bands.append((slice(first, first + len(some)), span, np.ascontiguousarray(some[:, span].T)))
 
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Log-mel of (n,) samples: (frames, n_mels) in dB. Raises ValueError where reflection needs more samples."""
+    @staticmethod
+    def refusal(settings: Mapping[str, Any], samples: int, rate: int) -> str | None:
+        sample_rate, half = settings["sample_rate"], settings["n_fft"] // 2
+        if rate != sample_rate and not settings["resample"]:
+            return (
+                f"{rate} Hz, but features.sample_rate is {sample_rate} Hz; "
+                f"set features.resample: true, or features.sample_rate: {rate}"
+            )
+        if settings["padding"] == "reflect" and samples * sample_rate // rate <= half:
+            return (
+                f"too short ({samples} samples at {rate} Hz; reflecting half a frame at the edges needs more than "
+                f"{half} at {sample_rate} Hz); lower features.n_fft, or set features.padding: constant"
+            )
+        return None
+
+    def frames(self, clips: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        return [self.log_mel(samples) for samples in clips]
+
+    def log_mel(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-mel of (n,) samples: (frames, n_mels) in dB."""
         half = self.n_fft // 2
-        if self.padding == "reflect" and len(samples) <= half:
-            raise ValueError(f"{len(samples)} samples; reflecting half a frame at the edges needs more than {half}")
         padding: Any = self.padding
         padded = np.pad(samples, half, mode=padding)
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[:: self.hop_length]

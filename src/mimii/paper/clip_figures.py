@@ -35,21 +35,18 @@ def clips_to_show(
     record = TrainingRecord.read(training_record)
     detector = load_detector(model_file, record, device="cpu")
     table = read_table(features)
-    settings = table.metadata.settings
     clip_scores = read_clip_scores(scores, sha256=metrics["scores_sha256"])
-    frame_time = settings["hop_length"] / metrics["sample_rate"]
     shown = []
     for title, index in choose_clips(clip_scores).items():
         clip = read_clips(features, [table.paths.index(clip_scores.paths[index])])
         title = f"{title}: {clip_scores.scores[index]:.3g}\n{Path(clip_scores.paths[index]).stem}"
-        shown.append(view_clip(detector, clip, title, bool(clip_scores.abnormal[index]), frame_time))
+        shown.append(view_clip(detector, clip, title, bool(clip_scores.abnormal[index]), table.metadata.settings))
     return shown
 
 
 def recording_figure(trained: TrainedDetector, path: Path, *, above: bool | None) -> Figure:
     """One recording as a trained model sees it. above: whether its score is above the threshold, where there is one."""
-    frame_time = trained.features["hop_length"] / trained.features["sample_rate"]
-    shown = view_clip(trained.detector, trained.frames(path), path.name, bool(above), frame_time)
+    shown = view_clip(trained.detector, trained.frames(path), path.name, bool(above), trained.features)
     decision = {None: "no threshold", True: "above the threshold: anomalous", False: "not above the threshold: normal"}
     title = f"{trained.model}, {trained.section}: score {shown.scores.mean():.3g}, {decision[above]}"
     return _figure([shown], trained.threshold, title)
@@ -62,8 +59,8 @@ def clip_figure(clips: Sequence[Shown], metrics: Mapping[str, Any]) -> Figure:
 
 
 def _figure(clips: Sequence[Shown], threshold: float | None, title: str) -> Figure:
-    """A column for each clip: log-mel, reconstruction where there is one, window scores; all at one scale."""
-    pictures = [clip.log_mel for clip in clips]
+    """A column for each clip: its frames, reconstruction where there is one, window scores; all at one scale."""
+    pictures = [clip.frames for clip in clips]
     reconstructed = clips[0].reconstruction is not None
     low, high = np.quantile(np.concatenate([picture.ravel() for picture in pictures]), [0.005, 0.999])
     rows = 3 if reconstructed else 2
@@ -72,7 +69,7 @@ def _figure(clips: Sequence[Shown], threshold: float | None, title: str) -> Figu
         grid = figure.subplots(rows, len(clips), squeeze=False, sharex="col", sharey="row")
         for column, clip in zip(grid.T, clips, strict=True):
             column[0].set_title(clip.title, color=ABNORMAL if clip.abnormal else NORMAL)
-            for axes, picture in zip(column[:-1], (clip.log_mel, clip.reconstruction), strict=False):
+            for axes, picture in zip(column[:-1], (clip.frames, clip.reconstruction), strict=False):
                 assert picture is not None
                 image = axes.imshow(
                     picture.T,
@@ -91,10 +88,12 @@ def _figure(clips: Sequence[Shown], threshold: float | None, title: str) -> Figu
                 axes.axhline(threshold, color="black", linewidth=0.7, linestyle="--")
             axes.set_xlim(0, clip.seconds)
             axes.set_xlabel("Time (s)")
-        grid[0, 0].set_ylabel("Log-mel\n(band)")
+        grid[0, 0].set_ylabel("Log-mel\n(band)" if clips[0].log_mel else "Embedding\n(value)")
         if reconstructed:
-            grid[1, 0].set_ylabel("Reconstruction\n(band)")
+            grid[1, 0].set_ylabel("Reconstruction\n(band)" if clips[0].log_mel else "Reconstruction\n(value)")
         grid[-1, 0].set_ylabel("Window\nscore")
-        figure.colorbar(image, ax=list(grid[:-1].ravel()), label="dB", pad=0.01, aspect=30)
+        figure.colorbar(
+            image, ax=list(grid[:-1].ravel()), label="dB" if clips[0].log_mel else None, pad=0.01, aspect=30
+        )
         figure.suptitle(title, fontsize=7)
     return figure

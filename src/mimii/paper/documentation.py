@@ -12,8 +12,9 @@ from mimii.common.files import written_whole
 from mimii.common.provenance import REPOSITORY
 from mimii.detectors.declaration import MODELS, base_declarations, model_declaration, model_names, model_rules
 from mimii.evaluation.columns import columns_as_markdown
-from mimii.features.settings import feature_declarations
+from mimii.features.settings import declared_in, extractor_names
 
+FEATURES = MODELS.parent / "features"
 BASES = {
     "network": "Networks: trained to reproduce normal windows, scored by the error of the reconstruction",
     "estimator": "Detectors without a training loop",
@@ -35,8 +36,8 @@ def models_as_markdown() -> str:
     lines = [
         "# Models and their settings",
         "",
-        "Written from `src/mimii/models/*.yaml`, `detectors/*.yaml`, `features/settings.yaml` and the models' own",
-        "docstrings by `python -m mimii.paper.documentation`.",
+        "Written from `src/mimii/models/*.yaml`, `detectors/*.yaml`, `features/*.yaml` and the models' own docstrings",
+        "by `python -m mimii.paper.documentation`.",
         "",
         "| model | | kind | window, frames | starts every, frames |",
         "|---|---|---|---|---|",
@@ -55,7 +56,9 @@ def models_as_markdown() -> str:
         still = STILL_CLIPS[model.still_clip]
         lines.append(f"- A clip that stands still, its mean spectrum in every frame, {still}.")
         lines += [*_rules(model.name), "", *(_table(own) if own else ["No settings of its own."])]
-    lines += ["", "## Settings of the features", "", *_table(feature_declarations())]
+    lines += ["", "## Settings of the features", "", *_table(declared_in("settings"))]
+    for name in extractor_names():
+        lines += ["", f"### {name}", "", *_docstring(FEATURES / f"{name}.py"), "", *_table(declared_in(name))]
     return "\n".join(lines) + "\n"
 
 

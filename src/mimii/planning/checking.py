@@ -15,7 +15,16 @@ from mimii.common.problems import Problem
 from mimii.common.suggestions import unknown
 from mimii.data.recordings import Format
 from mimii.detectors.declaration import check_model_settings, model_declaration, model_names
-from mimii.features.settings import check_feature_settings, feature_declarations
+from mimii.features.settings import (
+    check_feature_settings,
+    extractor_of,
+    feature_declarations,
+    foreign_settings,
+    frame_count,
+    frame_step,
+    frame_values,
+)
+from mimii.planning.checkpoints import checkpoint_contradictions
 from mimii.planning.variants import base_variants, models_of, overrides_in, study_variants
 from mimii.runs.run import Variant
 
@@ -143,7 +152,9 @@ def _misplaced(where: str, key: str, value: Any) -> str | None:
 def _settings_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     common = [*_common_problems(config)]
     models = {name: [*_model_problems(name, config["models"][name])] for name in config["models"]}
-    studies = {name: [*_study_problems(name, declared)] for name, declared in config["studies"].items()}
+    studies = {
+        name: [*_study_problems(name, declared, config["features"])] for name, declared in config["studies"].items()
+    }
     yield from itertools.chain(common, *models.values(), *studies.values())
     if common:
         return
@@ -174,9 +185,9 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[Problem]:
     for where, variant in places:
         if variant.features_name not in checked:
             checked.add(variant.features_name)
-            for text in check_feature_settings(variant.features):
+            for text in (*check_feature_settings(variant.features), *checkpoint_contradictions(variant.features)):
                 of_features.setdefault(text, where)
-        for text in check_model_settings(variant.model, variant.settings, variant.features["n_mels"]):
+        for text in check_model_settings(variant.model, variant.settings, frame_values(variant.features)):
             of_models.setdefault((variant.model, text), where)
     for text, where in of_features.items():
         yield Problem("features", text) if where.startswith("models.") else Problem(where, f"features: {text}")
@@ -190,36 +201,42 @@ def format_problems(variants: Iterable[Variant], known: Format | None) -> Iterat
         return
     for variant in variants:
         features, frames = variant.features, variant.settings["frames"]
-        samples = math.ceil(known.samples * features["sample_rate"] / known.rate)
-        clip = 1 + samples // features["hop_length"]
-        if known.rate != features["sample_rate"] and not features["resample"]:
-            yield Problem(
-                "features",
-                f"sample_rate {features['sample_rate']} Hz, but the recordings have {known.rate} Hz; "
-                f"set resample: true, or sample_rate: {known.rate}",
-            )
-        if features["channel"] != "mean" and features["channel"] >= known.channels:
-            yield Problem(
-                "features",
-                f"channel {features['channel']}, counted from 0, but the recordings have {known.channels}; "
-                "choose one that is there, or mean",
-            )
-        if features["padding"] == "reflect" and samples <= features["n_fft"] // 2:
-            yield Problem(
-                "features",
-                f"half of n_fft {features['n_fft']} is more than the {samples} samples of a recording; "
-                "lower n_fft, or set padding: constant",
-            )
-        if frames is not None and frames > clip:
+        yield from (Problem("features", text) for text in _format_contradictions(features, known))
+        if frames is not None and frames > (clip := frame_count(features, known.samples, known.rate)):
             yield Problem(
                 f"{variant.model}, {variant.name}",
                 f"frames {frames} is more than the {clip} frames of a recording "
-                f"({samples} samples, hop_length {features['hop_length']}); lower frames or hop_length",
+                f"({known.samples} samples at {known.rate} Hz, a frame every {frame_step(features)} s); "
+                f"lower frames or {'hop_length' if 'hop_length' in features else 'frame_seconds'}",
             )
 
 
+def _format_contradictions(features: Mapping[str, Any], known: Format) -> Iterator[str]:
+    """Why recordings of a known format cannot be used with settings of the features."""
+    if features["channel"] != "mean" and features["channel"] >= known.channels:
+        yield (
+            f"channel {features['channel']}, counted from 0, but the recordings have {known.channels}; "
+            "choose one that is there, or mean"
+        )
+    if features["extractor"] != "log_mel":
+        return
+    samples = math.ceil(known.samples * features["sample_rate"] / known.rate)
+    if known.rate != features["sample_rate"] and not features["resample"]:
+        yield (
+            f"sample_rate {features['sample_rate']} Hz, but the recordings have {known.rate} Hz; "
+            f"set resample: true, or sample_rate: {known.rate}"
+        )
+    if features["padding"] == "reflect" and samples <= features["n_fft"] // 2:
+        yield (
+            f"half of n_fft {features['n_fft']} is more than the {samples} samples of a recording; "
+            "lower n_fft, or set padding: constant"
+        )
+
+
 def _common_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    yield from (fault.within("features") for fault in problems(config["features"], feature_declarations()))
+    features = config["features"]
+    yield from (fault.within("features") for fault in problems(features, feature_declarations()))
+    yield from (Problem("features", text) for text in foreign_settings(features, extractor_of(features)))
     studied = (name for declared in config["studies"].values() for name in models_of(declared))
     names = [name for name in dict.fromkeys([*config["models"], *studied]) if name in model_names()]
     for key, value in config["settings"].items():
@@ -245,7 +262,7 @@ def _model_problems(name: str, own: Mapping[str, Any] | None) -> Iterator[Proble
     yield from (fault.within(f"models.{name}") for fault in problems(own or {}, model_declaration(name).settings))
 
 
-def _study_problems(study: str, declared: Mapping[str, Any]) -> Iterator[Problem]:
+def _study_problems(study: str, declared: Mapping[str, Any], features: Mapping[str, Any]) -> Iterator[Problem]:
     where = f"studies.{study}"
     if "vary" in declared and "variants" in declared:
         yield Problem(where, "`vary` (a grid) and `variants` (a list) exclude each other")
@@ -263,6 +280,7 @@ def _study_problems(study: str, declared: Mapping[str, Any]) -> Iterator[Problem
         known = {**feature_declarations(), **model_declaration(model).settings}
         for overrides in overrides_in(declared):
             yield from (Problem(where, f"{fault} (model {model})") for fault in problems(overrides, known))
+            yield from (Problem(where, text) for text in foreign_settings(overrides, extractor_of(features, overrides)))
 
 
 def _alike(where: str, names: Iterable[str]) -> Iterator[Problem]:
@@ -278,6 +296,8 @@ def _paths_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Paths may lead anywhere, but they go through Snakemake's patterns, command lines and file systems."""
     paths = {f"paths.{key}": path for key, path in config["paths"].items() if path is not None}
     paths |= {f"external_scores.{name}": path for name, path in config["external_scores"].items()}
+    if isinstance(checkpoint := config["features"].get("checkpoint"), str):
+        paths["features.checkpoint"] = checkpoint
     if config["dataset"]:
         paths["dataset.root"] = config["dataset"]["root"]
     for key, path in paths.items():

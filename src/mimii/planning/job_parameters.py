@@ -11,7 +11,7 @@ from mimii.common.canonical import to_json
 from mimii.common.declarations import resolve
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
-from mimii.features.settings import feature_declarations
+from mimii.features.settings import resolve_features
 from mimii.paper import entries
 from mimii.planning.config import parse_seed
 from mimii.planning.plan import Plan
@@ -28,13 +28,14 @@ def made_up_job(plan: Plan) -> str:
 
 def features_job(plan: Plan, features_name: str, section: Section) -> str:
     """Settings, clips and code of a section's features."""
+    settings = plan.features_settings(features_name)
     return to_json(
         {
-            "settings": plan.features_settings(features_name),
+            "settings": settings,
             "section": section.path,
             "listed": plan.listed(section),
             "on_bad_clip": plan.config["dataset"]["on_bad_clip"],
-            "code": fingerprints.features_code(plan.source.name),
+            "code": fingerprints.features_code(plan.source.name, settings["extractor"]),
         }
     )
 
@@ -151,11 +152,9 @@ def listed_runs(contents: Mapping[str, Any]) -> list[Run]:
     """The runs that a `merge_job` lists, in its order."""
     variants = []
     for variant in contents["variants"]:
-        declared, declared_features = model_declaration(variant["model"]).settings, feature_declarations()
-        given = variant["overrides"]
+        declared, given = model_declaration(variant["model"]).settings, variant["overrides"]
         settings = resolve(declared, {key: value for key, value in given.items() if key in declared})
-        features = resolve(declared_features, {key: value for key, value in given.items() if key in declared_features})
-        variants.append(variant_of(variant["model"], settings, features))
+        variants.append(variant_of(variant["model"], settings, resolve_features(given)))
     sections = [Section.parse(section) for section in contents["sections"]]
     return [*runs_of(variants, contents["seeds"], sections), *external_runs(contents["external"], sections)]
 

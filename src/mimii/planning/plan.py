@@ -13,15 +13,16 @@ from mimii.common.csv_files import has_columns
 from mimii.common.errors import UserError
 from mimii.common.files import is_foreign, why_not_a_folder
 from mimii.common.problems import Problem, ProblemsError, refuse
-from mimii.common.slugs import parse_slug
+from mimii.common.slugs import parse_slug, slug
 from mimii.common.suggestions import unknown
 from mimii.data.lookup import open_source
 from mimii.data.same_recordings import read_same_recordings
 from mimii.data.sections import SCOPES, Section, snr_order
 from mimii.detectors.declaration import check_model_settings, model_declaration, model_names
-from mimii.features.settings import check_feature_settings, feature_declarations
+from mimii.features.settings import check_feature_settings, feature_declarations, frame_values, resolve_features
 from mimii.paper.entries import Entry, figure_entries, table_entries
 from mimii.planning.checking import format_problems
+from mimii.planning.checkpoints import name_checkpoints
 from mimii.planning.config import read_config
 from mimii.planning.variants import (
     all_variants,
@@ -58,6 +59,7 @@ class Plan:
         self.config = read_config(raw, dataset_problems)
         self.source = open_source(self.config["dataset"])
         self.features_root: str = self.config["paths"]["features"].rstrip("/")
+        self.config, self._checkpoint_folders = name_checkpoints(self.config, self.features_root)
         self.runs_root: str = self.config["paths"]["runs"].rstrip("/")
         self.results_root: str = self.config["paths"]["results"].rstrip("/")
         self.results_csv: str = self.config["paths"]["csv"] or f"{self.results_root}/results.csv"
@@ -185,14 +187,19 @@ class Plan:
     def variant(self, model: str, name: str) -> Variant:
         """A configured variant, or one that is only named by a typed path. Raises UserError where it cannot be read."""
         if (model, name) not in self._by_name:
-            declared, declared_features = model_declaration(model).settings, feature_declarations()
-            values = parse_slug(name, {**declared_features, **declared})
-            settings = {key: values[key] for key in declared}
-            features = {key: values[key] for key in declared_features}
-            faults = [*check_feature_settings(features), *check_model_settings(model, settings, features["n_mels"])]
+            declared = model_declaration(model).settings
+            values = parse_slug(name, {**feature_declarations(), **declared})
+            settings, features = {key: values[key] for key in declared}, resolve_features(values)
+            faults = [
+                *check_feature_settings(features),
+                *check_model_settings(model, settings, frame_values(features)),
+            ]
             if faults:
                 raise UserError(f"variant {name!r} of {model}: {'; '.join(faults)}")
-            self._by_name[model, name] = variant_of(model, settings, features)
+            made = variant_of(model, settings, features)
+            if made.name != name:
+                raise UserError(f"variant {name!r} is written {made.name!r}: without settings of another extractor")
+            self._by_name[model, name] = made
         return self._by_name[model, name]
 
     def features_file(self, variant: Variant, section: Section) -> str:
@@ -211,7 +218,25 @@ class Plan:
     def features_settings(self, features_name: str) -> Mapping[str, Any]:
         """All feature settings behind the name of a features' folder. Raises UserError where it cannot be read."""
         known = {variant.features_name: variant.features for variant in self._by_name.values()}
-        return known.get(features_name) or parse_slug(features_name, feature_declarations())
+        if features_name in known:
+            return known[features_name]
+        settings = resolve_features(parse_slug(features_name, feature_declarations()))
+        if (right := slug(settings, feature_declarations())) != features_name:
+            raise UserError(f"features {features_name!r} are written {right!r}: without settings of another extractor")
+        return settings
+
+    def checkpoint_folder(self, features: Mapping[str, Any]) -> str | None:
+        """Folder of the pretrained network whose embeddings the features are; None where they need none.
+
+        Raises UserError where the configuration names no folder that holds it.
+        """
+        name = features.get("checkpoint")
+        if name is not None and name not in self._checkpoint_folders:
+            raise UserError(
+                f"no folder that the configuration names holds the checkpoint {name}; "
+                "set features.checkpoint to the folder that holds it"
+            )
+        return None if name is None else self._checkpoint_folders[name]
 
     def _sections_at_hand(self, train_per: str) -> list[Section]:
         """The sections on which a model may be trained: of a scope the dataset's, configured or not."""

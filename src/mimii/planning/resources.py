@@ -10,12 +10,17 @@ from typing import Any
 # MB that a job needs whatever its input: the program, and about 350 for the two Snakemakes around it on a cluster.
 # Networks: 500 with torch on a CPU; CUDA's libraries and context take up to 2500 more of the host's memory.
 EXTRACTION = 1000
+EMBEDDING = 4000
 ESTIMATOR = 1000
 NETWORK = 3500
 METRICS = 1000
 REPORT = 2000
 # MB for each MB of the section's features file.
 PER_FEATURES_MB = 4
+# MB for each MB of a pretrained network's weights: as they are read, and as the network holds them.
+PER_WEIGHTS_MB = 3
+# A section of MIMII, 1,000 clips of 10 s, with AST on one core takes 45 minutes.
+EMBEDDING_MINUTES = 120
 # Seconds of one CPU core for an epoch over 1 MB of features, at a model's default windows. A GPU needs less. A model
 # that is not here is taken to be as slow as the slowest.
 EPOCH_SECONDS = {

@@ -8,7 +8,7 @@ from mimii.common.declarations import resolve
 from mimii.common.slugs import slug
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
-from mimii.features.settings import feature_declarations
+from mimii.features.settings import feature_declarations, resolve_features
 from mimii.runs.run import EXTERNAL, Run, Variant
 
 
@@ -42,16 +42,12 @@ def overrides_of(variant: Variant) -> dict[str, Any]:
 
 
 def _configured(config: Mapping[str, Any], model: str, overrides: Mapping[str, Any]) -> Variant:
-    declared, declared_features = model_declaration(model).settings, feature_declarations()
+    declared = model_declaration(model).settings
     common = {key: value for key, value in config["settings"].items() if key in declared}
     own = config["models"].get(model) or {}
     for_model = {key: value for key, value in overrides.items() if key in declared}
-    for_features = {key: value for key, value in overrides.items() if key in declared_features}
-    return variant_of(
-        model,
-        resolve(declared, common, own, for_model),
-        resolve(declared_features, config["features"], for_features),
-    )
+    settings = resolve(declared, common, own, for_model)
+    return variant_of(model, settings, resolve_features(config["features"], overrides))
 
 
 def base_variants(config: Mapping[str, Any]) -> list[Variant]:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mimii.common.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
 from mimii.common.errors import UserError
 from mimii.common.process import prepare_process
 from mimii.common.provenance import Stopwatch, host, machine_load, peak_host_memory_mb
 from mimii.common.records import DamagedError, sha256_of
 from mimii.detectors.contract import AnomalyDetector, detector_class
-from mimii.detectors.device import peak_gpu_memory_mb, pick_device, reset_peak_gpu_memory
 from mimii.features.clips import Clips
 from mimii.features.file import ClipTable, read_clips, read_table
 from mimii.runs.clip_scores import write_scores

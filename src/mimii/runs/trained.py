@@ -10,8 +10,8 @@ from mimii.common.errors import BadClipError, UserError
 from mimii.common.records import DamagedError
 from mimii.data.audio import read_clip
 from mimii.features.clips import Clips, Group
-from mimii.features.extraction import samples_features
-from mimii.features.log_mel import LogMel
+from mimii.features.extraction import at_rate
+from mimii.features.extractor import DEFAULT, extractor_class
 from mimii.runs.clip_scores import PRIMARY
 from mimii.runs.exported import MODELS, folder_of
 from mimii.runs.records import MetricsRecord, ScoringRecord, TrainingRecord
@@ -27,12 +27,16 @@ class TrainedDetector:
     itself.
     """
 
-    def __init__(self, run: str | Path, *, device: str = "cpu") -> None:
-        """Load the model of a run. Raises UserError where a file is missing, damaged or not of this run."""
+    def __init__(self, run: str | Path, *, device: str = "cpu", checkpoint: str | Path | None = None) -> None:
+        """Load the model of a run. checkpoint: folder of the pretrained network, of a run on its embeddings.
+
+        Raises UserError where a file is missing, damaged or not of this run.
+        """
         self.run = Path(run)
         with folder_of(run) as folder:
             self._load(folder, device)
-        self._log_mel = LogMel(self.features)
+        make = extractor_class(self.features["extractor"])
+        self._extractor = make(self.features, checkpoint=checkpoint, device=device)
 
     def _load(self, folder: Path, device: str) -> None:
         scoring = ScoringRecord.read(folder / "scoring.json")
@@ -51,7 +55,7 @@ class TrainedDetector:
         self.seed = training.seed
         self.threads = training.threads
         self.settings = training.settings
-        self.features = training.features
+        self.features = {"extractor": DEFAULT, **training.features}
         self.threshold: float | None = row["threshold"]
         files = [trained / name for name in MODELS if (trained / name).is_file()]
         if not files:
@@ -75,13 +79,14 @@ class TrainedDetector:
         return self.detector.window_scores(self.frames(clip, sample_rate))
 
     def frames(self, clip: str | Path | NDArray[np.floating], sample_rate: int | None = None) -> Clips:
-        """One clip as the model sees it, (frames, n_mels) in dB. Arguments and errors as for `score`."""
+        """One clip as the model sees it, (frames, values). Arguments and errors as for `score`."""
         name = str(clip) if isinstance(clip, str | Path) else "array"
         if isinstance(clip, str | Path):
             samples, rate = read_clip(name, self.features["channel"], name=name)
         else:
-            samples, rate = self._channel(np.asarray(clip)), sample_rate or self.features["sample_rate"]
-        frames = samples_features(samples, rate, self.features, self._log_mel, name=name)
+            samples, rate = self._channel(np.asarray(clip)), sample_rate or self._extractor.sample_rate
+        samples = at_rate(samples, rate, self.features, self._extractor.sample_rate, name=name)
+        (frames,) = self._extractor.frames([samples])
         window = self.settings["frames"]
         if window is not None and len(frames) < window:
             raise BadClipError(f"{name}: {len(frames)} frames, shorter than a window of {window}; give a longer clip")
@@ -102,11 +107,12 @@ class TrainedDetector:
         return samples.astype(np.float32)
 
 
-def load_detector(run: str | Path, *, device: str = "cpu") -> TrainedDetector:
+def load_detector(run: str | Path, *, device: str = "cpu", checkpoint: str | Path | None = None) -> TrainedDetector:
     """The trained model of a run, ready to score clips.
 
     run: folder of a finished run, such as results/runs/vae/default/seed=42/6dB/fan/id_00, or a file that
     `python -m mimii export` made of one.
-    device: cpu, cuda, cuda:1 or auto. Raises UserError where the run is not finished or its files are damaged.
+    device: cpu, cuda, cuda:1 or auto. checkpoint: folder of the pretrained network, of a run whose features are its
+    embeddings. Raises UserError where the run is not finished or its files are damaged.
     """
-    return TrainedDetector(run, device=device)
+    return TrainedDetector(run, device=device, checkpoint=checkpoint)

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mimii.common.device import pick_device
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
@@ -21,7 +22,6 @@ from mimii.common.provenance import (
 )
 from mimii.common.records import sha256_of
 from mimii.detectors.contract import detector_class
-from mimii.detectors.device import pick_device
 from mimii.features.clips import Clips
 from mimii.features.file import ClipTable, read_clips, read_table
 from mimii.runs.records import SkippedClip, TrainingRecord

@@ -10,6 +10,7 @@ import pandas as pd
 from mimii.data.sections import AVERAGE, snr_order, snr_title
 from mimii.evaluation.inference import LEAST_SEEDS
 from mimii.evaluation.results import direction_hints
+from mimii.features.settings import features_in_words
 from mimii.paper.table import best_first, signed
 from mimii.runs.run import EXTERNAL
 
@@ -119,10 +120,7 @@ def _features(frame: pd.DataFrame) -> str:
     for text in frame["features"].dropna().unique():
         own = json.loads(text)
         if own:
-            texts.append(
-                f"log-mel, {own['n_mels']} bands, n_fft {own['n_fft']}, hop {own['hop_length']}, "
-                f"channel {own['channel']}, {own['sample_rate']} Hz"
-            )
+            texts.append(features_in_words(own))
     return "; ".join(dict.fromkeys(texts)) or "not known"
 
 

@@ -67,7 +67,6 @@ def gather_clips(
     section, settings = table.metadata.section, table.metadata.settings
     clips = read_clip_scores(scores, sha256=metrics["scores_sha256"])
     chosen = choose_clips(clips, count)
-    frame_time = settings["hop_length"] / settings["sample_rate"]
     rows = [table.paths.index(clips.paths[index]) for _, index in chosen]
     all_frames = read_clips(features, rows)
     low, high = np.quantile(all_frames.frames, [0.005, 0.999])
@@ -75,7 +74,7 @@ def gather_clips(
     for place, (kind, index) in enumerate(chosen):
         clip = all_frames.select(place, place + 1)
         path = str(clips.paths[index])
-        view = view_clip(detector, clip, path, bool(clips.abnormal[index]), frame_time)
+        view = view_clip(detector, clip, path, bool(clips.abnormal[index]), settings)
         found.append(
             {
                 "kind": kind,
@@ -84,7 +83,7 @@ def gather_clips(
                 "abnormal": view.abnormal,
                 "score": float(clips.scores[index]),
                 "seconds": view.seconds,
-                "logMel": picture(view.log_mel, low, high),
+                "frames": picture(view.frames, low, high),
                 "reconstruction": None if view.reconstruction is None else picture(view.reconstruction, low, high),
                 "times": [float(view.times[0]), float(view.times[1] - view.times[0]) if len(view.times) > 1 else 0.0],
                 "scores": [float(f"{score:.4g}") for score in view.scores],
@@ -96,7 +95,7 @@ def gather_clips(
         "variant": record.variant,
         "seed": record.seed,
         "section": section,
-        "hertz": band_edges(settings)[1:-1],
+        "hertz": band_edges(settings)[1:-1] if settings["extractor"] == "log_mel" else None,
         "threshold": metrics["threshold"],
         "scoreRange": [min(windows), max(windows)],
         "clips": found,
@@ -105,7 +104,7 @@ def gather_clips(
 
 
 def picture(frames: NDArray[np.float32], low: float, high: float) -> dict[str, Any]:
-    """(frames, bands) in dB as bytes between two levels; what no window reconstructs is the lowest."""
+    """(frames, bands) as bytes between two levels; what no window reconstructs is the lowest."""
     levels = np.clip((np.nan_to_num(frames, nan=low) - low) / max(high - low, 1e-9), 0, 1) * LEVELS
     data = base64.b64encode(np.rint(levels).astype(np.uint8).tobytes()).decode()
     return {"frames": frames.shape[0], "bands": frames.shape[1], "data": data}

@@ -789,7 +789,7 @@ function listening(view, record) {
     el(
       "p",
       { class: "quiet" },
-      "Log-mel in dB",
+      record.hertz ? "Log-mel in dB" : "Embeddings, value above value",
       record.clips.some(one => one.reconstruction) ? ", the model's reconstruction of it" : "",
       ", and the score of each window over time. A click into a picture plays from there. ",
       record.silent
@@ -809,7 +809,7 @@ function listening(view, record) {
 
 function clipCard(clip, record) {
   const panes = [
-    ["Log-mel", clip.logMel],
+    [record.hertz ? "Log-mel" : "Embeddings", clip.frames],
     ["Recon-struction", clip.reconstruction],
   ].filter(([, picture]) => picture);
   const playhead = el("div", { class: "playhead", css: { left: "0%" } });
@@ -823,7 +823,7 @@ function clipCard(clip, record) {
   const axis = el("div", { class: "axis" });
   const part = 1 / (panes.length + 1);
   panes.forEach((_, pane) =>
-    frequencyTicks(record.hertz).forEach(([text, share]) =>
+    frequencyTicks(record.hertz ?? []).forEach(([text, share]) =>
       axis.append(el("span", { css: { top: `${100 * part * (pane + 1 - share)}%` } }, text)),
     ),
   );
@@ -837,7 +837,7 @@ function clipCard(clip, record) {
       "div",
       { class: "times" },
       el("span", {}, "0 s"),
-      el("span", {}, panes.length > 1 ? "log-mel above, reconstruction below" : ""),
+      el("span", {}, panes.length > 1 ? `${panes[0][0].toLowerCase()} above, reconstruction below` : ""),
       el("span", {}, `${clip.seconds.toFixed(1)} s`),
     ),
   );

@@ -4,9 +4,9 @@ import subprocess
 import sys
 from collections import Counter
 
-from mimii.detectors import device
+from mimii.common import device
 
-TAKE = "import sys, pathlib, mimii.detectors.device as d; print(d.least_used(2, pathlib.Path(sys.argv[1])), flush=True)"
+TAKE = "import sys, pathlib, mimii.common.device as d; print(d.least_used(2, pathlib.Path(sys.argv[1])), flush=True)"
 
 
 def test_each_job_takes_the_gpu_that_the_fewest_others_use(tmp_path):
