@@ -3,13 +3,19 @@ saved here. Nothing is said of how well they detect.
 """
 
 import json
+import subprocess
+import sys
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
+from small_benchmark import Benchmark
+from workspace import REPOSITORY
 
 from mimii import load_detector
 from mimii.common.errors import UserError
+from mimii.common.fingerprints import features_code
 from mimii.data.lookup import open_source
 from mimii.data.sections import Section
 from mimii.features.checkpoints import Checkpoint
@@ -223,8 +229,6 @@ def test_features_of_a_section_are_frames_of_that_width_at_the_checkpoints_rate(
 def test_detectors_run_on_embeddings_from_the_configuration_to_the_csv(kind, folder, recordings, tmp_path, models):
     if kind != "ast" and "knn" not in models:
         pytest.skip("what reads frames does not see which network made them")
-    from small_benchmark import Benchmark
-
     for name, own in models.items():
         benchmark = Benchmark()
         benchmark.config |= {
@@ -242,10 +246,22 @@ def test_detectors_run_on_embeddings_from_the_configuration_to_the_csv(kind, fol
         assert json.loads(row["features"])["checkpoint"] == Checkpoint.at(folder).read_name()
         scores = load_detector(benchmark.run, checkpoint=folder)
         clip = next((recordings / SECTION / "abnormal").iterdir())
-        import pyarrow.parquet as pq
-
         table = pq.read_table(benchmark.run / "scores.parquet").to_pylist()
         (own_score,) = [row["mean"] for row in table if row["path"].endswith(f"abnormal/{clip.name}")]
         assert scores.score(clip) == own_score
         with pytest.raises(UserError, match="need the folder of that checkpoint"):
             load_detector(benchmark.run)
+
+
+def test_scripts_load_networks_though_jobs_hide_what_they_do_not_need(folder, kind, recordings, tmp_path):
+    if kind != "ast":
+        pytest.skip("how a job begins is the same for every network")
+    dataset = {"source": "folder", "root": str(recordings), "snrs": "all", "machines": "all", "ids": "all",
+               "split": "as_many_as_abnormal", "clip_seconds": None}  # fmt: skip
+    job = {"section": SECTION, "settings": settings_of(folder), "on_bad_clip": "stop", "listed": ""}
+    job["code"] = features_code("folder", "audio_transformer")
+    command = [sys.executable, REPOSITORY / "scripts" / "extract_features.py", "--dataset", json.dumps(dataset)]
+    command += ["--job", json.dumps(job), "--output", "features.parquet", "--checkpoint", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert read_table("features.parquet").metadata.width == WIDTH[kind][0]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from checkpoint_files import name_of, write_checkpoint
 
 from mimii.common.errors import UserError
 from mimii.common.problems import ProblemsError
@@ -11,16 +12,6 @@ from mimii.features import checkpoints
 from mimii.features.checkpoints import Checkpoint
 from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
-
-
-def write_checkpoint(folder, *, weights=b"weights", **config):
-    """Files of the names that a checkpoint has."""
-    folder.mkdir(parents=True)
-    values = {"model_type": "audio-spectrogram-transformer", "num_hidden_layers": 12, **config}
-    (folder / "config.json").write_text(json.dumps(values))
-    (folder / "preprocessor_config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(weights)
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +37,7 @@ def embeddings(folder="ast", **settings):
 
 def test_a_checkpoint_is_called_by_its_kind_and_content(folder, tmp_path):
     name = Checkpoint.at(folder).read_name()
+    assert name == name_of()
     assert name.startswith("ast-")
     assert len(name) == len("ast-") + 16
     assert Checkpoint.at(write_checkpoint(tmp_path / "elsewhere" / "moved")).read_name() == name

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from checkpoint_files import write_checkpoint
 from small_benchmark import RATE, SECTION, STAGES, Benchmark, make_benchmark, noise, working_in
 
 from mimii.common.errors import UserError
@@ -60,6 +61,18 @@ def text(content):
 def config(**change):
     def damage(benchmark):
         benchmark.config = {**benchmark.config, **change}
+
+    return damage
+
+
+def checkpoint(spoil=None, **settings):
+    """Embeddings of a pretrained network as features; `spoil` changes its folder."""
+
+    def damage(benchmark):
+        folder = write_checkpoint("ast")
+        if spoil:
+            spoil(folder)
+        benchmark.config["features"] = {"extractor": "audio_transformer", "checkpoint": "ast", **settings}
 
     return damage
 
@@ -406,6 +419,32 @@ TABLE = {
             "more mel bands than frequencies",
             config(features={"n_mels": 256, "n_fft": 256, "hop_length": 128}),
             "mel bands (the first is band 0) hold no frequency",
+        ),
+        Kind(
+            "a setting of another extractor",
+            config(features={"checkpoint": "ast"}),
+            "features: checkpoint is no setting of the extractor log_mel; leave it out",
+        ),
+        Kind(
+            "embeddings without a checkpoint",
+            config(features={"extractor": "audio_transformer"}),
+            "features: extractor audio_transformer needs a checkpoint; set checkpoint",
+        ),
+        Kind("a checkpoint's folder that is not there", checkpoint(shutil.rmtree), "ast: no such folder"),
+        Kind(
+            "a checkpoint that is a pickle",
+            checkpoint(lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin")),
+            "holds no model.safetensors, and pytorch_model.bin is a pickle, which could run code when it is loaded",
+        ),
+        Kind(
+            "a checkpoint of an unknown kind",
+            checkpoint(lambda folder: (folder / "config.json").write_text('{"model_type": "beats"}')),
+            "ast: the network's model_type is 'beats'; known are audio-spectrogram-transformer, clap",
+        ),
+        Kind(
+            "a layer that a checkpoint does not have",
+            checkpoint(layer=13),
+            "features: layer 13, but ast has 12 layers; lower layer",
         ),
         Kind(
             "a bottleneck that lets the input through",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from checkpoint_files import name_of, write_checkpoint
 from workspace import REPOSITORY, SHARED, TINY, Workspace, write_recordings
 
 from mimii.data.sections import Section
@@ -20,6 +21,7 @@ DOCUMENT = REPOSITORY / "docs" / "reruns.md"
 RULES = [
     "make_demo_dataset",
     "extract_features",
+    "extract_embeddings",
     "train_model",
     "train_classical_model",
     "score_clips",
@@ -216,6 +218,22 @@ def both(*edits):
     return edit
 
 
+EMBEDDED = f"checkpoint={name_of()},extractor=audio_transformer,frame_seconds=0.1"
+
+
+def embeddings(workspace):
+    """Another extractor. Planning looks whether its package is there, and imports it not."""
+    (workspace.folder / "src" / "transformers").mkdir()
+    (workspace.folder / "src" / "transformers" / "__init__.py").touch()
+    write_checkpoint(workspace.folder / "ast")
+    configure(features={"extractor": "audio_transformer", "checkpoint": "ast", "frame_seconds": 0.1})(workspace)
+
+
+def in_order(name):
+    """A variant's name: settings sorted, none that is a default."""
+    return ",".join(sorted(part for part in name.split(",") if part != "default"))
+
+
 # Changes of recordings that were there before, in 6dB/fan/id_02.
 
 CLIPS = "recordings/6dB/fan/id_02"
@@ -397,6 +415,14 @@ TABLE = {
             configure(features={"n_mels": 32}),
             features(*SECTIONS, variant="n_mels=32")
             | runs(variants={model: f"{name},n_mels=32".removeprefix("default,") for model, name in VARIANTS.items()})
+            | MERGE,
+            "everything, under new names",
+        ),
+        Row(
+            "`features.extractor` and a checkpoint, or another checkpoint",
+            embeddings,
+            {("extract_embeddings", f"results/features/{EMBEDDED}/{section}") for section in SECTIONS}
+            | runs(variants={model: in_order(f"{name},{EMBEDDED}") for model, name in VARIANTS.items()})
             | MERGE,
             "everything, under new names",
         ),

@@ -52,8 +52,8 @@ def score_recordings(
         training = TrainingRecord.read(trained / "training.json")
         # Both import what computes, and with it the libraries that are prepared.
         detector_class(training.model)
-        extractor_class(training.features.get("extractor", DEFAULT))
-        prepare_process(threads=training.threads)
+        extractor = extractor_class(training.features.get("extractor", DEFAULT))
+        prepare_process(threads=training.threads, hide=not extractor.uses_network)
         detector = load_detector(folder, device=device, checkpoint=checkpoint)
     scored = []
     for number, path in enumerate(recordings_in(paths)):

@@ -14,21 +14,25 @@ UNUSED = ("pandas", "pytest")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
-def prepare_process(*, threads: int | None = None) -> None:
+def prepare_process(*, threads: int | None = None, hide: bool = True) -> None:
     """Prepare this process for a job. May be called again.
 
     A script calls it first, so that what no job uses stays unimported. A job that computes with a model calls it again
     once the model is imported: threads is how many torch, BLAS, OpenMP and Arrow compute with (a network's scores can
     differ with their number, so it is set, never found out), and torch, where it is imported, becomes deterministic.
+    hide: False lets everything be imported again, for a library that asks what is installed and fails on what is hidden.
     """
-    _hide(UNUSED)
+    if hide:
+        _hide(UNUSED)
+    else:
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Absent)]
     if threads is None:
         return
     _limit_threads(threads)
     if "torch" in sys.modules:
         _make_torch_deterministic()
         _keep_freed_memory()
-    else:
+    elif hide:
         _hide(("torch",))
 
 

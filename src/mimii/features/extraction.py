@@ -127,7 +127,7 @@ def extract_features(
     """
     make = extractor_class(settings["extractor"])
     if make.uses_network:
-        prepare_process(threads=threads)
+        prepare_process(threads=threads, hide=False)
     extractor = make(settings, checkpoint=checkpoint, device=device)
     libraries = [*extractor.libraries, "soundfile", "pyarrow", *(["soxr"] if settings.get("resample", True) else [])]
     metadata = FeaturesMetadata(section.path, dict(settings), on_bad_clip, code=code, versions=versions(*libraries))
