@@ -44,6 +44,7 @@ def test_the_figure_has_a_row_for_each_view_and_the_threshold(reconstructed):
         Shown(
             f"clip {number}",
             number < 2,
+            True,
             picture,
             picture if reconstructed else None,
             np.arange(16.0),

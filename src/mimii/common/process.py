@@ -20,7 +20,7 @@ def prepare_process(*, threads: int | None = None, hide: bool = True) -> None:
     A script calls it first, so that what no job uses stays unimported. A job that computes with a model calls it again
     once the model is imported: threads is how many torch, BLAS, OpenMP and Arrow compute with (a network's scores can
     differ with their number, so it is set, never found out), and torch, where it is imported, becomes deterministic.
-    hide: False lets everything be imported again, for a library that asks what is installed and fails on what is hidden.
+    hide: False lets everything be imported again, for a library that looks what is installed and fails on hidden ones.
     """
     if hide:
         _hide(UNUSED)
