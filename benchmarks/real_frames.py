@@ -1,19 +1,20 @@
 """How good every model is on real sound, what training adds, and what references reach: for docs/quality.md.
 
     python benchmarks/real_frames.py FOLDER [--out OUT] [--models vae ...] [--ids toycar_id_01 ...] [--seeds 42 ...]
+                                              [--page]
 
 FOLDER holds log-mels of real recordings; docs/quality.md says which files, and how to make them. Every model is fitted
 with its defaults on each ToyCar ID: a stochastic one once a seed, a deterministic one once, and a network once more
 without any training (`epochs: 0`). Clip scores go to OUT/scores, a file for each fit, which are kept: the same command
 goes on where it was stopped, and fits again what has other settings, code or recordings. From these it makes
-OUT/results.csv (each score of each model), OUT/training_adds.csv, OUT/clip_means.csv and OUT/real_sound.md.
+OUT/results.csv (each score of each model), OUT/training_adds.csv, OUT/clip_means.csv and OUT/real_sound.md. With
+--page they also become those of docs/quality/, and the tables of docs/quality.md.
 
 Intervals: percentile bootstrap; a resample draws clips, within each label, and seeds, both with replacement; the same
 clips for all models of an ID.
 """
 
 import argparse
-import csv
 import hashlib
 import itertools
 import json
@@ -31,7 +32,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from real_sound_tables import (
+    DOCS,
+    FIGURES,
+    MEAN_OF_IDS,
+    TRAINED,
+    UNTRAINED,
+    Row,
+    as_text,
+    markdown,
+    put_into_page,
+)
 
+from mimii.common.csv_files import write_csv
 from mimii.common.declarations import resolve
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
@@ -54,7 +67,6 @@ SEEDS = (42, 43, 44, 45, 46)
 SAMPLES = 1000  # resamples of an interval
 TOP_K = 10
 SHOWN = {name: METRICS[name] for name in ("auc", "pauc")}
-TRAINED, UNTRAINED = "trained", "untrained"
 
 
 # --- what is in the folder -------------------------------------------------------------------------------------------
@@ -202,11 +214,16 @@ class Estimate:
         return {"value": float(self.by_seed.mean()), "low": low, "high": high, "seed_deviation": deviation}
 
 
-def estimates(scores: Sequence[NDArray[np.float64]], abnormal: NDArray[np.bool_]) -> dict[str, Estimate]:
-    """AUC and pAUC of a model. scores: one array (clips,) a seed; abnormal: (clips,)."""
+def estimates(
+    scores: Sequence[NDArray[np.float64]], abnormal: NDArray[np.bool_], *, draw: int = 0
+) -> dict[str, Estimate]:
+    """AUC and pAUC of a model. scores: one array (clips,) a seed; abnormal: (clips,).
+
+    draw: with another one other clips are drawn.
+    """
     # From fixed seeds: all models of a section meet the same clips, and those with as many seeds the same seeds.
     counts = np.vstack(
-        [np.ones((1, len(abnormal)), np.int64), resample_counts(abnormal, SAMPLES, np.random.default_rng(0))]
+        [np.ones((1, len(abnormal)), np.int64), resample_counts(abnormal, SAMPLES, np.random.default_rng(draw))]
     )
     metrics = [metric_values(curves_of(abnormal, values, counts), SHOWN) for values in scores]
     drawn = np.random.default_rng(1).integers(len(scores), size=(SAMPLES, len(scores)))
@@ -223,22 +240,22 @@ Key = tuple[str, str, str]  # model, weights, score
 
 def section_estimates(
     section: Section, out: Path, fits: Sequence[Fit]
-) -> tuple[dict[tuple[str, str], float], dict[Key, dict[str, Estimate]]]:
-    """CPU seconds of a training by (model, weights), and the estimates of each score, of what is there so far."""
+) -> tuple[dict[tuple[str, str], dict[int, float]], dict[Key, dict[str, Estimate]]]:
+    """CPU seconds of the training of each seed by (model, weights), and the estimates of each score, of what is there
+    so far."""
     abnormal_names = {name for name, abnormal in zip(section.clips, section.abnormal, strict=True) if abnormal}
     tested = section.split()[2]
     abnormal = np.array([name in abnormal_names for name in tested])
     columns: dict[Key, list[NDArray[np.float64]]] = {}
-    seconds: dict[tuple[str, str], list[float]] = {}
+    seconds: dict[tuple[str, str], dict[int, float]] = {}
     for fit in fits:
         if not fit.path(out).is_file():
             continue
         table = pq.read_table(fit.path(out))
-        seconds.setdefault((fit.model, fit.weights), []).append(float(table.schema.metadata[b"training_s"]))
+        seconds.setdefault((fit.model, fit.weights), {})[fit.seed] = float(table.schema.metadata[b"training_s"])
         for score in table.column_names[1:]:
             columns.setdefault((fit.model, fit.weights, score), []).append(table[score].to_numpy())
-    found = {key: estimates(values, abnormal) for key, values in columns.items()}
-    return {key: float(np.mean(values)) for key, values in seconds.items()}, found
+    return seconds, {key: estimates(values, abnormal) for key, values in columns.items()}
 
 
 def training_adds(found: dict[Key, dict[str, Estimate]]) -> Iterator[tuple[str, str, str, dict[str, Estimate]]]:
@@ -266,14 +283,15 @@ def clip_mean_rows(folder: Path) -> Iterator[dict[str, Any]]:
         table = pq.read_table(path)
         vectors = table["log_mel"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
         labels, snrs, ids = (np.array(table[name].to_pylist()) for name in ("label", "snr", "id"))
-        for snr in sorted(set(snrs)):
-            for id in sorted(set(ids)):
+        start = {"machine": machine, "settled_on": f"mimii_{machine}" in SETTLED_ON}
+        for snr, model in itertools.product(sorted(set(snrs)), models_of_vectors()):
+            of_ids = {}
+            for number, id in enumerate(sorted(set(ids))):
                 rows = (snrs == snr) & (ids == id)
                 normal, abnormal = (vectors[rows & (labels == label)] for label in ("normal", "abnormal"))
-                for model in models_of_vectors():
-                    yield {"machine": machine, "snr": snr, "id": id, "model": model} | score_means(
-                        model, normal, abnormal
-                    )
+                of_ids[id] = score_means(model, normal, abnormal, draw=number)
+            for id, estimate in [*of_ids.items(), (MEAN_OF_IDS, mean_of([*of_ids.values()]))]:
+                yield start | {"snr": snr, "id": id, "model": model} | _flat(estimate)
 
 
 def models_of_vectors() -> list[str]:
@@ -281,8 +299,21 @@ def models_of_vectors() -> list[str]:
     return [name for name in model_names() if "vector" in model_declaration(name).settings]
 
 
-def score_means(model: str, normal: NDArray[np.float32], abnormal: NDArray[np.float32]) -> dict[str, float]:
-    """AUC, pAUC and their intervals of a model with the protocol's split. normal, abnormal: (clips, n_mels)."""
+def mean_of(parts: Sequence[dict[str, Estimate]]) -> dict[str, Estimate]:
+    """The mean over machine IDs, whose clips are resampled each for themselves."""
+    return {
+        name: Estimate(
+            np.mean([part[name].by_seed for part in parts], axis=0),
+            np.mean([part[name].resampled for part in parts], axis=0),
+        )
+        for name in SHOWN
+    }
+
+
+def score_means(
+    model: str, normal: NDArray[np.float32], abnormal: NDArray[np.float32], *, draw: int
+) -> dict[str, Estimate]:
+    """AUC and pAUC of a model with the protocol's split. normal, abnormal: (clips, n_mels)."""
     names = [f"{number:08d}" for number in range(len(normal))]
     training, _ = split_normal(names, len(abnormal))
     training_rows = normal[[int(name) for name in training]]
@@ -292,13 +323,7 @@ def score_means(model: str, normal: NDArray[np.float32], abnormal: NDArray[np.fl
     detector = detector_class(model)(settings, normal.shape[1], seed=SEEDS[0])
     detector.fit(_one_frame_clips(training_rows[:fitted]), _one_frame_clips(training_rows[fitted:]))
     scores = detector.clip_scores(_one_frame_clips(tested), top_k=1)["mean"]
-    found = estimates([scores], np.arange(len(tested)) >= len(abnormal))
-    return {
-        f"{name}{suffix}": value
-        for name in SHOWN
-        for suffix, key in (("", "value"), ("_low", "low"), ("_high", "high"))
-        if (value := found[name].row()[key]) is not None
-    }
+    return estimates([scores], np.arange(len(tested)) >= len(abnormal), draw=draw)
 
 
 def _one_frame_clips(vectors: NDArray[np.float32]) -> Clips:
@@ -314,8 +339,9 @@ def result_rows(section: Section, out: Path, fits: Sequence[Fit]) -> tuple[list[
     start = {"section": section.name, "settled_on": section.name in SETTLED_ON}
     results, adds = [], []
     for (model, weights, score), estimate in found.items():
-        row = start | {"model": model, "weights": weights, "score": score, "seeds": len(estimate["auc"].by_seed)}
-        results.append(row | _flat(estimate) | {"training_s": seconds[model, weights]})
+        of_seeds = seconds[model, weights]
+        row = start | {"model": model, "weights": weights, "score": score, "seeds": " ".join(map(str, of_seeds))}
+        results.append(row | _flat(estimate) | {"training_s": float(np.mean([*of_seeds.values()]))})
     for model, score, against, difference in training_adds(found):
         adds.append(start | {"model": model, "score": score, "against": against} | _flat(difference))
     return results, adds
@@ -329,98 +355,6 @@ def _flat(estimate: dict[str, Estimate]) -> dict[str, float | None]:
     }
 
 
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Rows with the same keys; None is empty."""
-    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def with_interval(row: dict[str, Any], metric: str, sign: str = "") -> str:
-    """Such as .877, and below it [.841, .910]."""
-    value, low, high = (
-        f"{row[key]:{sign}.3f}".replace("0.", ".", 1) for key in (metric, f"{metric}_low", f"{metric}_high")
-    )
-    return f"{value} [{low}, {high}]"
-
-
-def markdown(results: Sequence[dict[str, Any]], adds: Sequence[dict[str, Any]], means: Sequence[dict[str, Any]]) -> str:
-    """The tables of docs/quality.md: what defaults were not settled on first."""
-    parts = []
-    sections = sorted({(row["settled_on"], row["section"]) for row in results})
-    for settled_on, section in sections:
-        rows = [row for row in results if row["section"] == section]
-        parts.append(f"### {section}{' (defaults were settled on it)' if settled_on else ''}\n")
-        parts += [score_table(rows), adds_table([row for row in adds if row["section"] == section])]
-    if means:
-        parts += ["### References on MIMII's own clip means\n", means_table(means)]
-    return "\n".join(parts)
-
-
-def score_table(rows: Sequence[dict[str, Any]]) -> str:
-    """A row a model, sorted by the AUC of its mean score."""
-    lines = [
-        "| Model | Seeds | AUC, mean score | seed<br>deviation | pAUC, mean score | AUC, maximum | AUC, top k | "
-        "AUC, residual | pAUC, residual | AUC, residual, untrained | Training<br>CPU s |",
-        "|:---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    by_key = {(row["model"], row["weights"], row["score"]): row for row in rows}
-    trained = sorted(
-        (row for row in rows if (row["weights"], row["score"]) == (TRAINED, "mean")), key=lambda r: -r["auc"]
-    )
-
-    def cell(model: str, weights: str, score: str, metric: str) -> str:
-        row = by_key.get((model, weights, score))
-        return with_interval(row, metric) if row else ""
-
-    for row in sorted(trained, key=lambda row: -row["auc"]):
-        model, deviation = row["model"], row["auc_seed_deviation"]
-        cells = [
-            model,
-            str(row["seeds"]),
-            with_interval(row, "auc"),
-            "" if deviation is None else f"{deviation:.3f}".removeprefix("0"),
-            with_interval(row, "pauc"),
-            *(cell(model, TRAINED, score, "auc") for score in ("max", "top_k", "residual")),
-            cell(model, TRAINED, "residual", "pauc"),
-            cell(model, UNTRAINED, "residual", "auc"),
-            f"{row['training_s']:.1f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def adds_table(rows: Sequence[dict[str, Any]]) -> str:
-    """What training adds: differences of AUC with their intervals."""
-    by_key = {(row["model"], row["score"], row["against"]): row for row in rows}
-    columns = [(score, against) for score in ("mean", "residual") for against in (UNTRAINED, "mahalanobis")]
-    lines = [
-        "| Model | " + " | ".join(f"{score} score, minus {against}" for score, against in columns) + " |",
-        "|:---|" + "---:|" * len(columns),
-    ]
-    for model in sorted({row["model"] for row in rows}):
-        cells = [by_key.get((model, *column)) for column in columns]
-        lines.append(
-            f"| {model} | " + " | ".join(with_interval(cell, "auc", "+") if cell else "" for cell in cells) + " |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def means_table(rows: Sequence[dict[str, Any]]) -> str:
-    """Mean over machine IDs of the AUC at each SNR."""
-    snrs = ("6dB", "0dB", "min6dB")
-    lines = ["| Machine | Model | AUC at 6 dB | 0 dB | -6 dB |", "|:---|:---|---:|---:|---:|"]
-    for machine, model in sorted({(row["machine"], row["model"]) for row in rows}):
-        cells = []
-        for snr in snrs:
-            values = [r["auc"] for r in rows if (r["machine"], r["model"], r["snr"]) == (machine, model, snr)]
-            cells.append(f"{np.mean(values):.3f}".removeprefix("0") if values else "")
-        settled = " (settled on)" if f"mimii_{machine}" in SETTLED_ON else ""
-        lines.append(f"| {machine}{settled} | {model} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     """Fit what is missing, then make every table of what is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -431,6 +365,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--make", type=Path, metavar="DCASE", help="make FOLDER's missing files of ToyCar from this")
     parser.add_argument("--tables", action="store_true", help="fit nothing: tables of what is there")
+    parser.add_argument("--page", action="store_true", help="the tables become those of docs/quality.md")
     given = parser.parse_args()
     for name in given.ids if given.make else ():
         if not (given.folder / f"{name}.parquet").exists():
@@ -449,12 +384,22 @@ def main() -> None:
         results += rows[0]
         adds += rows[1]
     means = list(clip_mean_rows(given.folder))
-    for name, rows in (("results", results), ("training_adds", adds), ("clip_means", means)):
-        if rows:
-            write_csv(given.out / f"{name}.csv", rows)
-    with written_whole(given.out / "real_sound.md") as path:
-        path.write_text(markdown(results, adds, means))
-    print(f"{given.out}/real_sound.md")
+    write_figures(dict(zip(FIGURES, map(as_text, (results, adds, means)), strict=True)), given.out, page=given.page)
+
+
+def write_figures(figures: dict[str, list[Row]], out: Path, *, page: bool) -> None:
+    """Write the CSV of each of `FIGURES` and the tables; page: those of docs/, too."""
+    tables = markdown(*figures.values())
+    for folder in (out, *([DOCS / "quality"] if page else [])):
+        for name, rows in figures.items():
+            if rows:
+                write_csv(folder / f"{name}.csv", list(rows[0]), rows)
+    with written_whole(out / "real_sound.md") as path:
+        path.write_text(tables)
+    print(f"{out}/real_sound.md")
+    if page:
+        put_into_page(DOCS / "quality.md", tables)
+        print(DOCS / "quality.md")
 
 
 if __name__ == "__main__":

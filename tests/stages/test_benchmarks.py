@@ -1,6 +1,7 @@
 """The scripts in benchmarks/ run to their end; what they measure is not judged here."""
 
 import csv
+import importlib
 import json
 import subprocess
 import sys
@@ -105,12 +106,27 @@ def test_real_frames_goes_on_where_it_stopped(real_frames):
     assert page.index("### toycar_id_02\n") < page.index("### toycar_id_01 (defaults were settled on it)")
 
 
+def test_the_tables_of_the_quality_page_are_those_of_its_figures(project_root, monkeypatch, tmp_path):
+    """Written by: python benchmarks/real_frames.py FOLDER --page; from the CSV: benchmarks/real_sound_tables.py"""
+    monkeypatch.syspath_prepend(project_root / "benchmarks")
+    tables = importlib.import_module("real_sound_tables")
+    page = project_root / "docs" / "quality.md"
+    figures = [tables.read_csv(project_root / "docs" / "quality" / f"{name}.csv") for name in tables.FIGURES]
+    assert all(figures)
+    copied = tmp_path / "quality.md"
+    copied.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    tables.put_into_page(copied, tables.markdown(*figures))
+    assert copied.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+    tables.put_into_page(copied, tables.markdown(figures[0], figures[1][:3], figures[2]))
+    assert copied.read_text(encoding="utf-8") != page.read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_real_frames_sets_trained_networks_beside_untrained_ones(real_frames):
     _, out = real_frames("--models", "simple_ae", "mahalanobis", "--seeds", "1", "2", "--ids", "toycar_id_01")
     with (out / "results.csv").open() as file:
         seeds = {(row["model"], row["weights"], row["score"]): row["seeds"] for row in csv.DictReader(file)}
-    assert seeds["simple_ae", "trained", "mean"] == seeds["simple_ae", "untrained", "mean"] == "2"
+    assert seeds["simple_ae", "trained", "mean"] == seeds["simple_ae", "untrained", "mean"] == "1 2"
     with (out / "training_adds.csv").open() as file:
         against = {(row["model"], row["score"], row["against"]) for row in csv.DictReader(file)}
     assert {("simple_ae", "mean", "untrained"), ("simple_ae", "mean", "mahalanobis")} <= against
