@@ -80,8 +80,8 @@ def _remove_left_overs(folder: Path) -> None:
     """Remove temporary files of this machine's processes that were killed; once in a folder for each process."""
     name = re.compile(rf"\..+\.{re.escape(os.uname().nodename)}\.(\d+)\.[0-9a-f]{{8}}\.tmp")
     for path in folder.iterdir():
-        found = name.fullmatch(path.name)
-        if found and not _is_alive(int(found[1])):
+        match = name.fullmatch(path.name)
+        if match and not _is_alive(int(match[1])):
             with contextlib.suppress(OSError):
                 path.unlink()
 

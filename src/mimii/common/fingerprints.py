@@ -108,14 +108,14 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
 
 def modules_of(entries: Iterable[str]) -> list[str]:
     """The entries and all that they import from this library, sorted."""
-    found: set[str] = set()
+    modules: set[str] = set()
     waiting = list(entries)
     while waiting:
         name = waiting.pop()
-        if name not in found and name not in NEUTRAL:
-            found.add(name)
+        if name not in modules and name not in NEUTRAL:
+            modules.add(name)
             waiting += _module(name)[1]
-    return sorted(found)
+    return sorted(modules)
 
 
 @cache

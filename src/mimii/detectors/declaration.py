@@ -100,27 +100,27 @@ def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int | 
     default; None where only the features will tell: a detector checks again when it is made.
     """
     rules = model_rules(model)
-    found = []
+    contradictions = []
     if rules.bottleneck and n_mels is not None:
         size, frames = settings[rules.bottleneck], settings["frames"]
         if rules.bottleneck_of == "frame" and 4 * size > n_mels:
-            found.append(
+            contradictions.append(
                 f"{rules.bottleneck} {size} is more than a quarter of a frame's {n_mels} values (n_mels), so the input "
                 f"could be copied; lower {rules.bottleneck}, or raise n_mels"
             )
         elif rules.bottleneck_of == "window" and 4 * size > frames * n_mels:
-            found.append(
+            contradictions.append(
                 f"{rules.bottleneck} {size} is more than a quarter of a window's {frames * n_mels} values "
                 f"(frames {frames} x n_mels {n_mels}), so the input could be copied; "
                 f"lower {rules.bottleneck}, or raise frames or n_mels"
             )
     for key, divisor in rules.multiples.items():
         if settings[key] % settings[divisor]:
-            found.append(
+            contradictions.append(
                 f"{key} {settings[key]} is not a multiple of {divisor} {settings[divisor]}; change one of them"
             )
     for key, needed in rules.needs.items():
         if settings[key] and not settings[needed]:
             value = json.dumps(settings[needed])
-            found.append(f"{key} {json.dumps(settings[key])} needs {needed}, which is {value}; change one of them")
-    return found
+            contradictions.append(f"{key} {json.dumps(settings[key])} needs {needed}, which is {value}; change one of them")
+    return contradictions
