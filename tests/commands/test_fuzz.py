@@ -17,7 +17,7 @@ from small_benchmark import SECTION, Benchmark, make_benchmark
 
 import mimii
 from mimii.commands import main as commands
-from mimii.commands import research_experiments
+from mimii.commands import research_experiments, snapshots
 from mimii.common import provenance
 from mimii.common.errors import UserError
 from mimii.launch import process, report, request, run
@@ -36,29 +36,44 @@ OPTIONS = {
     "run": ["--configfile", "--cores", "--profile", "--report", "--dry-run"],
     "summary": [],
     "score": ["--device", "--csv", "--figures"],
-    "compare": ["--model", "--metric", "--old-runs", "--new-runs"],
+    "compare": ["--model", "--metric", "--old-runs", "--new-runs", "--configfile"],
     "results-so-far": ["--configfile", "--output"],
     "check_dataset": ["--configfile", "--content"],
     "page": ["--output"],
     "share": ["--output"],
+    "paper": ["--results"],
+    "export": [],
+    "save": ["--configfile"],
+    "init": ["--normal", "--output"],
     "research": RESEARCH.split(),
 }
 # Written into a folder of the test's own alone, so that nothing else of the benchmark changes.
 WRITTEN = {"--output", "--csv", "--figures", "--pickle_dir", "--model_dir", "--result_dir"}
 OUTPUTS = ["out/new", "out/there", "out/file", "out/file/below", "out/Lüfter"]
+# What these commands take, one of each; the others take up to three places.
+POSITIONALS = {
+    "export": [PLACES, [*OUTPUTS, "out/file.onnx"]],
+    "paper": [OUTPUTS],
+    "save": [[*VALUES, "before", "now", "../out/file", "a.zip"]],
+    "init": [["data", "odd", "out", CLIP, "nowhere/at/all"]],
+    "research": [],
+}
 
 
 @st.composite
 def command_lines(draw):
     """A command and its arguments."""
     command = draw(st.sampled_from(list(OPTIONS)))
-    arguments = draw(st.lists(st.sampled_from(PLACES), max_size=3)) if command != "research" else []
+    if command in POSITIONALS:
+        arguments = [draw(st.sampled_from(pool)) for pool in POSITIONALS[command]]
+    else:
+        arguments = draw(st.lists(st.sampled_from(PLACES), max_size=3))
     for option in draw(st.lists(st.sampled_from(OPTIONS[command] or ["--help"]), max_size=4)):
         pool = OUTPUTS if option in WRITTEN else [*PLACES, *VALUES]
         arguments += [option, *draw(st.lists(st.sampled_from(pool), max_size=2))]
     if command == "research" and draw(st.booleans()):
         arguments += ["--base_dir", "data"]
-    if command in ("run", "results-so-far", "check_dataset") and draw(st.booleans()):
+    if command in ("run", "results-so-far", "check_dataset", "save", "compare") and draw(st.booleans()):
         arguments += ["--configfile", "config.yaml"]
     return command, arguments
 
@@ -94,7 +109,7 @@ def benchmark(tmp_path_factory):
         (folder / name).write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for module in (provenance, research_experiments, process, report, request, run):
+        for module in (provenance, research_experiments, snapshots, process, report, request, run):
             if hasattr(module, "REPOSITORY"):
                 patch.setattr(module, "REPOSITORY", folder)
         patch.setattr(run, "run_snakemake", lambda arguments, read, stop: (0, []))
@@ -164,6 +179,7 @@ def test_a_command_line_works_or_is_refused(benchmark, drawn):
         ["share", "results", "--output", "out/file"],
         ["score", RUN, CLIP, "--csv", "out/file"],
         ["results-so-far", "--output", "out"],
+        ["export", RUN, "out/file"],
     ],
 )
 def test_nothing_of_somebody_s_own_is_replaced(benchmark, arguments):
@@ -196,7 +212,7 @@ def test_many_damaged_files_are_read_or_refused(benchmark, drawn, command):
 
 @pytest.mark.slow
 @settings(RELAXED, max_examples=40)
-@given(drawn=command_lines().filter(lambda drawn: drawn[0] not in ("run", "research", "results-so-far")))
+@given(drawn=command_lines().filter(lambda drawn: drawn[0] not in ("run", "research", "results-so-far", "save")))
 def test_processes_end_well_or_with_a_message(benchmark, drawn):
     command, arguments = drawn
     done = subprocess.run(

@@ -122,5 +122,7 @@ def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int | 
     for key, needed in rules.needs.items():
         if settings[key] and not settings[needed]:
             value = json.dumps(settings[needed])
-            contradictions.append(f"{key} {json.dumps(settings[key])} needs {needed}, which is {value}; change one of them")
+            contradictions.append(
+                f"{key} {json.dumps(settings[key])} needs {needed}, which is {value}; change one of them"
+            )
     return contradictions
