@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 
@@ -302,12 +303,60 @@ def test_sound_is_small_and_plays_at_its_own_rate(tmp_path):
     assert soundfile.info(tmp_path / "clip.mp3").samplerate == 16000
 
 
-def test_clips_beyond_the_page_s_size_are_left_out_and_named(board, monkeypatch):
+def test_sound_beyond_the_page_s_size_lies_beside_it_and_pictures_beyond_are_left_out_and_named(board, monkeypatch):
     record = board["listening"][0]
-    monkeypatch.setattr("mimii.paper.page.assemble.MOST_LISTENING", 2 * len(json.dumps(record)) + 10)
-    (kept,) = within_size([{**board, "listening": [record, record, {**record, "section": 1}]}])
-    assert kept["listening"] == [record, record]
-    assert kept["unheard"] == [[0, 1]]
+    size = len(json.dumps(record))
+    monkeypatch.setattr("mimii.paper.page.assemble.MOST_SOUND", size + 10)
+    monkeypatch.setattr("mimii.paper.page.assemble.MOST_LISTENING", 2 * size)
+    ((kept,), beside) = within_size([{**board, "listening": [record, record, {**record, "section": 1}]}], "here_sound")
+    assert kept["listening"][0] == record
+    sounds = {clip["sound"] for clip in kept["listening"][1]["clips"]}
+    assert [clip["audio"] for clip in kept["listening"][1]["clips"]] == [None, None]
+    assert sounds == {f"here_sound/{name}" for name in beside}
+    assert list(beside.values()) == [base64.b64decode(record["clips"][0]["audio"])]
+    assert len(json.dumps(kept["listening"])) <= 2 * size
+    assert len(kept["listening"]) + len(kept["unheard"]) == 3
+
+
+def test_sound_beside_a_page_is_shared_with_it_and_goes_when_it_is_no_longer_needed(results, tmp_path, monkeypatch):
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    (folder / "page_sound").mkdir()
+    (folder / "page_sound" / "mine.mp3").write_text("mine")
+    monkeypatch.setattr("mimii.paper.page.assemble.MOST_SOUND", 0)
+    page_of([folder], folder / "page.html")
+    names = sorted(path.name for path in (folder / "page_sound").iterdir())
+    assert names[1:] == ["mine.mp3"]
+    share(folder, tmp_path / "ours.zip")
+    with zipfile.ZipFile(tmp_path / "ours.zip") as archive:
+        assert [name for name in archive.namelist() if "page_sound" in name] == [f"page_sound/{names[0]}"]
+    monkeypatch.undo()
+    page_of([folder], folder / "page.html")
+    assert [path.name for path in (folder / "page_sound").iterdir()] == ["mine.mp3"]
+
+
+@pytest.mark.slow
+def test_a_browser_plays_sound_beside_the_page_and_says_where_it_is_gone(results, tmp_path, monkeypatch):
+    monkeypatch.setattr("mimii.paper.page.assemble.MOST_SOUND", 0)
+    page = tmp_path / "page.html"
+    page_of([results], page)
+    with opened_browser(tmp_path / "profile") as tab:
+        tab.look()
+        tab.open(page.as_uri())
+        tab.show("section/0/0")
+        assert tab.requests == [page.as_uri()]  # nothing is fetched before somebody listens
+        tab.do("document.querySelector('audio').play()")
+        tab.do("new Promise(done => setTimeout(done, 500))")
+        assert tab.do("document.querySelector('audio').currentTime") > 0
+        (sound,) = (tmp_path / "page_sound").iterdir()
+        assert set(tab.requests) == {page.as_uri(), sound.as_uri()}
+        assert tab.faults == []
+        sound.unlink()
+        tab.show("overview")
+        tab.show("section/0/0")
+        tab.do("document.querySelector('audio').play().catch(() => null)")
+        tab.do("new Promise(done => setTimeout(done, 500))")
+        assert "Pass on that folder too" in tab.do("document.body.innerText")
 
 
 @pytest.mark.slow

@@ -847,7 +847,7 @@ function clipCard(clip, record) {
     el("h4", {}, clip.kind, el("small", {}, ` ${clip.name}, score ${Number(clip.score.toPrecision(3))}`)),
     grid,
   );
-  if (clip.audio) card.append(player(clip, stack, playhead));
+  if (clip.audio || clip.sound) card.append(player(clip, stack, playhead));
   else playhead.hidden = true;
   return card;
 }
@@ -855,10 +855,15 @@ function clipCard(clip, record) {
 function player(clip, stack, playhead) {
   const audio = el("audio", {
     controls: true,
-    preload: "metadata",
-    src: `data:audio/mpeg;base64,${clip.audio}`,
+    preload: clip.sound ? "none" : "metadata",
+    src: clip.sound ?? `data:audio/mpeg;base64,${clip.audio}`,
     "aria-label": `${clip.kind}, ${clip.name}`,
   });
+  audio.addEventListener("error", () =>
+    audio.replaceWith(
+      el("p", { class: "warn" }, `No sound: ${clip.sound ?? "this page"} cannot be played. Pass on that folder too.`),
+    ),
+  );
   const follow = () => {
     playhead.style.setProperty("left", `${100 * Math.min(1, audio.currentTime / clip.seconds)}%`);
     if (!audio.paused) requestAnimationFrame(follow);

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from mimii.common.errors import UserError
 from mimii.common.files import refuse_foreign
 from mimii.evaluation.packed import CLIPS, CONFIG, CSV, pack, results_files
-from mimii.paper.page.assemble import write_page
+from mimii.paper.page.assemble import SOUND, sound_folder, write_page
 from mimii.paper.page.board import make_boards
 from mimii.paper.page.readers import Results, read_any
 
@@ -50,5 +50,7 @@ def share(folder: Path, output: Path) -> list[str]:
         raise UserError(f"{folder}: holds no {CSV}; give a folder of results")
     clips = {str(path.relative_to(folder)): path for path in sorted((folder / CLIPS).rglob("*.json"))}
     page = {PAGE: folder / PAGE} if (folder / PAGE).is_file() else {}
+    sound = [path for path in sound_folder(folder / PAGE).glob("*.mp3") if SOUND.fullmatch(path.name)] if page else []
+    page |= {str(path.relative_to(folder)): path for path in sorted(sound)}
     pack({**results_files(csv, folder / "runs", folder / CONFIG), **page, **clips}, output)
     return sorted({json.loads(path.read_text(encoding="utf-8"))["licence"] for path in clips.values()})
