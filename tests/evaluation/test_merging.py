@@ -48,7 +48,7 @@ def test_the_long_metrics_have_every_score_of_every_run(run_folder, tmp_path):
     rows = [run_folder(tmp_path, section=f"6dB/fan/id_0{number}") for number in (4, 0)]
     merge(rows, tmp_path, tmp_path / "results.csv")
     long = pd.read_csv(tmp_path / "metrics.csv")
-    assert list(long) == ["run_path", "score", "domain", "metric", "value", "low", "high"]
+    assert list(long) == ["run_path", "score", "domain", "attributes", "metric", "value", "low", "high"]
     assert list(long["score"].unique()) == ["mean", "max", "top_k"]
     of_mean = long[(long["score"] == "mean") & (long["metric"] == "auc")]
     assert of_mean["value"].to_list() == [row["auc"] for row in rows]

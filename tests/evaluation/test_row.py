@@ -16,6 +16,7 @@ from mimii.common.errors import UserError
 from mimii.common.fingerprints import metrics_code
 from mimii.common.records import sha256_of
 from mimii.evaluation.columns import check_rows
+from mimii.evaluation.kinds import clips_of_kinds
 from mimii.evaluation.row import compute_metrics
 from mimii.runs.records import MetricsRecord, ScoringRecord, TrainingRecord
 
@@ -236,3 +237,34 @@ def test_memory_above_the_imports_is_never_negative(run_files):
     row = compute_metrics(*paths, SETTINGS, code="metrics-code").row
     check_rows([row])
     assert row["memory_above_imports_mb"] == 0
+
+
+def test_each_kind_of_fault_has_its_auc_against_all_normal_clips(run_files):
+    paths = run_files()
+
+    def name_faults(table):
+        table["attributes"] = [
+            "" if label == "normal" else ("leakage", "late")[number % 2] for number, label in enumerate(table["label"])
+        ]
+        return table
+
+    assert not [one for one in compute_metrics(*paths, SETTINGS).scores if one.attributes]
+    rewrite(paths, name_faults)
+    record = compute_metrics(*paths, SETTINGS)
+    test = pq.read_table(paths[0]).to_pandas().query("split == 'test'")
+    for kind in ("late", "leakage"):
+        (one,) = (one for one in record.scores if (one.score, one.attributes) == ("mean", kind))
+        clips = test[(test["label"] == "normal") | (test["attributes"] == kind)]
+        assert one.metric == "auc"
+        assert one.value == pytest.approx(roc_auc_score(clips["label"] == "abnormal", clips["mean"]))
+        assert one.low < one.value < one.high
+    assert record.row["auc"] == next(
+        one.value for one in record.scores if (one.score, one.metric, one.attributes) == ("mean", "auc", None)
+    )
+
+
+def test_attributes_of_single_clips_are_no_kinds():
+    abnormal = np.arange(80) >= 40
+    names = np.array([f"serial={number}" for number in range(80)])
+    assert clips_of_kinds(abnormal, names) == {}
+    assert set(clips_of_kinds(abnormal, np.where(np.arange(80) < 70, "a", ""))) == {"a"}

@@ -21,6 +21,7 @@ from mimii.features.file import read_metadata
 from mimii.runs.records import MetricsRecord
 from mimii.runs.run import EXTERNAL, Run
 
+LONG_COLUMNS = ("run_path", "score", "domain", "attributes", "metric", "value", "low", "high")
 # Files of a run that can be made again, in the order in which they are made.
 TRAINING, SCORING, METRICS = "training.json", "scoring.json", "metrics.json"
 MADE_BY = {"training_code": TRAINING, "scoring_code": SCORING, "top_k": SCORING}
@@ -80,7 +81,7 @@ def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | 
     check_together(rows)
     write_csv(output_csv, [column.name for column in read_columns()], rows)
     scores = [{"run_path": record.row["run_path"], **score.plain()} for record in records for score in record.scores]
-    write_csv(metrics_csv(output_csv), ["run_path", "score", "domain", "metric", "value", "low", "high"], scores)
+    write_csv(metrics_csv(output_csv), LONG_COLUMNS, scores)
     MergeRecord(sha256_of(output_csv), sha256_of(metrics_csv(output_csv)), len(rows)).write(record_of(output_csv))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
@@ -12,6 +13,7 @@ from mimii.common.records import DamagedError
 from mimii.data.sections import Section, dcase_year
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.intervals import bootstrap, section_interval
+from mimii.evaluation.kinds import clips_of_kinds
 from mimii.evaluation.metrics import metrics_in, point_values
 from mimii.evaluation.thresholds import conformal_threshold, threshold_from_normal
 from mimii.runs.clip_scores import PRIMARY, ClipScores, RunScores, read_scores
@@ -58,7 +60,9 @@ def compute_metrics(
     row = {column.name: values[column.name] for column in read_columns()}
     metrics = [metric for column, found in figures.items() for metric in as_metrics(column, found)]
     section = Section.parse(scoring.section)
-    metrics += [metric for column in scores.columns for metric in official_metrics(scores, column, section, settings)]
+    for column in scores.columns:
+        metrics += official_metrics(scores, column, section, settings)
+        metrics += kind_metrics(scores, column, settings)
     return MetricsRecord(row, metrics)
 
 
@@ -84,21 +88,7 @@ def score_figures(scores: RunScores, column: str, run_path: str, settings: Mappi
     for name, count in (("normal", int((~test.abnormal).sum())), ("abnormal", int(test.abnormal.sum()))):
         if count == 0:
             raise UserError(f"run {run_path}: no {name} test clip has a score; an AUC needs both classes")
-    max_fpr = settings["max_fpr"]
-    point = point_values(test.abnormal, test.scores, max_fpr=max_fpr)
-    resampled = bootstrap(test.abnormal, test.scores, samples=settings["bootstrap_samples"], max_fpr=max_fpr)
-    figures: Figures = {}
-    for name, metric in metrics_in("csv").items():
-        low, high = section_interval(
-            metric,
-            point[name],
-            resampled[name],
-            normal=int((~test.abnormal).sum()),
-            abnormal=int(test.abnormal.sum()),
-            confidence=settings["confidence"],
-            max_fpr=max_fpr,
-        )
-        figures |= {name: point[name], f"{name}_low": low, f"{name}_high": high}
+    figures = metrics_with_intervals(test.abnormal, test.scores, settings)
     quantile = settings["threshold_quantile"]
     threshold = threshold_from_normal(held_out.scores, quantile)
     value, method = (threshold.value, threshold.method) if threshold else (None, None)
@@ -110,6 +100,28 @@ def score_figures(scores: RunScores, column: str, run_path: str, settings: Mappi
         "conformal_threshold": conformal,
         **rates_above(conformal, test, "conformal_"),
     }
+
+
+def metrics_with_intervals(
+    abnormal: NDArray[np.bool_], scores: NDArray[np.float64], settings: Mapping[str, Any]
+) -> Figures:
+    """Each metric of clips, (clips,), and both ends of its interval, by name."""
+    max_fpr = settings["max_fpr"]
+    point = point_values(abnormal, scores, max_fpr=max_fpr)
+    resampled = bootstrap(abnormal, scores, samples=settings["bootstrap_samples"], max_fpr=max_fpr)
+    figures: Figures = {}
+    for name, metric in metrics_in("csv").items():
+        low, high = section_interval(
+            metric,
+            point[name],
+            resampled[name],
+            normal=int((~abnormal).sum()),
+            abnormal=int(abnormal.sum()),
+            confidence=settings["confidence"],
+            max_fpr=max_fpr,
+        )
+        figures |= {name: point[name], f"{name}_low": low, f"{name}_high": high}
+    return figures
 
 
 def rates_above(threshold: float | None, test: ClipScores, prefix: str = "") -> Figures:
@@ -142,6 +154,17 @@ def official_metrics(
     resampling = {"samples": settings["bootstrap_samples"], "confidence": settings["confidence"]}
     found = score_of_run(year, section, scores.clips(column), **resampling)
     return [ScoreMetric(column, domain, metric, *values) for domain, metric, values in found]
+
+
+def kind_metrics(scores: RunScores, column: str, settings: Mapping[str, Any]) -> list[ScoreMetric]:
+    """The AUC of one of the clip scores for each kind of fault; none where the dataset does not tell them apart."""
+    test = scores.clips(column)
+    found = []
+    for kind, clips in clips_of_kinds(test.abnormal, test.attributes).items():
+        figures = metrics_with_intervals(test.abnormal[clips], test.scores[clips], settings)
+        value, low, high = (figures[name] for name in ("auc", "auc_low", "auc_high"))
+        found.append(ScoreMetric(column, None, "auc", value, low, high, attributes=kind))
+    return found
 
 
 def names_and_settings(training: TrainingRecord, scoring: ScoringRecord) -> Figures:

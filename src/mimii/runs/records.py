@@ -117,7 +117,11 @@ class ScoringRecord(Record):
 
 @dataclass(frozen=True)
 class ScoreMetric(Record):
-    """One metric of one of the clip scores: a row of metrics.csv. domain: "source" or "target"; None: all clips."""
+    """One metric of one of the clip scores: a row of metrics.csv.
+
+    domain: "source" or "target"; None: all clips. attributes: of the abnormal clips that count, beside all normal ones,
+    such as a kind of fault; None: all.
+    """
 
     score: str
     domain: str | None
@@ -125,6 +129,7 @@ class ScoreMetric(Record):
     value: float | None
     low: float | None
     high: float | None
+    attributes: str | None = None
 
 
 @dataclass(frozen=True)

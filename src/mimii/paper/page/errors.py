@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from mimii.evaluation.kinds import clips_of_kinds
 from mimii.evaluation.metrics import point_values
 from mimii.paper.page.readers import ScoredSection
 
 LISTED = 200
-MOST_KINDS = 30
 
 
 def error_analysis(sections: Sequence[ScoredSection], labels: Sequence[str]) -> dict[str, Any]:
@@ -80,11 +80,9 @@ def _by_kind(section: ScoredSection, labels: Sequence[str]) -> Mapping[str, Mapp
         return [float(np.mean(values)) for values in of_runs]
 
     of_domains = {str(name): abnormal | (domains == name) for name in sorted({*domains[~abnormal]} - {""})}
-    kinds = sorted({*attributes[abnormal]} - {""})
-    of_kinds = {str(name): ~abnormal | (attributes == name) for name in kinds if len(kinds) <= MOST_KINDS}
     return {
         "domains": {name: each_auc(clips) for name, clips in of_domains.items()},
-        "attributes": {name: each_auc(clips) for name, clips in of_kinds.items()},
+        "attributes": {name: each_auc(clips) for name, clips in clips_of_kinds(abnormal, attributes).items()},
     }
 
 
