@@ -22,36 +22,53 @@ from mimii.runs.records import ScoringRecord, TrainingRecord
 N_MELS, FRAMES, TRAIN, TEST = 16, 40, 12, 3
 FITTED, VALIDATION, TESTED = range(9), range(9, TRAIN), range(TRAIN, TRAIN + 2 * TEST)
 SECTION = "6dB/fan/id_00"
+# By the setting train_per: the sections that a model is trained on, with the path of all.
+SCOPES = {
+    "section": {SECTION: SECTION},
+    "snr": dict.fromkeys((SECTION, "6dB/fan/id_02", "6dB/pump/id_00"), "6dB"),
+}
 
 
-def write_features(path, changed=()):
+def write_features(path, changed=(), section=SECTION):
     """Rows in the benchmark's order: training, normal test, abnormal test. changed: rows with other sound."""
     kinds = [("normal", "train")] * TRAIN + [("normal", "test")] * TEST + [("abnormal", "test")] * TEST
     settings = resolve(feature_declarations(), {"n_mels": N_MELS})
-    with FeatureWriter(path, FeaturesMetadata(SECTION, settings)) as writer:
+    with FeatureWriter(path, FeaturesMetadata(section, settings)) as writer:
         for row, (label, split) in enumerate(kinds):
-            rng = np.random.default_rng([row, row in changed])
+            rng = np.random.default_rng([row, row in changed, *section.encode()])
             log_mel = rng.normal(-40 + 30 * (row in changed), 5, (FRAMES, N_MELS)).astype(np.float32)
-            writer.add(Clip(f"{SECTION}/{label}/{row:08d}.wav", label, split), log_mel)
+            writer.add(Clip(f"{section}/{label}/{row:08d}.wav", label, split), log_mel)
     return path
 
 
-@pytest.fixture(params=model_names())
+def each_scope(name):
+    """A model with what it is trained on; what is not its default is slow."""
+    default = model_declaration(name).settings["train_per"]["default"]
+    marks = {scope: [] if scope == default else [pytest.mark.slow] for scope in SCOPES}
+    return [pytest.param((name, scope), id=f"{name}-{scope}", marks=marks[scope]) for scope in SCOPES]
+
+
+@pytest.fixture(params=[param for name in model_names() for param in each_scope(name)])
 def run(request, tmp_path):
-    """Trains a model on features with some rows changed: its detector, losses and record."""
-    declared = model_declaration(request.param).settings
-    quick = {"epochs": 2, "trees": 10, "latent": 4, "components": 4, "val_split": 0.2}
+    """Trains a model on features of each section of its scope with some rows changed in all: a folder of files."""
+    name, train_per = request.param if isinstance(request.param, tuple) else (request.param, "section")
+    declared = model_declaration(name).settings
+    quick = {"epochs": 2, "trees": 10, "latent": 4, "components": 4, "val_split": 0.2, "train_per": train_per}
     settings = resolve(declared, {key: value for key, value in quick.items() if key in declared})
+    sections = SCOPES[train_per]
 
     def train(*changed):
         folder = tmp_path / f"changed_{'_'.join(map(str, changed))}"
         folder.mkdir()
-        features = write_features(folder / "features.parquet", changed)
-        job = {"model": request.param, "variant": "x", "seed": 1, "scope": SECTION, "settings": settings}
-        job |= {"recordings": {SECTION: ""}}
+        names = ["features.parquet", "others_1.parquet", "others_2.parquet"]
+        features = [
+            write_features(folder / file, changed, section) for file, section in zip(names, sections, strict=False)
+        ]
+        job = {"model": name, "variant": "x", "seed": 1, "scope": sections[SECTION], "settings": settings}
+        job |= {"recordings": dict.fromkeys(sections, "")}
         job |= {"features": resolve(feature_declarations(), {"n_mels": N_MELS}), "code": "x"}
         files = {"model_file": folder / "model", "losses_file": folder / "losses", "record_file": folder / "record"}
-        training.train_model([features], job, **files, device="cpu", threads=1)
+        training.train_model(features, job, **files, device="cpu", threads=1)
         return folder
 
     return train
@@ -88,8 +105,9 @@ def test_clips_are_fitted_held_out_or_tested_and_each_once(run, monkeypatch):
     for module in (training, scoring):
         monkeypatch.setattr(module, "read_clips", lambda path, rows: read.append(list(rows)) or read_clips(path, rows))
     folder = run()
+    sections = len(TrainingRecord.read(folder / "record").recordings)
     score(folder, folder / "features.parquet")
-    assert read == [list(FITTED), list(VALIDATION), [*TESTED, *VALIDATION]]
+    assert read == [list(FITTED), list(VALIDATION)] * sections + [[*TESTED, *VALIDATION]]
     table = pq.read_table(folder / "scores.parquet").to_pydict()
     held_out = [path for path, split in zip(table["path"], table["split"], strict=True) if split == "validation"]
     assert held_out == [f"{SECTION}/normal/{row:08d}.wav" for row in VALIDATION]

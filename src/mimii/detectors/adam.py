@@ -14,8 +14,9 @@ class Adam:
     Adam is invariant to how parameters are grouped, so the weights are those of the class.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], learning_rate: float, epsilon: float) -> None:
-        self.parameters, self.learning_rate, self.epsilon = parameters, learning_rate, epsilon
+    def __init__(self, parameters: list[nn.Parameter], learning_rate: float, epsilon: float, decay: float) -> None:
+        """decay: by which share of learning_rate weights shrink at each step (AdamW)."""
+        self.parameters, self.learning_rate, self.epsilon, self.decay = parameters, learning_rate, epsilon, decay
         self.weights = torch.cat([parameter.detach().flatten() for parameter in parameters])
         parts = self.weights.split([parameter.numel() for parameter in parameters])
         for parameter, part in zip(parameters, parts, strict=True):
@@ -34,11 +35,12 @@ class Adam:
                 [],
                 [self.steps],
                 fused=True,
+                decoupled_weight_decay=self.decay > 0,
                 amsgrad=False,
                 beta1=0.9,
                 beta2=0.999,
                 lr=self.learning_rate,
-                weight_decay=0.0,
+                weight_decay=self.decay,
                 eps=self.epsilon,
                 maximize=False,
             )

@@ -17,7 +17,8 @@ from mimii.features.clips import Clips
 class ClipVectorDetector(EstimatorDetector):
     """A model gives `learn_vectors` and `vector_scores`; both see vectors of which each value is standardised.
 
-    A vector's values are ordered by statistic, then by band: (vectors, statistics x n_mels).
+    A vector's values are ordered by statistic, then by band: (vectors, statistics x n_mels). domains: of the training
+    vectors, while they are learnt from.
     """
 
     @abstractmethod
@@ -25,7 +26,9 @@ class ClipVectorDetector(EstimatorDetector):
         """Add to `self.learnt` what scores vectors. vectors: at least 2, of normal clips, standardised."""
 
     def learn(self, training: Clips) -> int:
-        vectors = self.vectors(training, self.windows(training)[0])
+        starts, clip = self.windows(training)
+        vectors = self.vectors(training, starts)
+        self.domains = [training.groups[n].domain for n in clip]
         if len(vectors) < 2:
             raise UserError(f"{self.name()}: {len(vectors)} training vector(s); at least 2 are needed")
         mean, deviation = mean_and_deviation(vectors)
@@ -37,12 +40,6 @@ class ClipVectorDetector(EstimatorDetector):
         vectors -= self.learnt["mean"]
         vectors /= self.learnt["deviation"]
         return vectors
-
-    def windows(self, clips: Clips) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The stretches that vectors stand for: by default each clip as one."""
-        if self.window_frames is None:
-            return super().windows(clips)
-        return clips.windows(self.settings["frames"], self.settings["hop_frames"] or self.settings["frames"])
 
     def vectors(self, clips: Clips, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of the stretches that start at the given frames: (stretches, statistics x n_mels)."""

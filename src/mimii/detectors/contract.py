@@ -68,7 +68,7 @@ class AnomalyDetector(ABC):
         self.n_mels = n_mels
         self.seed = seed
         self.device = device
-        self.clip_statistics: dict[str, NDArray[np.floating]] = {}
+        self.clip_statistics: dict[str, NDArray[Any]] = {}
 
     @classmethod
     def name(cls) -> str:
@@ -94,7 +94,7 @@ class AnomalyDetector(ABC):
         """
         if self.window_frames is None:
             return np.cumsum(clips.lengths) - clips.lengths, np.arange(len(clips))
-        return clips.windows(self.settings["frames"], self.settings["hop_frames"])
+        return clips.windows(self.settings["frames"], self.settings["hop_frames"] or self.settings["frames"])
 
     @abstractmethod
     def fit(self, training: Clips, validation: Clips) -> FitResult:

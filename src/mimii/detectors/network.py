@@ -108,7 +108,8 @@ class NetworkDetector(AnomalyDetector):
         """The losses of each epoch, and the epoch whose weights are kept."""
         settings = self.settings
         shuffling = torch.Generator().manual_seed(self.seed)
-        optimizer = Adam(list(self.network.parameters()), settings["learning_rate"], settings["adam_epsilon"])
+        rates = settings["learning_rate"], settings["adam_epsilon"], settings.get("weight_decay", 0.0)
+        optimizer = Adam(list(self.network.parameters()), *rates)
         sizes = examples.sizes(settings["batch_size"], least=2)
         losses: list[dict[str, Any]] = []
         kept = KeptEpoch(settings["best_epoch"], settings["early_stopping_patience"])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from mimii.detectors.back_ends import distances, learn_distances
 from mimii.detectors.contract import AnomalyDetector
-from mimii.detectors.mean_residual import distances, learn_distances
 from mimii.detectors.pooling import pool
 from mimii.features.clips import Clips
 

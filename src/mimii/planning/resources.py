@@ -32,6 +32,7 @@ EPOCH_SECONDS = {
     "lstm_ae": 0.15,
     "attention_ae": 0.25,
     "conv_ae": 0.3,
+    "id_classifier": 0.1,
 }
 LEAST_MINUTES = 10
 METRICS_MINUTES = 5

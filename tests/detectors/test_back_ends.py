@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.covariance import LedoitWolf
 
-from mimii.detectors.mean_residual import distances, learn_distances, ledoit_wolf
+from mimii.detectors.back_ends import distances, learn_distances, ledoit_wolf
 
 VALUES = arrays(
     np.float64,
@@ -45,4 +45,4 @@ def test_too_few_clips_are_said(clips, said, caplog):
 
 def test_clips_that_do_not_differ_have_no_distance(caplog):
     assert learn_distances(np.zeros((20, 4))) == {}
-    assert "the 20 clips that were fitted on do not differ" in caplog.text
+    assert "the 20 clips that were fitted on does not differ" in caplog.text
