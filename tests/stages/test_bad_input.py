@@ -421,6 +421,11 @@ TABLE = {
             "mel bands (the first is band 0) hold no frequency",
         ),
         Kind(
+            "an ensemble of a model that is not configured",
+            config(ensembles={"both": {"members": ["pca", "kn"]}}),
+            "ensembles.both.members: unknown configured model 'kn'",
+        ),
+        Kind(
             "a setting of another extractor",
             config(features={"checkpoint": "ast"}),
             "features: checkpoint is no setting of the extractor log_mel; leave it out",

@@ -26,6 +26,8 @@ RULES = [
     "train_classical_model",
     "score_clips",
     "compute_metrics",
+    "combine_scores",
+    "compute_ensemble_metrics",
     "merge_results",
     "merge_study",
     "make_statistics",
@@ -447,6 +449,17 @@ TABLE = {
             )
         ),
         Row("a model more", configure(models={"pca": {}}), runs(variants={"pca": "default"}) | MERGE, "that model"),
+        Row(
+            "an ensemble more",
+            configure(ensembles={"both": {"members": ["simple_ae", "isolation_forest"], "how": "rank"}}),
+            {
+                (rule, f"results/runs/both/ensemble/seed=42/{section}")
+                for rule in ("combine_scores", "compute_ensemble_metrics")
+                for section in SECTIONS
+            }
+            | MERGE,
+            "that ensemble",
+        ),
         Row("a model fewer", configure(models={"deep_ae": None}), MERGE),
         Row("an SNR, machine, ID or seed fewer", configure(dataset={"machines": ["fan"]}), MERGE),
         Row("another order of the models", lambda w: w.configure(reordered(TINY)), MERGE),

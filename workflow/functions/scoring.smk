@@ -59,3 +59,29 @@ def external_features(wildcards):
 def external_job(wildcards):
     section = Section.parse(wildcards.section)
     return job_parameters.external_job(plan, wildcards.external, section)
+
+
+# An ensemble is made of its members' scores.
+
+
+@ask
+def member_files(wildcards):
+    section = Section.parse(wildcards.section)
+    runs = plan.member_runs(wildcards.ensemble, int(wildcards.seed), section)
+    files = [
+        (
+            f"{run.path}/scores.parquet",
+            f"{run.path}/scoring.json",
+            f"{run.training_path}/training.json",
+        )
+        for run in runs
+    ]
+    return [f"{plan.runs_root}/{file}" for of_run in files for file in of_run]
+
+
+@ask
+def ensemble_job(wildcards):
+    section = Section.parse(wildcards.section)
+    return job_parameters.ensemble_job(
+        plan, wildcards.ensemble, wildcards.seed, section
+    )

@@ -90,3 +90,40 @@ use rule compute_metrics as compute_external_metrics with:
         f"{EXTERNAL_RUN}/compute_metrics.log",
     benchmark:
         f"{EXTERNAL_RUN}/compute_metrics.benchmark.tsv"
+
+
+rule combine_scores:
+    input:
+        members=member_files,
+    output:
+        scores=f"{ENSEMBLE_RUN}/scores.parquet",
+        training=f"{ENSEMBLE_RUN}/training.json",
+        scoring=f"{ENSEMBLE_RUN}/scoring.json",
+    log:
+        f"{ENSEMBLE_RUN}/combine_scores.log",
+    benchmark:
+        f"{ENSEMBLE_RUN}/combine_scores.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=metrics_memory,
+        runtime=metrics_minutes,
+    params:
+        job=ensemble_job,
+        runs=runs_place,
+    shell:
+        "python scripts/combine_scores.py --runs {params.runs:q} --job {params.job:q} --scores {output.scores:q}"
+        " --training {output.training:q} --scoring {output.scoring:q} 2> {log:q}"
+
+
+use rule compute_metrics as compute_ensemble_metrics with:
+    input:
+        scores=f"{ENSEMBLE_RUN}/scores.parquet",
+        training=f"{ENSEMBLE_RUN}/training.json",
+        scoring=f"{ENSEMBLE_RUN}/scoring.json",
+    output:
+        f"{ENSEMBLE_RUN}/metrics.json",
+    log:
+        f"{ENSEMBLE_RUN}/compute_metrics.log",
+    benchmark:
+        f"{ENSEMBLE_RUN}/compute_metrics.benchmark.tsv"

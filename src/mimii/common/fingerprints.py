@@ -32,6 +32,7 @@ NEUTRAL = {
     "mimii.common.suggestions",
     "mimii.detectors.declaration",
 }
+ENSEMBLE_MODULE = "mimii.runs.ensemble"  # where a job of an ensemble enters
 # Of a declaration: what says something of a model and changes nothing that it computes.
 NEUTRAL_KEYS = ("title", "paper", "stochastic", "description")
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mimii.common.declarations import read_declarations
 from mimii.common.errors import UserError
-from mimii.runs.run import EXTERNAL
+from mimii.runs.run import EXTERNAL, WITHOUT_MODEL
 
 TYPES = ("string", "integer", "number", "json")
 
@@ -25,7 +25,7 @@ class Column:
     maximum: float | None = None
 
     def fault(self, value: Any, *, external: bool = False) -> str | None:
-        """What is wrong with `value` in this column, or None. external: of a row that comes from external scores."""
+        """What is wrong with `value` in this column, or None. external: of a row without a model."""
         if value is None:
             return None if self.nullable is True or (external and self.nullable) else "is empty"
         if self.type == "integer" and (not isinstance(value, int) or isinstance(value, bool)):
@@ -64,7 +64,7 @@ def read_columns() -> list[Column]:
 def row_faults(row: Mapping[str, Any], columns: Iterable[Column]) -> list[str]:
     """What is wrong with a row; empty if nothing is."""
     columns = list(columns)
-    external = row.get("variant") == EXTERNAL
+    external = row.get("variant") in WITHOUT_MODEL
     names = [column.name for column in columns]
     faults = [f"column {name} is missing" for name in names if name not in row]
     faults += [f"column {name} is unknown" for name in row if name not in names]
@@ -98,6 +98,6 @@ def columns_as_markdown() -> str:
         "|---|---|---|---|---|",
     ]
     for column in read_columns():
-        nullable = {True: "yes", False: "", EXTERNAL: "external scores"}[column.nullable]
+        nullable = {True: "yes", False: "", EXTERNAL: "external scores, ensembles"}[column.nullable]
         lines.append(f"| `{column.name}` | {column.type} | {column.unit or ''} | {nullable} | {column.meaning} |")
     return "\n".join(lines) + "\n"

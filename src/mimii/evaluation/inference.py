@@ -6,6 +6,7 @@ seeds of a model are drawn with them. Whether it would hold for other IDs of the
 """
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.intervals import percentile_interval
 from mimii.evaluation.resampling import MEASURED, RUN, SeedWeights, resampled_values
 from mimii.evaluation.results import average
-from mimii.runs.run import EXTERNAL
+from mimii.runs.run import ENSEMBLE, EXTERNAL
 
 # So many seeds of a stochastic model are the least of which anything is claimed.
 LEAST_SEEDS = 3
@@ -92,9 +93,18 @@ def has_enough_seeds(frame: pd.DataFrame) -> dict[str, bool]:
     enough = {}
     for label, rows in frame.groupby("label", sort=False):
         first = rows.iloc[0]
-        fixed = first["variant"] == EXTERNAL or not is_stochastic(first["model"])
+        fixed = not any(is_stochastic(model) for model in models_behind(first))
         enough[str(label)] = bool(fixed or rows["seed"].nunique() >= LEAST_SEEDS)
     return enough
+
+
+def models_behind(row: "pd.Series[Any]") -> list[str]:
+    """The models whose seeds a row depends on: its own; an ensemble's members; none of external scores."""
+    if row["variant"] == EXTERNAL:
+        return []
+    if row["variant"] != ENSEMBLE:
+        return [row["model"]]
+    return [member.partition("/")[0] for member in json.loads(row["settings"])["members"]]
 
 
 def is_stochastic(model: str) -> bool:

@@ -18,8 +18,8 @@ from mimii.detectors.declaration import model_declaration
 from mimii.evaluation.columns import check_rows, read_columns
 from mimii.evaluation.merge_files import MergeRecord, metrics_csv, record_of
 from mimii.features.file import read_metadata
-from mimii.runs.records import MetricsRecord
-from mimii.runs.run import EXTERNAL, Run
+from mimii.runs.records import MetricsRecord, ScoringRecord
+from mimii.runs.run import WITHOUT_MODEL, Run
 
 LONG_COLUMNS = ("run_path", "score", "domain", "attributes", "metric", "value", "low", "high")
 # Files of a run that can be made again, in the order in which they are made.
@@ -99,7 +99,20 @@ def read_run(run: Run, runs_root: str | Path, expected: Expectation) -> tuple[Me
         *_settings_faults(record.row, run),
         *_recordings_faults(record.row, run, expected),
         *_column_faults(record.row, expected.columns[run.variant.model]),
+        *_member_faults(record.row, Path(runs_root)),
     ]
+
+
+def _member_faults(row: Mapping[str, Any], runs_root: Path) -> Iterable[Fault]:
+    """Of an ensemble: is it the mean of the clip scores that its members have now?"""
+    for run, sha256 in _read_json(row.get("members")).items():
+        try:
+            now = ScoringRecord.read(runs_root / run / SCORING).scores_sha256
+        except UserError as error:
+            yield Fault(f"it cannot be held against its member {run} ({error})", TRAINING)
+            continue
+        if now != sha256:
+            yield Fault(f"its member {run} has other clip scores than it was made of", TRAINING)
 
 
 def _path_faults(row: Mapping[str, Any], run: Run) -> Iterable[Fault]:
@@ -149,7 +162,7 @@ def _recordings_faults(row: Mapping[str, Any], run: Run, expected: Expectation) 
             )
             continue
         file = expected.features_root / run.variant.features_name / f"{section}.parquet"
-        if run.variant.name != EXTERNAL and _recordings_of(file) not in (None, own):
+        if run.variant.name not in WITHOUT_MODEL and _recordings_of(file) not in (None, own):
             yield Fault(f"it was trained on other features than {file} holds now", TRAINING)
 
 
@@ -182,7 +195,7 @@ def check_together(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         for section, recordings in _read_json(row["recordings"]).items():
             contents[section].setdefault(recordings["content"], row["run_path"])
-        network = row["variant"] != EXTERNAL and model_declaration(row["model"]).base == "network"
+        network = row["variant"] not in WITHOUT_MODEL and model_declaration(row["model"]).base == "network"
         if network and row["device"] == "cpu":
             threads.setdefault(row["threads"], row["run_path"])
     faults = [

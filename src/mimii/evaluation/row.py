@@ -245,6 +245,7 @@ def provenance(training: TrainingRecord, scoring: ScoringRecord) -> Figures:
         "scoring_code": scoring.code,
         "model_sha256": training.model_sha256,
         "scores_sha256": scoring.scores_sha256,
+        "members": to_json(scoring.members) if scoring.members else None,
         "git_revision": training.git_revision,
     }
 

@@ -15,12 +15,15 @@ VERBS = {
     "score_clips": "score",
     "compute_metrics": "measure",
     "import_scores": "import scores of",
+    "combine_scores": "combine scores of",
     "draw_clips": "draw clips of",
     "gather_clips": "gather clips of",
     "merge_model": "merge results of",
     "merge_study": "merge study",
     "make_study_table": "make table of study",
 }
+# Wildcards that name a run together.
+RUNS = (("model", "variant", "seed", "section"), ("external", "section"), ("ensemble", "seed", "section"))
 # Benchmark files that are read for one mean: a mean of so many is known well enough.
 ENOUGH = 50
 
@@ -39,7 +42,7 @@ class Job:
     @property
     def run(self) -> tuple[str, ...] | None:
         """What names the run that the job belongs to; None where it belongs to none or to several."""
-        for names in (("model", "variant", "seed", "section"), ("external", "section")):
+        for names in RUNS:
             if all(name in self.wildcards for name in names):
                 return tuple(self.wildcards[name] for name in names)
         return None
@@ -53,7 +56,8 @@ class Job:
         """`train vae (learning_rate=0.01), 6dB/fan/id_00, seed 42`"""
         named = self.wildcards
         variant = named.get("variant", named.get("features", "default"))
-        subject = named.get("model", named.get("external", "")) + (f" ({variant})" if variant != "default" else "")
+        name = next((named[kind] for kind in ("model", "external", "ensemble") if kind in named), "")
+        subject = name + (f" ({variant})" if variant != "default" else "")
         seed = f"seed {named['seed']}" if "seed" in named else ""
         parts = [subject.strip(), named.get("section", named.get("scope")), named.get("study"), seed]
         verb = VERBS.get(self.rule, self.rule.replace("_", " "))

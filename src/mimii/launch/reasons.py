@@ -24,10 +24,11 @@ CODE = {
     "score_clips": "scoring with {model}",
     "compute_metrics": "the metrics",
     "import_scores": "reading external scores",
+    "combine_scores": "combining scores",
 }
 # Keys of a job's parameters that are no setting of what it makes.
 RECORDINGS = {"listed", "recordings"}
-CONTENTS = {"variants", "external", "seeds", "sections", "models"}
+CONTENTS = {"variants", "external", "ensembles", "seeds", "sections", "models"}
 # Parameters of a job are compared as the reprs of texts.
 LITERALS = re.compile(r"""(?P<now> now: )|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 MISSING = "Missing output files: "
@@ -172,7 +173,7 @@ def _subjects(runs: Sequence[tuple[str, ...]], cause: Cause) -> str:
 
 
 def _variant(run: tuple[str, ...]) -> str:
-    if len(run) < 4:  # external scores
+    if len(run) < 4:  # external scores, ensembles
         return run[0]
     model, variant = run[:2]
     return model if variant == "default" else f"{model} ({variant})"

@@ -9,9 +9,10 @@ import pandas as pd
 from mimii.data.sections import dcase_year, has_snrs, snr_order, snr_title
 from mimii.detectors.declaration import base_declarations, model_declaration, model_names
 from mimii.evaluation.inference import LEAST_SEEDS
+from mimii.features.settings import features_in_words
 from mimii.paper.references import papers_of
 from mimii.paper.table_formats import escape_latex
-from mimii.runs.run import EXTERNAL
+from mimii.runs.run import ENSEMBLE, EXTERNAL, WITHOUT_MODEL
 
 YEARS = {
     2020: "koizumi2020dcase",
@@ -80,10 +81,13 @@ def clips(frame: pd.DataFrame) -> str:
 
 
 def features(frame: pd.DataFrame) -> list[str]:
-    """The log-mel spectrogram; each setting of it once."""
+    """Log-mel spectrograms or embeddings; each setting of them once."""
     found = []
-    for text in frame.loc[frame["variant"] != EXTERNAL, "features"].dropna().unique():
+    for text in frame.loc[~frame["variant"].isin(WITHOUT_MODEL), "features"].dropna().unique():
         own = json.loads(text)
+        if own.get("extractor", "log_mel") != "log_mel":
+            found.append(escape_latex(f"Features are {features_in_words(own)}."))
+            continue
         found.append(
             f"Log-mel spectrograms have {own['n_mels']} bands, computed{cite('mcfee2015librosa')} from channel "
             f"{own['channel']} at {own['sample_rate']:,} Hz with frames of {own['n_fft']:,} samples, a hop of "
@@ -118,6 +122,12 @@ def models(frame: pd.DataFrame) -> Iterator[str]:
         name = row["model"]
         if row["variant"] == EXTERNAL:
             yield rf"\textit{{{escape_latex(name)}}}: scores of other code."
+            continue
+        if row["variant"] == ENSEMBLE:
+            own = json.loads(row["settings"])
+            how = {"standardised": "standardised scores", "rank": "ranks of the scores"}[own["how"]]
+            members = ", ".join(member.removesuffix("/default") for member in own["members"])
+            yield rf"\textit{{{escape_latex(name)}}}: mean of the {how} of {escape_latex(members)}."
             continue
         title = model_declaration(name).title if name in model_names() else name
         own = {key: value for key, value in json.loads(row["settings"]).items() if key not in shared}

@@ -100,9 +100,9 @@ def _sound_parts(config: Mapping[str, Any], errors: Iterable[ValidationError]) -
         sound[part] = {key: one for key, one in value.items() if isinstance(key, str)} if named else value
     for error in errors:
         match list(error.absolute_path):
-            case ["models" | "studies" | "external_scores" as part, entry, *_]:
+            case ["models" | "studies" | "external_scores" | "ensembles" as part, entry, *_]:
                 sound[part] = {key: value for key, value in sound[part].items() if key != entry}
-            case ["models" | "studies" | "external_scores" | "features" | "settings" as part]:
+            case ["models" | "studies" | "external_scores" | "ensembles" | "features" | "settings" as part]:
                 # The names of entries have errors of their own; what is no mapping at all cannot be looked at.
                 names = sound[part] if error.validator == "propertyNames" else {}
                 sound[part] = {key: value for key, value in names.items() if key != error.instance}
@@ -252,7 +252,13 @@ def _common_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         if name in model_names():
             yield Problem(f"external_scores.{name}", "a model of this benchmark has that name; choose another")
     yield from _alike("studies", config["studies"])
-    yield from _alike("external_scores", config["external_scores"])
+    for name, declared in config["ensembles"].items():
+        if name in model_names() or name in config["external_scores"]:
+            yield Problem(f"ensembles.{name}", "a model or external scores have that name; choose another")
+        for member in declared["members"]:
+            if member not in config["models"]:
+                yield Problem(f"ensembles.{name}.members", unknown("configured model", member, config["models"]))
+    yield from _alike("external_scores", [*config["external_scores"], *config["ensembles"]])
 
 
 def _model_problems(name: str, own: Mapping[str, Any] | None) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from mimii.features.settings import resolve_features
 from mimii.paper import entries
 from mimii.planning.config import parse_seed
 from mimii.planning.plan import Plan
-from mimii.planning.variants import external_runs, overrides_of, runs_of, study_variants, variant_of
+from mimii.planning.variants import ensemble_runs, external_runs, overrides_of, runs_of, study_variants, variant_of
 from mimii.runs.run import Run
 
 
@@ -128,6 +128,20 @@ def external_job(plan: Plan, name: str, section: Section) -> str:
     return to_json({"name": name, "section": section.path, "code": code, "recordings": plan.listed(section)})
 
 
+def ensemble_job(plan: Plan, name: str, seed: str, section: Section) -> str:
+    """What names an ensemble's run, its settings, whose mean it is, and the code that takes it."""
+    return to_json(
+        {
+            "name": name,
+            "seed": parse_seed(seed),
+            "section": section.path,
+            "settings": plan.ensembles[name],
+            "runs": [run.path for run in plan.member_runs(name, parse_seed(seed), section)],
+            "code": fingerprints.fingerprint(fingerprints.ENSEMBLE_MODULE),
+        }
+    )
+
+
 def merge_job(plan: Plan, *, model: str | None = None, study: str | None = None) -> str:
     """The table of contents of a CSV: variants x seeds x sections, and the recordings behind them."""
     variants = plan.variants_of(model=model, study=study)
@@ -137,7 +151,10 @@ def merge_job(plan: Plan, *, model: str | None = None, study: str | None = None)
                 {"model": variant.model, "name": variant.name, "overrides": overrides_of(variant)}
                 for variant in variants
             ],
-            "external": list(plan.external) if model is None and study is None else [],
+            "external": [name for name in plan.external if study is None and model in (None, name)],
+            "ensembles": {
+                name: settings for name, settings in plan.ensembles.items() if study is None and model in (None, name)
+            },
             "seeds": plan.seeds,
             "sections": [section.path for section in plan.sections],
             "recordings": {section.path: plan.listed(section) for section in plan.trained_on(variants)},
@@ -156,13 +173,19 @@ def listed_runs(contents: Mapping[str, Any]) -> list[Run]:
         settings = resolve(declared, {key: value for key, value in given.items() if key in declared})
         variants.append(variant_of(variant["model"], settings, resolve_features(given)))
     sections = [Section.parse(section) for section in contents["sections"]]
-    return [*runs_of(variants, contents["seeds"], sections), *external_runs(contents["external"], sections)]
+    return [
+        *runs_of(variants, contents["seeds"], sections),
+        *external_runs(contents["external"], sections),
+        *ensemble_runs(contents["ensembles"], contents["seeds"], sections),
+    ]
 
 
 def recorded_columns(contents: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What the rows of each model that a `merge_job` lists must hold: present code, present settings of the metrics."""
     metrics = {**contents["metrics"], "metrics_code": fingerprints.metrics_code()}
     columns = {name: {**metrics, "training_code": None, "scoring_code": None} for name in contents["external"]}
+    combining = fingerprints.fingerprint(fingerprints.ENSEMBLE_MODULE)
+    columns |= {name: {**metrics, "training_code": None, "scoring_code": combining} for name in contents["ensembles"]}
     for variant in contents["variants"]:
         model = variant["model"]
         codes = {"training_code": fingerprints.training_code(model), "scoring_code": fingerprints.scoring_code(model)}

@@ -27,12 +27,15 @@ from mimii.planning.config import read_config
 from mimii.planning.variants import (
     all_variants,
     base_variants,
+    ensemble_runs,
+    ensemble_settings,
     external_runs,
     runs_of,
+    seeds_of,
     study_variants,
     variant_of,
 )
-from mimii.runs.run import EXTERNAL, Run, Variant, in_scope, submission_names
+from mimii.runs.run import ENSEMBLE, EXTERNAL, Run, Variant, in_scope, submission_names
 
 # Filters of the configuration that do not hold for what a model is trained on.
 SHARED_OVER = {"section": (), "machine_type": ("ids",), "snr": ("machines", "ids")}
@@ -103,16 +106,33 @@ class Plan:
             return study_variants(self.config, study)
         if model is not None:
             chosen = [variant for variant in base_variants(self.config) if variant.model == model]
-            if not chosen and model not in self.external:
-                raise UserError(unknown("configured model", model, [*self.config["models"], *self.external]))
+            others = [*self.external, *self.ensembles]
+            if not chosen and model not in others:
+                raise UserError(unknown("configured model", model, [*self.config["models"], *others]))
             return chosen
         return self.variants
 
     def runs(self, *, model: str | None = None, study: str | None = None) -> Iterator[Run]:
-        """Configured runs: all, one model's (or external scores by their name), or one study's."""
+        """Configured runs: all, one model's (or external scores' or an ensemble's by its name), or one study's."""
         yield from runs_of(self.variants_of(model=model, study=study), self.seeds, self.sections)
         if study is None:
             yield from external_runs((name for name in self.external if model in (None, name)), self.sections)
+            ensembles = {name: own for name, own in self.ensembles.items() if model in (None, name)}
+            yield from ensemble_runs(ensembles, self.seeds, self.sections)
+
+    @cached_property
+    def ensembles(self) -> dict[str, dict[str, Any]]:
+        """Settings of each ensemble by its name."""
+        return {name: ensemble_settings(self.config, name) for name in self.config["ensembles"]}
+
+    def member_runs(self, name: str, seed: int, section: Section) -> list[Run]:
+        """The runs whose mean an ensemble is: with its seed, or with the first one where a model has no other."""
+        runs = []
+        for member in self.ensembles[name]["members"]:
+            variant = self.variant(*member.split("/"))
+            own = seed if len(seeds_of(variant.model, [0, 1])) > 1 else self.seeds[0]
+            runs.append(Run(variant, own, section))
+        return runs
 
     @property
     def external(self) -> dict[str, str]:
@@ -145,9 +165,9 @@ class Plan:
 
     @property
     def compared(self) -> list[list[str]]:
-        """What tables and figures compare: each model with its variant, and external scores; no study."""
+        """What tables and figures compare: each model with its variant, external scores, ensembles; no study."""
         models = [[variant.model, variant.name] for variant in base_variants(self.config)]
-        return models + [[name, EXTERNAL] for name in self.external]
+        return models + [[name, EXTERNAL] for name in self.external] + [[name, ENSEMBLE] for name in self.ensembles]
 
     @cached_property
     def snrs(self) -> list[str]:

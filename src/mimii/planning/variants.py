@@ -9,7 +9,7 @@ from mimii.common.slugs import slug
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
 from mimii.features.settings import feature_declarations, resolve_features
-from mimii.runs.run import EXTERNAL, Run, Variant
+from mimii.runs.run import ENSEMBLE, EXTERNAL, Run, Variant
 
 
 def models_of(study: Mapping[str, Any]) -> list[str]:
@@ -87,6 +87,33 @@ def external_runs(names: Iterable[str], sections: Sequence[Section]) -> Iterator
     """External scores on each section; they have no seed."""
     for name in names:
         yield from (Run(external_variant(name), None, section) for section in sections)
+
+
+def ensemble_variant(name: str, settings: Mapping[str, Any]) -> Variant:
+    """What stands for a model where the configuration names an ensemble. settings: `ensemble_settings`."""
+    return Variant(name, ENSEMBLE, settings, {}, "")
+
+
+def ensemble_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """How an ensemble comes to its scores, and its members: `model/variant` of each, as the configuration has them."""
+    declared = config["ensembles"][name]
+    variants = {variant.model: variant.name for variant in base_variants(config)}
+    members = [f"{model}/{variants[model]}" for model in declared["members"]]
+    return {"how": declared.get("how", "standardised"), "members": members}
+
+
+def ensemble_seeds(settings: Mapping[str, Any], seeds: Sequence[int]) -> Sequence[int]:
+    """The seeds that an ensemble has: the first alone where no member draws anything from it."""
+    return max((seeds_of(member.partition("/")[0], seeds) for member in settings["members"]), key=len)
+
+
+def ensemble_runs(
+    ensembles: Mapping[str, Mapping[str, Any]], seeds: Sequence[int], sections: Sequence[Section]
+) -> Iterator[Run]:
+    """Each ensemble with each of its seeds on each section. ensembles: settings of each by its name."""
+    for name, settings in ensembles.items():
+        for seed in ensemble_seeds(settings, seeds):
+            yield from (Run(ensemble_variant(name, settings), seed, section) for section in sections)
 
 
 def external_variant(name: str) -> Variant:

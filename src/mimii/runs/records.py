@@ -83,6 +83,7 @@ class ScoringRecord(Record):
     section: whose clips were scored; recordings, test clips: of it. scope: path of what the model was trained on. code:
     fingerprint of what scored. model_sha256: of the model that scored. scores_sha256: of scores.parquet beside the
     record. times: ms and s of wall clock, or of CPU time; throughput: windows a second. load, memory: as for training.
+    members: of an ensemble, the runs whose mean it is, and the SHA-256 of the clip scores of each.
     """
 
     section: str
@@ -107,6 +108,7 @@ class ScoringRecord(Record):
     device: str | None = None
     threads: int | None = None
     host: str | None = None
+    members: Mapping[str, str] | None = None
 
     def training_folder(self, run: Path) -> Path:
         """Where the model of a run lies: in the run's folder, as in an exported one; where sections share it, above."""

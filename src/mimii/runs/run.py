@@ -8,6 +8,8 @@ from mimii.common.errors import UserError
 from mimii.data.sections import Section
 
 EXTERNAL = "external"  # variant of runs that come from external scores
+ENSEMBLE = "ensemble"  # variant of runs that are the mean of others
+WITHOUT_MODEL = (EXTERNAL, ENSEMBLE)
 SUBMISSION = "anomaly_score_"  # what the names of DCASE's submission files start with; they have no header
 
 

@@ -113,7 +113,7 @@ def check_finite(scores: Mapping[str, NDArray[np.float64]], paths: Sequence[str]
             )
 
 
-def measure_inference(detector: AnomalyDetector, clips: Clips) -> dict[str, float]:
+def measure_inference(detector: AnomalyDetector, clips: Clips) -> dict[str, Any]:
     """Time to score real windows in batches: one warm-up, then the quickest of repeated passes.
 
     The quickest, since whatever else a machine does can only add to a time.
