@@ -113,6 +113,7 @@ def write_run(
         "scoring_time_sec": 0.5,
         "scoring_cpu_sec": 0.4,
         "load": 1.0,
+        "members": None,
         "device": "cpu",
         "threads": 1,
         "host": "node1",
