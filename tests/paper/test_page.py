@@ -374,6 +374,9 @@ def test_a_browser_shows_every_view(results, tmp_path):
                 tab.show(view)
                 assert tab.do("document.documentElement.scrollWidth <= innerWidth"), (view, width)
         tab.look(media="print", dark=True)
+        for elsewhere in ("compare/7/9/9", "section/9/9", "section/0", "section/length/0", "constructor"):
+            tab.show(elsewhere)
+            assert tab.do("document.querySelector('#view h2') !== null"), elsewhere
         assert tab.faults == []
         assert tab.requests == [page.as_uri()]
 

@@ -24,6 +24,7 @@ const FIRST_COLUMNS = [
 ];
 const ALL = "(all)"; // as the statistics name an average
 const LISTED = 40;
+const TALL = 24; // rows; a longer table scrolls by itself, so that what follows it stays near
 let board = DATA.boards[0];
 
 // ---- Building elements
@@ -65,7 +66,12 @@ function table(caption, heads, rows, className = "") {
     caption ? el("p", { class: "quiet" }, caption) : null,
     el(
       "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": caption || "Table" },
+      {
+        class: rows.length > TALL ? "scroll tall" : "scroll",
+        tabindex: 0,
+        role: "region",
+        "aria-label": caption || "Table",
+      },
       el(
         "table",
         { class: `plain ${className}` },
@@ -224,12 +230,16 @@ function overview(view) {
           {},
           board.claims.map(text => el("li", {}, withCode(text))),
         ),
-        el("h2", {}, "What may not be said"),
-        el(
-          "ul",
-          { class: "warn" },
-          board.caveats.map(text => el("li", {}, withCode(text))),
-        ),
+        board.caveats.length
+          ? [
+              el("h2", {}, "What may not be said"),
+              el(
+                "ul",
+                { class: "warn" },
+                board.caveats.map(text => el("li", {}, withCode(text))),
+              ),
+            ]
+          : null,
       ),
     ),
     el("h2", {}, "Ranking"),
@@ -494,8 +504,15 @@ async function copyText(text) {
 
 // ---- A against B
 
-function compare(view, one = 0, other = board.methods.length > 1 ? 1 : 0, section = 0) {
-  [one, other, section] = [one, other, section].map(Number);
+// Of an address that somebody typed, or that belongs to another page: the first where there is none of that number.
+const placeIn = (list, text) => (Number(text) in list ? Number(text) : 0);
+
+function compare(view, one = 0, other = 1, section = 0) {
+  [one, other, section] = [
+    placeIn(board.methods, one),
+    placeIn(board.methods, other),
+    placeIn(board.sections, section),
+  ];
   const go = (...parts) => {
     location.hash = ["compare", ...parts].join("/");
   };
@@ -631,7 +648,7 @@ function section(view, method, place) {
     const heard = board.listening[0];
     [method, place] = heard ? [heard.method, heard.section] : [0, 0];
   }
-  [method, place] = [Number(method), Number(place)];
+  [method, place] = [placeIn(board.methods, method), placeIn(board.sections, place)];
   const go = (...parts) => {
     location.hash = ["section", ...parts].join("/");
   };
@@ -1054,7 +1071,7 @@ let leave = null,
 
 function render() {
   const [name, ...parts] = location.hash.slice(1).split("/");
-  const shown = name in VIEWS ? name : "overview";
+  const shown = Object.hasOwn(VIEWS, name) ? name : "overview";
   const view = document.getElementById("view");
   // A choice draws its view anew: whoever works it by keyboard goes on at the same one.
   const focused = [...view.querySelectorAll("select")].indexOf(document.activeElement);
