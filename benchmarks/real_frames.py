@@ -56,8 +56,8 @@ from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.intervals import percentile_interval, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values
 from mimii.features.clips import Clips
-from mimii.features.log_mel import LogMel
-from mimii.features.settings import feature_declarations
+from mimii.features.log_mel import Extractor
+from mimii.features.settings import resolve_features
 
 TESTED_NORMAL, VALIDATION = 100, 25
 N_MELS, FRAMES = 128, slice(50, 250)  # of a file that is made here
@@ -120,7 +120,7 @@ def make_section(dcase: Path, path: Path) -> None:
     recordings = sorted((dcase / "ToyCar" / "test").glob(f"*_{id}_*.wav"))
     if not recordings:
         raise UserError(f"{dcase}: holds no ToyCar/test/*_{id}_*.wav of DCASE 2020's development data")
-    log_mel = LogMel(resolve(feature_declarations()) | {"n_mels": N_MELS})
+    log_mel = Extractor(resolve_features({"n_mels": N_MELS})).log_mel
     frames = []
     for recording in recordings:
         samples, _ = read_clip(str(recording), 0, name=recording.name)
