@@ -73,9 +73,10 @@ def dataset(root: Path) -> dict:
 
 
 def settings() -> dict:
-    from mimii.features.settings import resolve_features
+    from mimii.common.declarations import resolve
+    from mimii.features.settings import feature_declarations
 
-    return resolve_features()
+    return resolve(feature_declarations())
 
 
 def command(root: Path, output: Path) -> list[str]:

@@ -57,7 +57,7 @@ from mimii.evaluation.intervals import percentile_interval, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values
 from mimii.features.clips import Clips
 from mimii.features.log_mel import Extractor
-from mimii.features.settings import resolve_features
+from mimii.features.settings import feature_declarations
 
 TESTED_NORMAL, VALIDATION = 100, 25
 N_MELS, FRAMES = 128, slice(50, 250)  # of a file that is made here
@@ -120,11 +120,11 @@ def make_section(dcase: Path, path: Path) -> None:
     recordings = sorted((dcase / "ToyCar" / "test").glob(f"*_{id}_*.wav"))
     if not recordings:
         raise UserError(f"{dcase}: holds no ToyCar/test/*_{id}_*.wav of DCASE 2020's development data")
-    log_mel = Extractor(resolve_features({"n_mels": N_MELS})).log_mel
+    extractor = Extractor(resolve(feature_declarations()) | {"n_mels": N_MELS})
     frames = []
     for recording in recordings:
         samples, _ = read_clip(str(recording), 0, name=recording.name)
-        frames.append(log_mel(samples)[FRAMES].astype(np.float16).ravel())
+        frames.append(extractor.log_mel(samples)[FRAMES].astype(np.float16).ravel())
     columns = {
         "clip": [recording.stem for recording in recordings],
         "label": ["normal" if recording.name.startswith("normal") else "abnormal" for recording in recordings],
@@ -154,6 +154,11 @@ class Fit:
         """The model's defaults; without training, no epoch."""
         settings = resolve(model_declaration(self.model).settings)
         return settings | ({"epochs": 0} if self.weights == UNTRAINED else {})
+
+
+def models_of_a_section() -> list[str]:
+    """Those that learn from one machine alone by default; others cannot be tried on two sections."""
+    return [name for name in model_names() if model_declaration(name).settings["train_per"]["default"] == "section"]
 
 
 def fits_of(section: str, models: Sequence[str], seeds: Sequence[int]) -> Iterator[Fit]:
@@ -360,7 +365,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/real_frames"), help="where results go")
-    parser.add_argument("--models", nargs="+", choices=model_names(), default=model_names())
+    parser.add_argument("--models", nargs="+", choices=model_names(), default=models_of_a_section())
     parser.add_argument("--ids", nargs="+", default=["toycar_id_01", "toycar_id_02"], help="files of ToyCar IDs")
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--make", type=Path, metavar="DCASE", help="make FOLDER's missing files of ToyCar from this")
