@@ -73,10 +73,9 @@ def dataset(root: Path) -> dict:
 
 
 def settings() -> dict:
-    from mimii.common.declarations import resolve
-    from mimii.features.settings import feature_declarations
+    from mimii.features.settings import resolve_features
 
-    return resolve(feature_declarations())
+    return resolve_features()
 
 
 def command(root: Path, output: Path) -> list[str]:

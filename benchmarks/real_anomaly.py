@@ -28,7 +28,7 @@ from mimii.detectors.declaration import model_declaration, model_names
 from mimii.detectors.pooling import pool
 from mimii.features.extraction import extract_features
 from mimii.features.file import read_clips, read_table
-from mimii.features.settings import feature_declarations
+from mimii.features.settings import resolve_features
 
 HELD_OUT = 20
 
@@ -65,7 +65,7 @@ if __name__ == "__main__":
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         features = Path(folder, "features.parquet")
-        extract_features(source, given.section, resolve(feature_declarations()), features)
+        extract_features(source, given.section, resolve_features(), features)
         print(f"| model | mean rank of {HELD_OUT + 1} | rank in each split | CPU s |\n|---|---|---|---|")
         for name in given.models:
             started = time.process_time()

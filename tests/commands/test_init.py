@@ -187,11 +187,18 @@ def test_features_suit_every_rate_and_length(rate, seconds):
 
 
 def test_several_rates_become_the_lowest_and_are_named(root, tmp_path):
-    write_folders(root, {"normal": 14}, rate=16000)
-    write_folders(root, {"abnormal": 3}, rate=44100)
+    write_folders(root, {"a/normal": 14, "a/abnormal": 3}, rate=16000)
+    write_folders(root, {"b/normal": 13, "b/abnormal": 3}, rate=44100)
     raw, said = planned(root, tmp_path)
     assert (raw["features"]["sample_rate"], raw["features"]["resample"]) == (16000, True)
-    assert "14 of 16000 Hz and 3 of 44100 Hz; all become 16000 Hz" in said
+    assert "17 of 16000 Hz and 16 of 44100 Hz; all become 16000 Hz" in said
+
+
+def test_several_rates_in_one_section_are_refused(root):
+    write_folders(root, {"normal": 14}, rate=16000)
+    write_folders(root, {"abnormal": 3}, rate=44100)
+    with pytest.raises(UserError, match="14 of 16000 Hz and 3 of 44100 Hz, which a detector would hear"):
+        propose(root)
 
 
 def test_what_cannot_be_read_is_left_out_and_named(root, tmp_path):

@@ -1,6 +1,7 @@
 """The folder that a paper starts from."""
 
 import csv
+import json
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.compared import compute_statistics
 from mimii.evaluation.resampling import select_runs
+from mimii.paper import setup_section
 from mimii.paper.drawing import save
 from mimii.paper.manuscript import write_manuscript
 from mimii.paper.references import IDENTIFIER, bibliography, entries, fields, papers_of
@@ -121,3 +123,14 @@ def test_it_compiles_and_no_reference_is_undefined(manuscript, tmp_path):
     assert not re.search(r"Overfull|LaTeX Warning|Package \w+ Warning", done.stdout)
     fonts = subprocess.run(["pdffonts", "main.pdf"], cwd=tmp_path / "paper", capture_output=True, text=True, check=True)
     assert {line.split()[-5] for line in fonts.stdout.splitlines()[2:]} == {"yes"}
+
+
+def test_embeddings_are_described_as_such_and_ensembles_by_their_members():
+    settings = {"extractor": "audio_transformer", "channel": 0, "checkpoint": "ast-3f0c1b2a4d5e6f70", "layer": None}
+    row = {"model": "knn", "variant": "x", "features": json.dumps({**settings, "frame_seconds": 0.5, "bands": "mean"})}
+    (sentence,) = setup_section.features(pd.DataFrame([row]))
+    assert "embeddings of ast-3f0c1b2a4d5e6f70, the last layer, mean over 0.5 s" in sentence
+    ensemble = {"how": "rank", "members": ["knn/default", "pca/components=8"]}
+    row = {"model": "both", "variant": "ensemble", "features": "{}", "settings": json.dumps(ensemble)}
+    (sentence,) = setup_section.models(pd.DataFrame([row]))
+    assert sentence == r"\textit{both}: mean of the ranks of the scores of knn, pca/components=8."

@@ -130,3 +130,14 @@ def test_real_frames_sets_trained_networks_beside_untrained_ones(real_frames):
     with (out / "training_adds.csv").open() as file:
         against = {(row["model"], row["score"], row["against"]) for row in csv.DictReader(file)}
     assert {("simple_ae", "mean", "untrained"), ("simple_ae", "mean", "mahalanobis")} <= against
+
+
+@pytest.mark.slow
+def test_end_to_end(benchmark):
+    figures = benchmark("end_to_end", "--clips", "20", "4", "--seconds", "1", "--epochs", "2")["commands"]
+    assert len(figures) == 4
+    for row in figures.values():
+        assert row["wall_s"] > 0
+        assert row["cpu_s"] > 0
+        assert 0 <= row["auc"] <= 1
+    assert figures["nothing to do"]["auc"] == figures["another setting, features there"]["auc"]

@@ -98,7 +98,7 @@ def test_the_page_on_adding_a_model_can_be_followed(kept):
         assert file.parent == kept.folder / "src/mimii/models"
         assert not file.exists()
         file.write_text(block)
-    models = ["masked_ae", "median_distance"]
+    models = ["masked_ae", "median_distance", "band_classifier"]
     kept.configure({**TINY, "models": {**TINY["models"], **{model: {} for model in models}}})
     commands = "".join(blocks(page, "bash")).splitlines()
     for model, line in zip(models, commands, strict=True):

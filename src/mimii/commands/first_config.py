@@ -111,10 +111,12 @@ def propose(folder: Path, normal: tuple[str, ...] = ()) -> FirstConfig:
         doubts.append(f"{len(inspection.broken)} recording(s) cannot be read, and are left out: {inspection.broken[0]}")
     dataset["split"] = choose_split(_labels(dataset), fixed=inspection.split)
     counts = _counts(dataset)
-    _refuse_too_few(counts, dataset, inspection.split)
+    _refuse_sections(counts, inspection)
     features = choose_features(inspection)
     if len(inspection.rates()) > 1:
-        doubts.append(f"the sample rate: there are {_rates(inspection)}; all become {features['sample_rate']} Hz")
+        doubts.append(
+            f"the sample rate: there are {_rates(inspection.rates())}; all become {features['sample_rate']} Hz"
+        )
     if len({known.channels for known in inspection.formats}) > 1:
         doubts.append("the channel: recordings have different numbers of them, and the first is used")
     doubts += [str(problem) for problem in _problems(dataset, features, inspection)]
@@ -181,7 +183,7 @@ def summary(inspection: Inspection) -> str:
     seconds = sorted({f"{length:.1f}" for length in inspection.seconds()}, key=float)
     parts = [
         f"{inspection.recordings} recordings",
-        _rates(inspection),
+        _rates(inspection.rates()),
         f"{' and '.join(map(str, channels))} channel{'' if channels == [1] else 's'}",
         f"{seconds[0]} s" if len(seconds) == 1 else f"{seconds[0]} to {seconds[-1]} s",
     ]
@@ -190,8 +192,7 @@ def summary(inspection: Inspection) -> str:
     return ", ".join(parts)
 
 
-def _rates(inspection: Inspection) -> str:
-    rates = inspection.rates()
+def _rates(rates: Counter[int]) -> str:
     if len(rates) == 1:
         return f"{next(iter(rates))} Hz"
     return " and ".join(f"{count} of {rate} Hz" for rate, count in rates.most_common())
@@ -220,12 +221,13 @@ def _counts(dataset: Mapping[str, Any]) -> dict[Section, Counter[tuple[str, str]
     }
 
 
-def _refuse_too_few(
-    counts: Mapping[Section, Counter[tuple[str, str]]], dataset: Mapping[str, Any], own_split: bool
-) -> None:
+def _refuse_sections(counts: Mapping[Section, Counter[tuple[str, str]]], inspection: Inspection) -> None:
     """Raise one UserError that names each section that cannot be run."""
     faults = []
     for section, own in counts.items():
+        if section in inspection.mixed:
+            rates = _rates(inspection.mixed[section])
+            faults.append(f"  - section {section}: {rates}, which a detector would hear; convert them to one rate")
         try:
             train, tested = own["train", "normal"], own["test", "normal"]
             check_counts(section, train, tested, own["test", "abnormal"], "Add recordings, or move the folder away")

@@ -17,6 +17,7 @@ MOST_OPENED_IN_ARCHIVES = 2  # opening one unpacks it
 @dataclass
 class Inspection:
     """What a dataset holds. sections: recordings of each label. formats: how many of the opened ones have it.
+    mixed: the sections whose recordings have several sample rates, and which.
 
     split: whether the dataset says itself which recordings are tested. broken: what is wrong with those that cannot be
     read.
@@ -24,6 +25,7 @@ class Inspection:
 
     sections: dict[Section, Counter[str]] = field(default_factory=dict)
     formats: Counter[Format] = field(default_factory=Counter)
+    mixed: dict[Section, Counter[int]] = field(default_factory=dict)
     opened: int = 0
     split: bool = False
     broken: list[str] = field(default_factory=list)
@@ -49,6 +51,7 @@ def inspect_recordings(source: RecordedSource) -> Inspection:
         recordings = source.recordings(section)
         inspection.sections[section] = Counter(recording.label for recording in recordings)
         inspection.split |= any(recording.split for recording in recordings)
+        own = Counter[Format]()
         for recording in _spread(recordings):
             inspection.opened += 1
             try:
@@ -56,7 +59,10 @@ def inspect_recordings(source: RecordedSource) -> Inspection:
             except BadClipError as error:
                 inspection.broken.append(str(error))
                 continue
-            inspection.formats[Format(rate, channels, samples)] += 1
+            own[Format(rate, channels, samples)] += 1
+        inspection.formats += own
+        if len(count_rates(own)) > 1:
+            inspection.mixed[section] = count_rates(own)
     return inspection
 
 

@@ -43,6 +43,29 @@ class AutoencoderDetector(ReconstructingDetector, WindowNetwork):
         windows = np.bincount(clip_of_window, minlength=len(clips))[:, None]
         return errors.double().cpu().numpy(), sums.mean(1).cpu().numpy() / windows
 
+    def learn_clip_statistics(self, training: Clips) -> None:
+        super().learn_clip_statistics(training)
+        domains = np.array([group.domain or "" for group in training.groups])
+        if {"source", "target"} <= set(domains):
+            for domain in ("source", "target"):
+                covariance = self._residual_covariance(training, domains == domain)
+                self.clip_statistics[f"{domain}_precision"] = np.linalg.pinv(covariance, hermitian=True)
+
+    def _residual_covariance(self, clips: Clips, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Of the residuals of all frames of all windows of the chosen clips: (n_mels, n_mels)."""
+        count = 0
+        sums = torch.zeros(self.n_mels, dtype=torch.float64, device=self.device)
+        products = torch.zeros((self.n_mels, self.n_mels), dtype=torch.float64, device=self.device)
+        with torch.inference_mode():
+            for clip in np.flatnonzero(chosen).tolist():
+                for _, _, batch in self.passes(clips.select(clip, clip + 1)):
+                    residuals = (self.network(batch).flatten(1) - batch.flatten(1)).reshape(-1, self.n_mels).double()
+                    count += len(residuals)
+                    sums += residuals.sum(0)
+                    products += residuals.T @ residuals
+        covariance = (products - torch.outer(sums, sums) / count) / (count - 1)
+        return np.asarray(covariance.cpu().numpy(), dtype=np.float64)
+
     def reconstructed_windows(self, clip: Clips) -> Iterator[NDArray[np.float32]]:
         self.network.eval()
         windows = self.examples(clip)

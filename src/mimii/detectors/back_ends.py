@@ -105,6 +105,19 @@ def distances(
     return np.sqrt(np.array([vector @ precision @ vector for vector in standardized], np.float64))
 
 
+def selective_mahalanobis(
+    residuals: NDArray[np.float64], precisions: Sequence[NDArray[np.floating]]
+) -> NDArray[np.float64]:
+    """The smaller squared Mahalanobis distance of each mean residual (clips, n_mels) from 0, (clips,).
+
+    precisions: (n_mels, n_mels) of each domain, the inverse covariance of the residuals of its frames. As the baseline
+    of DCASE 2023 on has it (Harada et al., "First-Shot Anomaly Sound Detection for Machine Condition Monitoring: A
+    Domain Generalization Baseline", EUSIPCO 2023, arXiv:2303.00455): the mean, over all pairs of a clip's frames, of
+    their residuals' product by the inverse covariance, which is that of their mean with itself.
+    """
+    return np.array([min(mean @ one @ mean for one in precisions) for mean in residuals], np.float64)
+
+
 def ledoit_wolf(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Covariance (p, p) of centred values (n, p), shrunk towards equal variances by as much as its noise asks for.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mimii.detectors.back_ends import distances, learn_distances
+from mimii.detectors.back_ends import distances, learn_distances, selective_mahalanobis
 from mimii.detectors.contract import AnomalyDetector
 from mimii.detectors.pooling import pool
 from mimii.features.clips import Clips
@@ -36,13 +36,19 @@ class ReconstructingDetector(AnomalyDetector):
 
     def clip_scores(self, clips: Clips, *, top_k: int) -> dict[str, NDArray[np.float64]]:
         """As every detector's, and `residual`, the Mahalanobis distance of a clip's mean residual, unless too few clips
-        were fitted on.
+        were fitted on; and `selective_mahalanobis`, where a model has learnt the residuals of two domains.
         """
-        if not self.clip_statistics:
+        learnt = self.clip_statistics
+        if not learnt:
             return super().clip_scores(clips, top_k=top_k)
         errors, residuals = self.errors_and_mean_residuals(clips)
         scores = pool(errors, self.windows(clips)[1], len(clips), top_k=top_k)
-        return scores | {"residual": distances(residuals, **self.clip_statistics)}
+        if "precision" in learnt:
+            scores["residual"] = distances(residuals, learnt["mean"], learnt["deviation"], learnt["precision"])
+        if "source_precision" in learnt:
+            precisions = learnt["source_precision"], learnt["target_precision"]
+            scores["selective_mahalanobis"] = selective_mahalanobis(residuals, precisions)
+        return scores
 
     def reconstruct(self, clips: Clips) -> NDArray[np.float32]:
         parts = [self._overlapped(clips.select(n, n + 1)) for n in range(len(clips))]

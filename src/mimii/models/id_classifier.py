@@ -13,8 +13,8 @@ Score: cosine distance to the nearest embedding of the section's training clips,
 the column `mahalanobis` the Mahalanobis distance from their mean.
 Published: mean of AUC and pAUC over the machine types of DCASE 2020, %: discriminative models 89.2 to 91.7, where an
 autoencoder has 65.3 (toolkit of Fujimura et al.). Published figures may have epochs or settings chosen by test labels,
-and are then optimistic. Where there are few classes it learns little: of four pump IDs alone the loss falls to .001 at
-once and the AUC stays at .77.
+and are then optimistic. Where there are few classes, such as the IDs of one machine type alone, they are told apart at
+once, and little is learnt.
 Papers: Wilkinghoff, IJCNN 2021 (sub-cluster AdaCos); He et al., CVPR 2016; Hu et al., CVPR 2018; Zhang et al., ICLR
 2018 (mixup).
 """

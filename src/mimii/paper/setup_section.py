@@ -164,7 +164,8 @@ def evaluation(frame: pd.DataFrame) -> list[str]:
         "Two models are compared on the same resamples, paired by clip, with Holm's correction for all "
         f"pairs{cite('holm1979multiple')}; a model is called the best where it differs from every "
         f"other{cite('berger1982intersection')}. Ranks over machines are tested as Dem{{\\v{{s}}}}ar "
-        f"recommends{cite('demsar2006comparisons')}.",
+        f"recommends{cite('demsar2006comparisons')}, each pair of models by Wilcoxon's signed-rank "
+        f"test{cite('benavoli2016posthoc')}, too.",
     ]
 
 
