@@ -107,7 +107,7 @@ def test_external_scores_are_merged_beside_models(imported, run_folder, tmp_path
     rows = [(path, number) for number, path in enumerate(TESTED)]
     external = imported(rows, root=tmp_path)
     model = run_folder(tmp_path)
-    contents = {"variants": [], "external": ["my_method"], "seeds": [42], "sections": [SECTION]}
+    contents = {"variants": [], "external": ["my_method"], "ensembles": {}, "seeds": [42], "sections": [SECTION]}
     runs = listed_runs(contents)
     assert [run.path for run in runs] == [external["run_path"]]
     expected = Expectation({"my_method": {"training_code": None}}, {SECTION: ""}, tmp_path / "features")
