@@ -1,12 +1,13 @@
 """How good every model is on real sound, what training adds, and what references reach: for docs/quality.md.
 
     python benchmarks/real_frames.py FOLDER [--out OUT] [--models vae ...] [--ids toycar_id_01 ...] [--seeds 42 ...]
-                                              [--page]
+                                              [--tables] [--page]
 
 FOLDER holds log-mels of real recordings; docs/quality.md says which files, and how to make them. Every model is fitted
-with its defaults on each ToyCar ID: a stochastic one once a seed, a deterministic one once, and a network once more
-without any training (`epochs: 0`). Clip scores go to OUT/scores, a file for each fit, which are kept: the same command
-goes on where it was stopped, and fits again what has other settings, code or recordings. From these it makes
+with its defaults on each ToyCar ID, one that learns from several machines on all given IDs together: a stochastic one
+once a seed, a deterministic one once, and a network once more without any training (`epochs: 0`). Clip scores go to
+OUT/scores, a file for each fit and ID, which are kept: the same command goes on where it was stopped, and fits again
+what has other settings, code or recordings. `--tables` fits nothing, and takes what is there. From these it makes
 OUT/results.csv (each score of each model), OUT/training_adds.csv, OUT/clip_means.csv and OUT/real_sound.md. With
 --page they also become those of docs/quality/, and the tables of docs/quality.md.
 
@@ -55,7 +56,7 @@ from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.intervals import percentile_interval, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values
-from mimii.features.clips import Clips
+from mimii.features.clips import Clips, Group
 from mimii.features.log_mel import Extractor
 from mimii.features.settings import feature_declarations
 
@@ -86,7 +87,8 @@ class Section:
         """The clips of these names, copied."""
         place = {name: row for row, name in enumerate(self.clips)}
         frames = self.log_mel[[place[name] for name in names]]
-        return Clips(frames.reshape(-1, frames.shape[-1]), np.full(len(frames), frames.shape[1]))
+        lengths = np.full(len(frames), frames.shape[1])
+        return Clips(frames.reshape(-1, frames.shape[-1]), lengths, (Group(self.name),) * len(frames))
 
     def split(self) -> tuple[list[str], list[str], list[str]]:
         """Names of the clips to fit on, to validate on and to test: by name, as docs/protocol.md has it."""
@@ -139,16 +141,16 @@ def make_section(dcase: Path, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Fit:
-    """One model on one section with one seed, trained or with its first weights."""
+    """One model with one seed, trained or with its first weights, on one section or on several together."""
 
-    section: str
+    sections: tuple[str, ...]
     model: str
     weights: str
     seed: int
 
-    def path(self, out: Path) -> Path:
-        """Where its clip scores lie."""
-        return out / "scores" / self.section / self.model / self.weights / f"seed={self.seed}.parquet"
+    def path(self, out: Path, section: str) -> Path:
+        """Where its clip scores of a section lie."""
+        return out / "scores" / section / self.model / self.weights / f"seed={self.seed}.parquet"
 
     def settings(self) -> dict[str, Any]:
         """The model's defaults; without training, no epoch."""
@@ -156,46 +158,54 @@ class Fit:
         return settings | ({"epochs": 0} if self.weights == UNTRAINED else {})
 
 
-def models_of_a_section() -> list[str]:
-    """Those that learn from one machine alone by default; others cannot be tried on two sections."""
-    return [name for name in model_names() if model_declaration(name).settings["train_per"]["default"] == "section"]
+def train_per(model: str) -> str:
+    """What a model learns from by default: `section`, or several of them."""
+    return str(model_declaration(model).settings["train_per"]["default"])
 
 
-def fits_of(section: str, models: Sequence[str], seeds: Sequence[int]) -> Iterator[Fit]:
-    """Every fit that the page shows of a section, seed by seed, so that what is there early is whole."""
-    for seed in seeds:
-        for model in models:
-            declared = model_declaration(model)
-            if seed != seeds[0] and not declared.stochastic:
-                continue
-            if "epochs" in declared.settings:
-                yield Fit(section, model, UNTRAINED, seed)
-            yield Fit(section, model, TRAINED, seed)
+def fits_of(sections: Sequence[str], models: Sequence[str], seeds: Sequence[int]) -> Iterator[Fit]:
+    """Every fit that the page shows, seed by seed, so that what is there early is whole."""
+    for seed, model in itertools.product(seeds, models):
+        declared = model_declaration(model)
+        if seed != seeds[0] and not declared.stochastic:
+            continue
+        together = [(name,) for name in sections] if train_per(model) == "section" else [tuple(sections)]
+        states = (UNTRAINED, TRAINED) if "epochs" in declared.settings else (TRAINED,)
+        for fitted_on, weights in itertools.product(together, states):
+            yield Fit(fitted_on, model, weights, seed)
 
 
-def fit_and_score(fit: Fit, section: Section, out: Path) -> float | None:
-    """Write the clip scores of a fit, a column each; returns its CPU seconds, None where they are already there."""
+def fit_and_score(fit: Fit, sections: Sequence[Section], out: Path) -> float | None:
+    """Write the clip scores of a fit, a file for each of its sections and a column for each score.
+
+    sections: those of the fit. Returns the CPU seconds of the training, None where the scores are already there.
+    """
     key = json.dumps(
         {
             "settings": fit.settings(),
             "code": fingerprint("mimii.detectors.contract", f"mimii.models.{fit.model}"),
-            "recordings": section.content,
+            "recordings": " ".join(section.content for section in sections),
         },
         sort_keys=True,
     )
-    path = fit.path(out)
-    if path.is_file() and pq.read_schema(path).metadata.get(b"key", b"").decode() == key:
+    if all(key_of(fit.path(out, section.name)) == key for section in sections):
         return None
-    fitted, validated, tested = section.split()
-    detector = detector_class(fit.model)(fit.settings(), section.log_mel.shape[-1], seed=fit.seed)
+    fitted, validated = (Clips.joined([section.part(section.split()[part]) for section in sections]) for part in (0, 1))
+    detector = detector_class(fit.model)(fit.settings(), fitted.n_mels, seed=fit.seed)
     started = time.process_time()
-    detector.fit(section.part(fitted), section.part(validated))
+    detector.fit(fitted, validated)
     seconds = time.process_time() - started
-    scores = detector.clip_scores(section.part(tested), top_k=TOP_K)
-    table = pa.table({"clip": tested, **scores})
-    with written_whole(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({"key": key, "training_s": str(seconds)}), temporary)
+    for section in sections:
+        tested = section.split()[2]
+        table = pa.table({"clip": tested, **detector.clip_scores(section.part(tested), top_k=TOP_K)})
+        with written_whole(fit.path(out, section.name)) as temporary:
+            pq.write_table(table.replace_schema_metadata({"key": key, "training_s": str(seconds)}), temporary)
     return seconds
+
+
+def key_of(path: Path) -> str | None:
+    """What the clip scores in a file were computed from; None where there are none."""
+    return pq.read_schema(path).metadata.get(b"key", b"").decode() if path.is_file() else None
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------
@@ -254,9 +264,10 @@ def section_estimates(
     columns: dict[Key, list[NDArray[np.float64]]] = {}
     seconds: dict[tuple[str, str], dict[int, float]] = {}
     for fit in fits:
-        if not fit.path(out).is_file():
+        path = fit.path(out, section.name)
+        if section.name not in fit.sections or not path.is_file():
             continue
-        table = pq.read_table(fit.path(out))
+        table = pq.read_table(path)
         seconds.setdefault((fit.model, fit.weights), {})[fit.seed] = float(table.schema.metadata[b"training_s"])
         for score in table.column_names[1:]:
             columns.setdefault((fit.model, fit.weights, score), []).append(table[score].to_numpy())
@@ -345,7 +356,8 @@ def result_rows(section: Section, out: Path, fits: Sequence[Fit]) -> tuple[list[
     results, adds = [], []
     for (model, weights, score), estimate in found.items():
         of_seeds = seconds[model, weights]
-        row = start | {"model": model, "weights": weights, "score": score, "seeds": " ".join(map(str, of_seeds))}
+        row = start | {"model": model, "train_per": train_per(model), "weights": weights, "score": score}
+        row |= {"seeds": " ".join(map(str, of_seeds))}
         results.append(row | _flat(estimate) | {"training_s": float(np.mean([*of_seeds.values()]))})
     for model, score, against, difference in training_adds(found):
         adds.append(start | {"model": model, "score": score, "against": against} | _flat(difference))
@@ -365,7 +377,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/real_frames"), help="where results go")
-    parser.add_argument("--models", nargs="+", choices=model_names(), default=models_of_a_section())
+    parser.add_argument("--models", nargs="+", choices=model_names(), default=model_names())
     parser.add_argument("--ids", nargs="+", default=["toycar_id_01", "toycar_id_02"], help="files of ToyCar IDs")
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--make", type=Path, metavar="DCASE", help="make FOLDER's missing files of ToyCar from this")
@@ -376,16 +388,15 @@ def main() -> None:
         if not (given.folder / f"{name}.parquet").exists():
             make_section(given.make, given.folder / f"{name}.parquet")
     sections = [read_section(given.folder, name) for name in given.ids]
-    fits = {section.name: list(fits_of(section.name, given.models, given.seeds)) for section in sections}
-    # Seed by seed over all sections.
-    for seed, section in () if given.tables else itertools.product(given.seeds, sections):
-        for fit in fits[section.name]:
-            seconds = fit_and_score(fit, section, given.out) if fit.seed == seed else None
-            if seconds is not None:
-                print(f"{fit.path(given.out)}: {seconds:.1f} s of training", flush=True)
+    fits = list(fits_of(given.ids, given.models, given.seeds))
+    for fit in () if given.tables else fits:
+        seconds = fit_and_score(fit, [section for section in sections if section.name in fit.sections], given.out)
+        if seconds is not None:
+            places = ", ".join(str(fit.path(given.out, name)) for name in fit.sections)
+            print(f"{places}: {seconds:.1f} s of training", flush=True)
     results, adds = [], []
     for section in sections:
-        rows = result_rows(section, given.out, fits[section.name])
+        rows = result_rows(section, given.out, fits)
         results += rows[0]
         adds += rows[1]
     means = list(clip_mean_rows(given.folder))
