@@ -18,6 +18,15 @@ END = "<!-- up to here -->"
 TRAINED, UNTRAINED = "trained", "untrained"
 SNRS = ("6dB", "0dB", "min6dB")
 MEAN_OF_IDS = "mean"
+TRAP = """### A trap: one network for two IDs
+
+**Not what such a model can do.** It learns by telling machines apart, and is meant for all machines of an SNR. Here it
+was fitted, once a seed, on the IDs above together: so few classes are soon told apart, and teach it little of how a
+machine sounds (it warns of fewer than 8); clips, and so steps of training, are few as well, and which of the two weighs
+more cannot be seen here. These rows stand in no table above, and compare no methods: they show what comes of the
+mistake. The mean score is the cosine distance to the nearest embedding of an ID's training clips, the mahalanobis score
+the Mahalanobis distance from their mean. Published figures, from many machines, are in [models.md](models.md).
+"""
 
 Row = dict[str, str]  # of a CSV: an empty cell is no value
 
@@ -48,12 +57,18 @@ def put_into_page(page: Path, tables: str) -> None:
 
 
 def markdown(results: Sequence[Row], adds: Sequence[Row], means: Sequence[Row]) -> str:
-    """What defaults were not settled on comes first."""
+    """What defaults were not settled on comes first; models that learn from several sections have their own table."""
     parts = []
+    shared = [row for row in results if row["train_per"] != "section"]
+    models = {row["model"] for row in results} - {row["model"] for row in shared}
     for settled_on, section in sorted({(row["settled_on"], row["section"]) for row in results}):
-        rows = [row for row in results if row["section"] == section]
+        of_section, adds_of_section = (
+            [row for row in rows if row["section"] == section and row["model"] in models] for rows in (results, adds)
+        )
         parts.append(f"### {section}{' (defaults were settled on it)' if settled_on == 'True' else ''}\n")
-        parts += [score_table(rows), adds_table([row for row in adds if row["section"] == section])]
+        parts += [score_table(of_section), adds_table(adds_of_section)]
+    if shared:
+        parts += [TRAP, shared_table(shared, adds)]
     if means:
         parts += ["### References on MIMII's own clip means\n", means_table(means)]
     return "\n".join(parts)
@@ -70,6 +85,12 @@ def with_interval(row: Row | None, metric: str, sign: str = "") -> str:
         return ""
     value, low, high = (decimals(row[key], sign) for key in (metric, f"{metric}_low", f"{metric}_high"))
     return f"{value} [{low}, {high}]"
+
+
+def score_cells(row: Row | None) -> tuple[str, str, str]:
+    """AUC, its deviation from seed to seed, pAUC; empty where there is no row."""
+    deviation = decimals(row["auc_seed_deviation"]) if row else ""
+    return with_interval(row, "auc"), deviation, with_interval(row, "pauc")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -100,9 +121,7 @@ def score_table(rows: Sequence[Row]) -> str:
             [
                 model,
                 str(len(row["seeds"].split())),
-                with_interval(row, "auc"),
-                decimals(row["auc_seed_deviation"]),
-                with_interval(row, "pauc"),
+                *score_cells(row),
                 *(with_interval(by_key.get((model, TRAINED, score)), "auc") for score in ("max", "top_k", "residual")),
                 with_interval(by_key.get((model, TRAINED, "residual")), "pauc"),
                 with_interval(by_key.get((model, UNTRAINED, "residual")), "auc"),
@@ -124,6 +143,34 @@ def adds_table(rows: Sequence[Row]) -> str:
             for model in sorted({row["model"] for row in rows})
         ],
     )
+
+
+def shared_table(results: Sequence[Row], adds: Sequence[Row]) -> str:
+    """Scores of models that learn from several sections, and what training adds to them; a row a model and section."""
+    scores = ("mean", "mahalanobis")
+    header = ["ID", "Model", "Seeds"]
+    for score in scores:
+        header += [f"AUC, {score} score", "seed<br>deviation", f"pAUC, {score} score"]
+    header += [f"AUC, {score} score, minus untrained" for score in scores]
+    header += ["AUC, mean score, minus the model mahalanobis", "Training<br>CPU s"]
+    by_key = {(row["section"], row["model"], row["score"]): row for row in results if row["weights"] == TRAINED}
+    differences = {(row["section"], row["model"], row["score"], row["against"]): row for row in adds}
+    columns = [(score, UNTRAINED) for score in scores] + [("mean", "mahalanobis")]
+    lines = []
+    for section, model in sorted({key[:2] for key in by_key}):
+        mean = by_key[section, model, "mean"]
+        of_scores = [by_key.get((section, model, score)) for score in scores]
+        lines.append(
+            [
+                section,
+                model,
+                str(len(mean["seeds"].split())),
+                *(cell for row in of_scores for cell in score_cells(row)),
+                *(with_interval(differences.get((section, model, *column)), "auc", "+") for column in columns),
+                f"{float(mean['training_s']):.1f}",
+            ]
+        )
+    return table(header, lines, left=2)
 
 
 def means_table(rows: Sequence[Row]) -> str:

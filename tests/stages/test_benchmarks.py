@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import itertools
 import json
 import subprocess
 import sys
@@ -130,6 +131,24 @@ def test_real_frames_sets_trained_networks_beside_untrained_ones(real_frames):
     with (out / "training_adds.csv").open() as file:
         against = {(row["model"], row["score"], row["against"]) for row in csv.DictReader(file)}
     assert {("simple_ae", "mean", "untrained"), ("simple_ae", "mean", "mahalanobis")} <= against
+
+
+@pytest.mark.slow
+def test_real_frames_sets_a_model_of_several_sections_apart(real_frames):
+    command = ["--models", "id_classifier", "mahalanobis", "--seeds", "1", "2"]
+    first, out = real_frames(*command)
+    fits = [line for line in first.splitlines() if "id_classifier/trained" in line]
+    assert len(fits) == 2  # one a seed, for both IDs
+    assert all("toycar_id_01/" in line and "toycar_id_02/" in line for line in fits)
+    assert "s of training" not in real_frames(*command)[0]
+    with (out / "results.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["model"] == "id_classifier"]
+    trained = {(row["section"], row["score"]) for row in rows if row["weights"] == "trained"}
+    assert trained == set(itertools.product(("toycar_id_01", "toycar_id_02"), ("mean", "mahalanobis")))
+    assert {(row["train_per"], row["seeds"]) for row in rows} == {("snr", "1 2")}
+    before, after = (out / "real_sound.md").read_text().split("### A trap")
+    assert "id_classifier" not in before
+    assert after.count("| id_classifier | 2 |") == 2
 
 
 @pytest.mark.slow
