@@ -62,8 +62,8 @@ class AnomalyDetector(ABC):
 
         Raises UserError where the settings do not fit each other or n_mels, so before any training.
         """
-        if found := check_model_settings(self.name(), settings, n_mels):
-            raise UserError("\n".join(f"{self.name()}: {line}" for line in found))
+        if contradictions := check_model_settings(self.name(), settings, n_mels):
+            raise UserError("\n".join(f"{self.name()}: {line}" for line in contradictions))
         self.settings = dict(settings)
         self.n_mels = n_mels
         self.seed = seed

@@ -58,7 +58,7 @@ def compute_metrics(
         "metrics_code": code,
     }
     row = {column.name: values[column.name] for column in read_columns()}
-    metrics = [metric for column, found in figures.items() for metric in as_metrics(column, found)]
+    metrics = [metric for column, figure in figures.items() for metric in as_metrics(column, figure)]
     section = Section.parse(scoring.section)
     for column in scores.columns:
         metrics += official_metrics(scores, column, section, settings)
@@ -152,19 +152,19 @@ def official_metrics(
     from mimii.evaluation.official_score import score_of_run  # imports scipy, which other data do not need
 
     resampling = {"samples": settings["bootstrap_samples"], "confidence": settings["confidence"]}
-    found = score_of_run(year, section, scores.clips(column), **resampling)
-    return [ScoreMetric(column, domain, metric, *values) for domain, metric, values in found]
+    values_of_run = score_of_run(year, section, scores.clips(column), **resampling)
+    return [ScoreMetric(column, domain, metric, *values) for domain, metric, values in values_of_run]
 
 
 def kind_metrics(scores: RunScores, column: str, settings: Mapping[str, Any]) -> list[ScoreMetric]:
     """The AUC of one of the clip scores for each kind of fault; none where the dataset does not tell them apart."""
     test = scores.clips(column)
-    found = []
+    metrics = []
     for kind, clips in clips_of_kinds(test.abnormal, test.attributes).items():
         figures = metrics_with_intervals(test.abnormal[clips], test.scores[clips], settings)
         value, low, high = (figures[name] for name in ("auc", "auc_low", "auc_high"))
-        found.append(ScoreMetric(column, None, "auc", value, low, high, attributes=kind))
-    return found
+        metrics.append(ScoreMetric(column, None, "auc", value, low, high, attributes=kind))
+    return metrics
 
 
 def names_and_settings(training: TrainingRecord, scoring: ScoringRecord) -> Figures:

@@ -35,13 +35,13 @@ def papers_of(model: str) -> list[str]:
     if not paper:
         return []
     identifiers = set(IDENTIFIER.findall(paper))
-    found = []
+    keys = []
     for key in entries():
         own = fields(key)
         known = set(IDENTIFIER.findall(f"{own.get('doi', '')} {own.get('url', '')}"))
         if known & identifiers or plain(own["title"]) in plain(paper):
-            found.append(key)
-    return found or [model]
+            keys.append(key)
+    return keys or [model]
 
 
 def plain(text: str) -> str:

@@ -48,9 +48,9 @@ def data(frame: pd.DataFrame, config: Mapping[str, Any]) -> str:
     snrs = sorted(sections["db_level"].unique(), key=snr_order)
     types = sorted(sections["machine_type"].unique())
     ids = sections.groupby("machine_type")["machine_id"].nunique()
-    at = f" at SNRs of {listed([snr_title(snr) for snr in snrs])}" if has_snrs(snrs) else ""
+    at = f" at SNRs of {join_words([snr_title(snr) for snr in snrs])}" if has_snrs(snrs) else ""
     each = f"{ids.min()}" if ids.min() == ids.max() else f"{ids.min()} to {ids.max()}"
-    what = f"{len(sections)} section{'s' * (len(sections) > 1)}: {each} of each of {listed(types)}{at}."
+    what = f"{len(sections)} section{'s' * (len(sections) > 1)}: {each} of each of {join_words(types)}{at}."
     return f"{dataset(snrs, config)} {escape_latex(what)}"
 
 
@@ -60,7 +60,7 @@ def dataset(snrs: Sequence[str], config: Mapping[str, Any]) -> str:
     source = config.get("dataset", {}).get("source")
     if years:
         cited = [YEARS[year] for year in years if year in YEARS]
-        data_of = f"The data are those of DCASE task 2, {listed([str(year) for year in years])}"
+        data_of = f"The data are those of DCASE task 2, {join_words([str(year) for year in years])}"
         return data_of + (cite(*cited) if cited else "") + "."
     if source == "made_up":
         return "The recordings are made up by the benchmark; they are no evidence on real machines."
@@ -82,18 +82,18 @@ def clips(frame: pd.DataFrame) -> str:
 
 def features(frame: pd.DataFrame) -> list[str]:
     """Log-mel spectrograms or embeddings; each setting of them once."""
-    found = []
+    sentences = []
     for text in frame.loc[~frame["variant"].isin(WITHOUT_MODEL), "features"].dropna().unique():
         own = json.loads(text)
         if own.get("extractor", "log_mel") != "log_mel":
-            found.append(escape_latex(f"Features are {features_in_words(own)}."))
+            sentences.append(escape_latex(f"Features are {features_in_words(own)}."))
             continue
-        found.append(
+        sentences.append(
             f"Log-mel spectrograms have {own['n_mels']} bands, computed{cite('mcfee2015librosa')} from channel "
             f"{own['channel']} at {own['sample_rate']:,} Hz with frames of {own['n_fft']:,} samples, a hop of "
             f"{own['hop_length']} and power {own['power']:g}."
         )
-    return found
+    return sentences
 
 
 def networks(frame: pd.DataFrame) -> Iterator[str]:
@@ -176,7 +176,7 @@ def seeds(frame: pd.DataFrame) -> Iterator[str]:
         several = "s" * (len(known) > 1)
         yield (
             f"Models that draw random numbers are trained with {len(known)} seed{several} "
-            f"({listed([str(seed) for seed in known])}); nothing is claimed of one with fewer than {LEAST_SEEDS}."
+            f"({join_words([str(seed) for seed in known])}); nothing is claimed of one with fewer than {LEAST_SEEDS}."
         )
 
 
@@ -188,8 +188,8 @@ def computation(frame: pd.DataFrame) -> list[str]:
             versions.setdefault(name, set()).add(version)
     cited = cite("molder2021snakemake", *(key for name, key in LIBRARIES.items() if name in versions))
     said = ", ".join(f"{name} {' and '.join(sorted(own))}" for name, own in sorted(versions.items()))
-    devices = listed(sorted({str(device) for device in frame["device"].dropna()}))
-    threads = listed([str(int(count)) for count in sorted(frame["threads"].dropna().unique())])
+    devices = join_words(sorted({str(device) for device in frame["device"].dropna()}))
+    threads = join_words([str(int(count)) for count in sorted(frame["threads"].dropna().unique())])
     sentences = [f"The benchmark is a Snakemake workflow{cited}" + (f" ({escape_latex(said)})." if said else ".")]
     if devices:
         sentences.append(escape_latex(f"Computed on: {devices}; threads of a job: {threads}."))
@@ -215,6 +215,6 @@ def written(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {text(value)}" for name, value in settings.items())
 
 
-def listed(parts: Sequence[str]) -> str:
+def join_words(parts: Sequence[str]) -> str:
     """`a, b and c`"""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

@@ -66,7 +66,7 @@ def signed(difference: float) -> str:
 
 def lookup(averages: pd.DataFrame) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:
     """Rows by label, metric, SNR and machine type; with `is_second`: next to one that is significantly best."""
-    found: dict[tuple[str, str, str, str], Mapping[str, Any]] = {}
+    means: dict[tuple[str, str, str, str], Mapping[str, Any]] = {}
     for scope, rows in averages.groupby(["metric", "db_level", "machine_type"], sort=False):
         metric, snr, machine_type = map(str, scope)
         rising = MEASURED[metric][0].lower_is_better
@@ -74,8 +74,8 @@ def lookup(averages: pd.DataFrame) -> dict[tuple[str, str, str, str], Mapping[st
         second = order[1] if rows["is_significantly_best"].any() else None
         for row in rows.to_dict("records"):
             cells = {str(name): value for name, value in row.items()}
-            found[str(row["label"]), metric, snr, machine_type] = {**cells, "is_second": row["label"] == second}
-    return found
+            means[str(row["label"]), metric, snr, machine_type] = {**cells, "is_second": row["label"] == second}
+    return means
 
 
 def best_first(averages: pd.DataFrame, metric: str, snr: str) -> list[str]:

@@ -124,9 +124,9 @@ def _width(text: str) -> int:
 
 def _number_format(texts: Sequence[str]) -> str | None:
     """siunitx's table-format of a column of numbers and dashes; None where it holds anything else."""
-    found = [NUMBER.fullmatch(text) for text in texts if text != MISSING]
-    numbers = [match for match in found if match]
-    if not numbers or len(numbers) < len(found):
+    matches = [NUMBER.fullmatch(text) for text in texts if text != MISSING]
+    numbers = [match for match in matches if match]
+    if not numbers or len(numbers) < len(matches):
         return None
     whole = max(len(match["whole"].replace(",", "")) for match in numbers)
     part = max(len(match["part"] or ".") - 1 for match in numbers)

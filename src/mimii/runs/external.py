@@ -70,8 +70,8 @@ def read_rows(source: Path) -> list[tuple[str, float]]:
     columns = ["path", "score"]
     try:
         if source.suffix == ".parquet":
-            found = pq.read_table(source, columns=columns).to_pydict()
-            rows: Sequence[tuple[Any, Any]] = list(zip(found["path"], found["score"], strict=True))
+            content = pq.read_table(source, columns=columns).to_pydict()
+            rows: Sequence[tuple[Any, Any]] = list(zip(content["path"], content["score"], strict=True))
         else:
             with source.open(encoding="utf-8-sig", newline="") as file:
                 reader = csv.DictReader(file, columns if source.name.startswith(SUBMISSION) else None)

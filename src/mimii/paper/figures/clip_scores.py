@@ -21,18 +21,20 @@ TITLES = {"max": "maximum", "top_k": "mean of the highest", "median": "median", 
 
 def draw(results: Results) -> Figure:
     """Overall AUC with every other clip score minus that with the mean of window scores, by model."""
-    changes = {label: found for label in results.labels if (found := _changes(results, label))}
+    changes = {label: by_score for label in results.labels if (by_score := _changes(results, label))}
     if not changes:
         return note("No model among these has another clip score than the mean.")
-    scores = list(dict.fromkeys(name for found in changes.values() for name in found))
+    scores = list(dict.fromkeys(name for by_score in changes.values() for name in by_score))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN, 0.16 * len(changes) + 0.8))
         axes = figure.subplots()
         axes.axvline(0, color="0.6", linewidth=0.6)
         styles = {name: (COLOURS[place % len(COLOURS)], MARKERS[place]) for place, name in enumerate(scores)}
-        for row, found in enumerate(changes.values()):
-            axes.hlines(row, min(0, *found.values()), max(0, *found.values()), color="0.85", linewidth=0.8, zorder=1)
-            for name, change in found.items():
+        for row, by_score in enumerate(changes.values()):
+            axes.hlines(
+                row, min(0, *by_score.values()), max(0, *by_score.values()), color="0.85", linewidth=0.8, zorder=1
+            )
+            for name, change in by_score.items():
                 colour, marker = styles[name]
                 axes.plot(change, row, color=colour, marker=marker, linestyle="none", zorder=2)
         axes.set_yticks(range(len(changes)), [model_title(label) for label in changes])

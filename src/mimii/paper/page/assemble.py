@@ -54,7 +54,7 @@ def within_size(boards: Sequence[dict[str, Any]], folder: str) -> tuple[list[dic
     """
     used = 0
     beside: dict[str, bytes] = {}
-    found = []
+    fitting = []
     for board in boards:
         kept, unheard = [], []
         for record in board["listening"]:
@@ -69,8 +69,8 @@ def within_size(boards: Sequence[dict[str, Any]], folder: str) -> tuple[list[dic
             used += len(json.dumps(own))
             beside |= sounds
             kept.append(own)
-        found.append({**board, "listening": kept, "unheard": unheard})
-    return found, beside
+        fitting.append({**board, "listening": kept, "unheard": unheard})
+    return fitting, beside
 
 
 def _with_sound_beside(record: dict[str, Any], folder: str) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -115,7 +115,7 @@ def assemble(boards: Sequence[dict[str, Any]], title: str, made: datetime, *, so
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }
     template = (HERE / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+    return re.sub(r"\{\{(\w+)\}\}", lambda name: parts[name[1]], template)
 
 
 def _own_text(path: Path) -> str:

@@ -51,11 +51,11 @@ def make_boards(results: Sequence[Results], variants: Pairs | None = None) -> li
 def complete_variants(frame: pd.DataFrame) -> list[list[str]]:
     """(model, variant) pairs of the rows that were run on every section that there is."""
     sections = {tuple(row) for row in frame[SECTION].itertuples(index=False)}
-    found = []
+    pairs = []
     for (model, variant), rows in frame.groupby(["model", "variant"], sort=False):
         if {tuple(row) for row in rows[SECTION].itertuples(index=False)} == sections:
-            found.append([str(model), str(variant)])
-    return found
+            pairs.append([str(model), str(variant)])
+    return pairs
 
 
 def _clips_key(frame: pd.DataFrame) -> str:
@@ -191,16 +191,16 @@ def section_pairs(
 ) -> list[list[Any]]:
     """[one, other, difference of AUC, low, high, p after Holm's correction over the sections: one value a section]."""
     pairs = list(itertools.combinations(range(len(labels)), 2))
-    found: dict[tuple[int, int], list[tuple[float, ...]]] = {pair: [] for pair in pairs}
+    comparisons: dict[tuple[int, int], list[tuple[float, ...]]] = {pair: [] for pair in pairs}
     for section in sections:
         scope = Scope.of(_rows_of(frame, section), _rows_of(resampled["auc"], section), "auc")
         places = [scope.labels.index(label) for label in labels]
         for one, other in pairs:
             difference = scope.difference(places[one], places[other])
             interval = centred_interval(difference[0], difference[1], confidence, difference[2])
-            found[one, other].append((difference[0], *interval, paired_p_value(*difference)))
+            comparisons[one, other].append((difference[0], *interval, paired_p_value(*difference)))
     entries = []
-    for pair, values in found.items():
+    for pair, values in comparisons.items():
         differences, lows, highs, p_values = zip(*values, strict=True)
         columns = (differences, lows, highs, multipletests(p_values, method="holm")[1])
         entries.append([*pair, *([number(value, 3) for value in column] for column in columns)])
@@ -213,7 +213,7 @@ def _rows_of(frame: pd.DataFrame, scored: ScoredSection) -> pd.DataFrame:
 
 def runs_table(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The columns of results.csv, each with its values or, where they are all the same, its one value."""
-    found = []
+    columns = []
     for column in read_columns():
         if column.name in NOT_SHOWN:
             continue
@@ -226,9 +226,12 @@ def runs_table(frame: pd.DataFrame) -> list[dict[str, Any]]:
             values = [None if value is None else int(value) for value in values]
         entry = {"name": column.name, "type": column.type, "unit": column.unit, "meaning": column.meaning}
         same = all(value == values[0] for value in values)
-        found.append({**entry, "value": values[0]} if same else {**entry, "values": values})
+        columns.append({**entry, "value": values[0]} if same else {**entry, "values": values})
     labels = list(frame["label"])
-    return [{"name": "label", "type": "string", "unit": None, "meaning": "Model and variant", "values": labels}, *found]
+    return [
+        {"name": "label", "type": "string", "unit": None, "meaning": "Model and variant", "values": labels},
+        *columns,
+    ]
 
 
 def shown_path(row: Mapping[str, Any]) -> str:

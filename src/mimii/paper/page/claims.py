@@ -59,12 +59,12 @@ class Findings:
     def pairs(self) -> Pairs:
         """Every ordered pair of methods."""
         chosen = self.comparisons[(self.comparisons["metric"] == "auc") & (self.comparisons["db_level"] == AVERAGE)]
-        found = {}
+        pairs = {}
         for row in chosen.to_dict("records"):
             verb = "is better than" if row["enough_seeds"] else "scored higher than"
-            found[row["label"], row["other"]] = Pair(row["difference"], row["p_holm"], verb)
-            found[row["other"], row["label"]] = Pair(-row["difference"], row["p_holm"], verb)
-        return found
+            pairs[row["label"], row["other"]] = Pair(row["difference"], row["p_holm"], verb)
+            pairs[row["other"], row["label"]] = Pair(-row["difference"], row["p_holm"], verb)
+        return pairs
 
     @property
     def is_made_up(self) -> bool:
@@ -72,9 +72,9 @@ class Findings:
         return bool(self.config.get("dataset", {}).get("source") == "made_up")
 
 
-def facts(found: Findings) -> list[list[str]]:
+def facts(findings: Findings) -> list[list[str]]:
     """What was run: [term, text] each."""
-    frame = found.frame
+    frame = findings.frame
     sections = frame.drop_duplicates(["db_level", "machine_type", "machine_id"])
     snrs = sorted(sections["db_level"].unique(), key=snr_order)
     machines = sorted(sections["machine_type"].unique())
@@ -84,7 +84,7 @@ def facts(found: Findings) -> list[list[str]]:
     seeds = sorted({int(seed) for seed in frame["seed"].dropna()})
     seconds = float(frame["training_time_sec"].sum() + frame["scoring_time_sec"].sum())
     lines = [
-        ["Dataset", _dataset(found)],
+        ["Dataset", _dataset(findings)],
         ["Sections", f"{len(sections)}: {', '.join(machines)} at {', '.join(map(snr_title, snrs))}"],
         [
             "Clips",
@@ -102,8 +102,8 @@ def facts(found: Findings) -> list[list[str]]:
     return lines + ([["Revision", ", ".join(revisions)]] if revisions else [])
 
 
-def _dataset(found: Findings) -> str:
-    dataset = found.config.get("dataset", {})
+def _dataset(findings: Findings) -> str:
+    dataset = findings.config.get("dataset", {})
     source = str(dataset.get("source", "not known"))
     if source == "dcase":
         return f"DCASE {dataset['dcase']['year']} task 2, {dataset['dcase']['data']} data"
@@ -138,19 +138,19 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def sentences(found: Findings) -> list[str]:
+def sentences(findings: Findings) -> list[str]:
     """What may be said of the overall AUC; names of methods between backticks."""
-    order, pairs = found.order, found.pairs()
+    order, pairs = findings.order, findings.pairs()
     if len(order) < 2:
         return ["One method alone: there is nothing to compare."]
-    best, level = order[0], found.level
+    best, level = order[0], findings.level
     differing = _differing(order, pairs, level)
     lines = _better(best, [other for one, other in differing if one == best], pairs)
     alike = _alike(order, pairs, level)
     if len(alike) == len(order):
         lines.append("Among all of them nothing can be said: other test clips could turn their order around.")
     elif len(alike) > 1:
-        names = _listed([f"`{label}`" for label in alike])
+        names = _join([f"`{label}`" for label in alike])
         lines.append(f"Among the first {len(alike)} ({names}) nothing can be said: other clips could turn it around.")
     if not any(one == best for one, _ in differing):
         for one in dict.fromkeys(one for one, _ in differing):
@@ -158,7 +158,7 @@ def sentences(found: Findings) -> list[str]:
     total = len(order) * (len(order) - 1) // 2
     how = f"p below {level:g} with Holm's correction, paired by clip"
     lines.append(f"{len(differing)} of {total} pairs differ in overall AUC ({how}).")
-    general, machines = _machines(found)
+    general, machines = _machines(findings)
     return [*lines, machines] if general else lines
 
 
@@ -166,12 +166,12 @@ def _better(one: str, others: list[str], pairs: Pairs) -> list[str]:
     """A sentence for each verb: what may be claimed, and what was only seen."""
     lines = []
     for verb in dict.fromkeys(pairs[one, other].verb for other in others):
-        listed = [
+        others_in_words = [
             f"`{other}` ({signed(pairs[one, other].difference)}, {p_text(pairs[one, other].p)})"
             for other in others
             if pairs[one, other].verb == verb
         ]
-        lines.append(f"On these clips `{one}` {verb} {_listed(listed)}.")
+        lines.append(f"On these clips `{one}` {verb} {_join(others_in_words)}.")
     return lines
 
 
@@ -194,41 +194,41 @@ def p_text(p: float) -> str:
     return "p < .001" if p < 0.001 else f"p = {p:.2g}".replace("0.", ".")
 
 
-def _listed(parts: list[str]) -> str:
+def _join(parts: list[str]) -> str:
     shown = parts if len(parts) <= LISTED else [*parts[: LISTED - 1], f"{len(parts) - LISTED + 1} others"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def caveats(found: Findings) -> list[str]:
+def caveats(findings: Findings) -> list[str]:
     """What these results cannot show, whatever the numbers."""
     lines = []
-    if found.is_made_up:
+    if findings.is_made_up:
         lines.append("The recordings are made up: nothing here says which method is good on real machines.")
-    few = [f"`{label}`" for label, enough in found.enough_seeds.items() if not enough]
+    few = [f"`{label}`" for label, enough in findings.enough_seeds.items() if not enough]
     if few:
-        whose = "any method" if len(few) == len(found.enough_seeds) else _listed(few)
+        whose = "any method" if len(few) == len(findings.enough_seeds) else _join(few)
         lines.append(
             f"No difference may be claimed of {whose}: they depend on the seed, and fewer than {LEAST_SEEDS} were run."
         )
-    general, machines = _machines(found)
+    general, machines = _machines(findings)
     lines += [] if general else [machines]
-    if (found.frame["variant"] == EXTERNAL).any():
+    if (findings.frame["variant"] == EXTERNAL).any():
         lines.append("External scores were taken as they came: how their method was trained is not known here.")
-    return [*lines, *direction_hints(found.frame)]
+    return [*lines, *direction_hints(findings.frame)]
 
 
-def _machines(found: Findings) -> tuple[bool, str]:
+def _machines(findings: Findings) -> tuple[bool, str]:
     """Whether something can be said of other machines of these types, and what."""
-    machines, friedman = found.ranks["machines"], found.ranks["friedman"]
+    machines, friedman = findings.ranks["machines"], findings.ranks["friedman"]
     p = None if friedman is None else friedman["f_p_value"]
     test = "" if p is None else f" (Friedman's test with Iman and Davenport's correction: {p_text(p)})"
     if machines < FEWEST_MACHINES:
         few = "One machine is" if machines == 1 else f"{machines} machines are"
         return False, f"{few} too few to say whether the order holds for other machines of these types{test}."
-    if p is not None and p >= found.level:
+    if p is not None and p >= findings.level:
         return False, f"Whether the order holds for other machines of these types cannot be said{test}."
-    p_values = found.ranks["p_values"]["wilcoxon_holm"]
-    differing = sum(p < found.level for one, row in p_values.items() for other, p in row.items() if one < other)
+    p_values = findings.ranks["p_values"]["wilcoxon_holm"]
+    differing = sum(p < findings.level for one, row in p_values.items() for other, p in row.items() if one < other)
     return differing > 0, (
         f"For other machines of these types, {differing} of the pairs differ by Wilcoxon's test over {machines} "
         f"machines with Holm's correction{test}."

@@ -17,7 +17,7 @@ from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.features.file import read_clips, read_table
 from mimii.features.settings import band_edges
-from mimii.paper.clip_views import view_clip
+from mimii.paper.clip_views import Shown, view_clip
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 from mimii.runs.records import TrainingRecord
 from mimii.runs.scoring import load_detector
@@ -31,19 +31,31 @@ LEVELS = 255
 
 def choose_clips(clips: ClipScores, count: int) -> list[tuple[str, int]]:
     """(kind, index into `clips`): the worst misses and false alarms, and the clips nearest to their class's median."""
-    found = []
+    chosen = []
     for kind, abnormal, worst in (("missed", True, 1), ("false alarm", False, -1)):
         own = np.flatnonzero(clips.abnormal == abnormal)
         by_score = own[np.argsort(worst * clips.scores[own], kind="stable")]
-        found += [(f"{'abnormal' if abnormal else 'normal'}, {kind}", int(clip)) for clip in by_score[:count]]
+        chosen += [(f"{'abnormal' if abnormal else 'normal'}, {kind}", int(clip)) for clip in by_score[:count]]
     for abnormal in (True, False):
         own = np.flatnonzero(clips.abnormal == abnormal)
         distance = np.abs(clips.scores[own] - np.median(clips.scores[own]))
         typical = own[np.argsort(distance, kind="stable")]
-        taken = {clip for _, clip in found}
+        taken = {clip for _, clip in chosen}
         kept = [int(clip) for clip in typical if clip not in taken][:count]
-        found += [(f"{'abnormal' if abnormal else 'normal'}, typical", clip) for clip in kept]
-    return found
+        chosen += [(f"{'abnormal' if abnormal else 'normal'}, typical", clip) for clip in kept]
+    return chosen
+
+
+def clip_record(view: Shown, low: float, high: float) -> dict[str, Any]:
+    """A clip's pictures and window scores, as JSON can hold them. low, high: the ends of the pictures' scale, dB."""
+    return {
+        "abnormal": view.abnormal,
+        "seconds": view.seconds,
+        "frames": picture(view.frames, low, high),
+        "reconstruction": None if view.reconstruction is None else picture(view.reconstruction, low, high),
+        "times": [float(view.times[0]), float(view.times[1] - view.times[0]) if len(view.times) > 1 else 0.0],
+        "scores": [float(f"{score:.4g}") for score in view.scores],
+    }
 
 
 def gather_clips(
@@ -70,26 +82,13 @@ def gather_clips(
     rows = [table.paths.index(clips.paths[index]) for _, index in chosen]
     all_frames = read_clips(features, rows)
     low, high = np.quantile(all_frames.frames, [0.005, 0.999])
-    found: list[dict[str, Any]] = []
+    shown: list[dict[str, Any]] = []
     for place, (kind, index) in enumerate(chosen):
-        clip = all_frames.select(place, place + 1)
         path = str(clips.paths[index])
-        view = view_clip(detector, clip, path, bool(clips.abnormal[index]), settings)
-        found.append(
-            {
-                "kind": kind,
-                "name": path.removeprefix(f"{section}/"),
-                "path": path,
-                "abnormal": view.abnormal,
-                "score": float(clips.scores[index]),
-                "seconds": view.seconds,
-                "frames": picture(view.frames, low, high),
-                "reconstruction": None if view.reconstruction is None else picture(view.reconstruction, low, high),
-                "times": [float(view.times[0]), float(view.times[1] - view.times[0]) if len(view.times) > 1 else 0.0],
-                "scores": [float(f"{score:.4g}") for score in view.scores],
-            }
-        )
-    windows = [score for one in found for score in one["scores"]]
+        view = view_clip(detector, all_frames.select(place, place + 1), path, bool(clips.abnormal[index]), settings)
+        name, score = path.removeprefix(f"{section}/"), float(clips.scores[index])
+        shown.append({"kind": kind, "name": name, "path": path, "score": score, **clip_record(view, low, high)})
+    windows = [score for one in shown for score in one["scores"]]
     return {
         "model": record.model,
         "variant": record.variant,
@@ -98,8 +97,8 @@ def gather_clips(
         "hertz": band_edges(settings)[1:-1] if settings["extractor"] == "log_mel" else None,
         "threshold": metrics["threshold"],
         "scoreRange": [min(windows), max(windows)],
-        "clips": found,
-        **add_sound(found, open_source(dataset), Section.parse(section), settings),
+        "clips": shown,
+        **add_sound(shown, open_source(dataset), Section.parse(section), settings),
     }
 
 

@@ -65,12 +65,12 @@ def _inside(path: str, csv: Path) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: damaged ({error}); delete it and make the page again") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise UserError(f"{path}: damaged; delete it and make the page again")
-    return found
+    return content
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def read_sections(frame: pd.DataFrame) -> list[ScoredSection]:
     """The sections of the rows, the easiest SNR first. Rows have a `label`; the runs of a section share their clips."""
-    found = []
+    scored = []
     for key, rows in frame.groupby(SECTION, sort=False):
         section = Section(*map(str, key))
         runs: dict[str, list[ScoredRun]] = {}
@@ -124,8 +124,8 @@ def read_sections(frame: pd.DataFrame) -> list[ScoredSection]:
         domains, attributes = (
             np.array([value or "" for value in values]) for values in (clips.domains, clips.attributes)
         )
-        found.append(ScoredSection(section, names, clips.abnormal, domains, attributes, runs))
-    return sorted(found, key=lambda one: (snr_order(one.section.snr), one.section))
+        scored.append(ScoredSection(section, names, clips.abnormal, domains, attributes, runs))
+    return sorted(scored, key=lambda one: (snr_order(one.section.snr), one.section))
 
 
 def run_scores(row: Mapping[str, Any]) -> ClipScores:

@@ -23,8 +23,8 @@ def references_for(sections: Sequence[ScoredSection], config: Mapping[str, Any])
     if str(config.get("dataset", {}).get("source")).startswith("dcase"):
         known += read_declarations(Path(__file__).with_suffix(".yaml"))
     paths = [one.section.path for one in sections]
-    found = [{**one, "auc": {path: one["auc"][path] for path in paths if path in one["auc"]}} for one in known]
-    return [one for one in found if one["auc"]]
+    rows = [{**one, "auc": {path: one["auc"][path] for path in paths if path in one["auc"]}} for one in known]
+    return [one for one in rows if one["auc"]]
 
 
 def _is_mimii(one: ScoredSection) -> bool:

@@ -39,13 +39,13 @@ def roc_corners(abnormal: NDArray[np.bool_], scores: NDArray[np.float64]) -> lis
 
 def run_details(sections: Sequence[ScoredSection], labels: Sequence[str]) -> list[dict[str, Any]]:
     """What a section's view shows of each run: ROC, distribution of scores by class, threshold and its rates."""
-    found = []
+    distributions = []
     for (place, section), (method, label) in itertools.product(enumerate(sections), enumerate(labels)):
         edges = _edges([run.scores for run in section.runs[label]])
         for run in section.runs[label]:
             row = run.row
             counts = [np.histogram(run.scores[section.abnormal == kind], edges)[0].tolist() for kind in (False, True)]
-            found.append(
+            distributions.append(
                 {
                     "method": method,
                     "section": place,
@@ -60,7 +60,7 @@ def run_details(sections: Sequence[ScoredSection], labels: Sequence[str]) -> lis
                     "counts": counts,
                 }
             )
-    return found
+    return distributions
 
 
 def _edges(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

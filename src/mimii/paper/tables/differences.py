@@ -11,16 +11,16 @@ def make(results: Results) -> Table:
     confidence = results.confidence
     order = best_first(averages, "auc", AVERAGE)
     chosen = comparisons[(comparisons["metric"] == "auc") & (comparisons["db_level"] == AVERAGE)]
-    found = {}
+    differences = {}
     for pair in chosen.to_dict("records"):
         differs = pair["p_holm"] < 1 - confidence and pair["enough_seeds"]
-        found[pair["label"], pair["other"]] = pair["difference"], differs
-        found[pair["other"], pair["label"]] = -pair["difference"], differs
+        differences[pair["label"], pair["other"]] = pair["difference"], differs
+        differences[pair["other"], pair["label"]] = -pair["difference"], differs
     rows = []
     for number, label in enumerate(order, 1):
         row = [Cell(f"{model_title(label)} ({number})")]
         for other in order:
-            difference, differs = found.get((label, other), (None, False))
+            difference, differs = differences.get((label, other), (None, False))
             if difference is None:
                 row.append(Cell(MISSING))
             else:

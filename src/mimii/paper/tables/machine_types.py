@@ -18,10 +18,10 @@ def make(results: Results, snr: str, metric: Metric) -> Table:
     machine_types = [*sorted(name for name in there if name != AVERAGE), AVERAGE]
     rows, data = [], []
     for label in best_first(averages, metric.name, snr):
-        found = {name: means[label, metric.name, snr, name] for name in machine_types}
-        rows.append([Cell(model_title(label)), *map(mean_cell, found.values())])
+        cells = {name: means[label, metric.name, snr, name] for name in machine_types}
+        rows.append([Cell(model_title(label)), *map(mean_cell, cells.values())])
         numbers: dict[str, Any] = {"model": label}
-        for name, value in found.items():
+        for name, value in cells.items():
             numbers |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
         data.append(numbers)
     at = f" at {snr_title(snr)}" if snr_title(snr) else ""

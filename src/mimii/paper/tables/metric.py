@@ -14,9 +14,9 @@ def make(results: Results, metric: Metric) -> Table:
     means = lookup(averages)
     rows, data = [], []
     for label in best_first(averages, metric.name, AVERAGE):
-        found = [means[label, metric.name, snr, AVERAGE] for snr in [*snrs, AVERAGE]]
-        rows.append([Cell(model_title(label)), *(mean_cell(value) for value in found)])
-        data += [{name: value[name] for name in averages.columns if name != "machine_type"} for value in found]
+        cells = [means[label, metric.name, snr, AVERAGE] for snr in [*snrs, AVERAGE]]
+        rows.append([Cell(model_title(label)), *(mean_cell(value) for value in cells)])
+        data += [{name: value[name] for name in averages.columns if name != "machine_type"} for value in cells]
     title = f"{metric.title} per SNR" if has_snrs(snrs) else metric.title
     notes = how_averaged(results.confidence, results.snrs, results.unclaimed)
     header = [Cell("Model"), *(Cell(snr_title(snr)) for snr in snrs), Cell("Overall")]

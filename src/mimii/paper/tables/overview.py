@@ -17,12 +17,12 @@ def make(results: Results) -> Table:
     shown = [cost for cost in COSTS if costs[cost].notna().any()]
     rows, data = [], []
     for label in best_first(averages, "auc", AVERAGE):
-        found = {metric: means[label, metric, AVERAGE, AVERAGE] for metric in metrics}
+        cells = {metric: means[label, metric, AVERAGE, AVERAGE] for metric in metrics}
         amounts = {cost: float(costs[cost].to_dict()[label]) for cost in shown}
         written = (MISSING if amount != amount else COSTS[cost][1].format(amount) for cost, amount in amounts.items())
-        rows.append([Cell(model_title(label)), *map(mean_cell, found.values()), *map(Cell, written)])
+        rows.append([Cell(model_title(label)), *map(mean_cell, cells.values()), *map(Cell, written)])
         numbers = {"model": label, **amounts}
-        for metric, value in found.items():
+        for metric, value in cells.items():
             numbers |= {metric: value["mean"], f"{metric}_low": value["low"], f"{metric}_high": value["high"]}
         data.append(numbers)
     caption = "Means over all sections, and what a model costs on one section."
