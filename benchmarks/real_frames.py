@@ -58,7 +58,7 @@ from mimii.evaluation.intervals import percentile_interval, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values
 from mimii.features.clips import Clips, Group
 from mimii.features.log_mel import Extractor
-from mimii.features.settings import feature_declarations
+from mimii.features.settings import resolve_features
 
 TESTED_NORMAL, VALIDATION = 100, 25
 N_MELS, FRAMES = 128, slice(50, 250)  # of a file that is made here
@@ -122,7 +122,7 @@ def make_section(dcase: Path, path: Path) -> None:
     recordings = sorted((dcase / "ToyCar" / "test").glob(f"*_{id}_*.wav"))
     if not recordings:
         raise UserError(f"{dcase}: holds no ToyCar/test/*_{id}_*.wav of DCASE 2020's development data")
-    extractor = Extractor(resolve(feature_declarations()) | {"n_mels": N_MELS})
+    extractor = Extractor(resolve_features({"n_mels": N_MELS}))
     frames = []
     for recording in recordings:
         samples, _ = read_clip(str(recording), 0, name=recording.name)
