@@ -42,7 +42,7 @@ def write_metrics(plan, folder):
     for run in plan.runs():
         path = folder / plan.runs_root / run.path / "metrics.json"
         path.parent.mkdir(parents=True)
-        names = {"variant": run.variant.name, "seed": run.seed, "run_path": run.path}
+        names = {"variant": run.variant.name, "seed": run.seed, "run_path": run.path, "training_path": run.path}
         settings = {"settings": to_json(run.settings), "features": to_json(run.features)}
         MetricsRecord({**model.row, **names, **settings, **own}, model.scores).write(path)
 

@@ -103,7 +103,7 @@ def jobs_run(printed):
 
 def values(rows):
     """Rows without times and memory, and without the model file's hash: a .skops holds the time that it was written."""
-    free = re.compile("time|throughput|memory|_ms$|model_size|model_sha256")
+    free = re.compile("time|throughput|memory|_cpu_sec$|_load$|_ms$|model_size|model_sha256")
     return [{name: value for name, value in row.items() if not free.search(name)} for row in rows]
 
 
