@@ -42,7 +42,7 @@ WITNESS = """
 import atexit, json, os, sys, time
 from pathlib import Path
 _job = json.loads(sys.argv[sys.argv.index("--job") + 1])
-_name = f"{_job['model']} {_job['section'].split('/')[1]}"
+_name = f"{_job['model']} {_job['scope'].split('/')[1]}"
 
 def _write(event):
     line = [event, _name, os.environ["SLURM_JOB_ID"], os.environ.get("CUDA_VISIBLE_DEVICES"), time.time()]
@@ -155,14 +155,18 @@ def started(workspace, command):
 def strained(cluster, tmp_path_factory):
     """A benchmark in which one job outgrows its memory and another its time; started first, looked at last."""
     models = ["simple_ae", "pca", "mahalanobis"]
-    sleeper = "attempt == 1 and wildcards.model == 'pca' and '/fan/' in wildcards.section"
-    short, none = ({"runtime": f"{minutes} if {sleeper} else 60"} for minutes in (1, 0))
+    sleeper = "attempt == 1 and wildcards.model == 'pca' and '/fan/' in wildcards."
     folder = tmp_path_factory.mktemp("strained")
     workspace = OnCluster(folder, models, OUTGROWS + OUTLASTS)
     profile = folder / "profiles" / "slurm" / "profile.yaml"
     settings = yaml.safe_load(profile.read_text())
-    for rule, limits in {"train_classical_model": short, "score_clips": none, "compute_metrics": none}.items():
-        settings["set-resources"].setdefault(rule, {}).update(limits)
+    for rule, minutes, path in (
+        ("train_classical_model", 1, "scope"),
+        ("score_clips", 0, "section"),
+        ("compute_metrics", 0, "section"),
+    ):
+        limit = {"runtime": f"{minutes} if {sleeper}{path} else 60"}
+        settings["set-resources"].setdefault(rule, {}).update(limit)
     profile.write_text(yaml.safe_dump(settings))
     with started(workspace, SNAKEMAKE) as process:
         yield workspace, process
