@@ -77,6 +77,16 @@ def test_the_distance_from_the_mean_is_scikit_learns(two_sections):
     np.testing.assert_allclose(detector.clip_scores(tested, top_k=1)["mahalanobis"], expected, rtol=1e-3)
 
 
+def test_what_is_trained_on_is_no_copy_of_the_clips_and_leaves_them_as_they_are(two_sections):
+    detector, training = two_sections
+    before = training.frames.copy()
+    examples = detector.examples(training)
+    assert examples.view.data_ptr() == training.frames.ctypes.data
+    for stretches, _ in examples.batches(examples.pass_sizes()):
+        detector.standardize(stretches)
+    np.testing.assert_array_equal(training.frames, before)
+
+
 def test_clips_of_several_sections_score_as_alone(two_sections):
     detector, _ = two_sections
     mixed = clips([Group("6dB/pump/id_00"), Group("6dB/fan/id_00"), Group("6dB/pump/id_00")], lengths=[20, 31, 9])

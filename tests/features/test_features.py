@@ -3,6 +3,7 @@ import json
 import math
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.features.clips import Clips, Group
 from mimii.features.extraction import extract_features
-from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips, read_table
+from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips, read_clips_of_files, read_table
 from mimii.features.log_mel import Extractor as LogMel
 from mimii.features.settings import check_feature_settings, feature_declarations, resolve_features
 
@@ -127,6 +128,26 @@ def test_log_mel_is_librosas_with_every_setting(changes):
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=1024 is too large")
+def test_clips_of_several_files_are_read_into_one_array_and_never_held_twice(tmp_path):
+    rng = np.random.default_rng(0)
+    written, rows = {}, {}
+    for number in range(4):
+        path = tmp_path / f"{number}.parquet"
+        written[path] = rng.normal(size=(30, 1000, 16)).astype(np.float32)
+        with FeatureWriter(path, FeaturesMetadata(f"6dB/fan/id_{number:02d}", {})) as writer:
+            for row, frames in enumerate(written[path]):
+                writer.add(Clip(f"{row}.wav", "normal", "train"), frames)
+        rows[path] = [*range(number, 30)]
+    tracemalloc.start()
+    clips = read_clips_of_files(rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.2 * clips.frames.nbytes
+    expected = np.concatenate([frames[rows[path]].reshape(-1, 16) for path, frames in written.items()])
+    np.testing.assert_array_equal(clips.frames, expected)
+    assert [group.section[-2:] for group in clips.groups] == [f"{n:02d}" for n in range(4) for _ in range(n, 30)]
+
+
 @settings(max_examples=40)
 @given(st.integers(513, 6000), st.sampled_from([128, 500, 512]), st.integers(1, 3))
 def test_any_length_is_librosas(samples, hop_length, at_once):
@@ -296,7 +317,7 @@ def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, data):
     assert list(parts[1].groups) == groups[first:]
     assert Clips.joined(parts).groups == clips.groups
     if skipped:
-        with pytest.raises(ValueError, match="were skipped"):
+        with pytest.raises(ValueError, match="was skipped"):
             read_clips(path, [min(skipped)])
     file = pq.ParquetFile(path)
     for group in range(file.num_row_groups):

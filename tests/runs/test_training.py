@@ -14,7 +14,7 @@ from mimii.data.recordings import Clip
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.features.clips import Clips
-from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips
+from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips, read_clips_of_files
 from mimii.features.settings import feature_declarations
 from mimii.runs import scoring, training
 from mimii.runs.records import ScoringRecord, TrainingRecord
@@ -102,12 +102,17 @@ def test_losses_of_the_test_clips_are_never_looked_at(run):
 
 def test_clips_are_fitted_held_out_or_tested_and_each_once(run, monkeypatch):
     read = []
-    for module in (training, scoring):
-        monkeypatch.setattr(module, "read_clips", lambda path, rows: read.append(list(rows)) or read_clips(path, rows))
+
+    def read_of_files(rows):
+        read.extend(map(list, rows.values()))
+        return read_clips_of_files(rows)
+
+    monkeypatch.setattr(training, "read_clips_of_files", read_of_files)
+    monkeypatch.setattr(scoring, "read_clips", lambda path, rows: read_of_files({path: rows}))
     folder = run()
     sections = len(TrainingRecord.read(folder / "record").recordings)
     score(folder, folder / "features.parquet")
-    assert read == [list(FITTED), list(VALIDATION)] * sections + [[*TESTED, *VALIDATION]]
+    assert read == [list(FITTED)] * sections + [list(VALIDATION)] * sections + [[*TESTED, *VALIDATION]]
     table = pq.read_table(folder / "scores.parquet").to_pydict()
     held_out = [path for path, split in zip(table["path"], table["split"], strict=True) if split == "validation"]
     assert held_out == [f"{SECTION}/normal/{row:08d}.wav" for row in VALIDATION]

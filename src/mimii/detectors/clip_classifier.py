@@ -75,18 +75,20 @@ class ClipClassifier(NetworkDetector):
             self.network = embedding
 
     def examples(self, clips: Clips) -> "LabelledStretches":
-        """Clips of classes that there are none of to train on are left out."""
+        """The frames themselves, not standardised yet: those of an SNR are held once. Clips of classes that there are
+        none of to train on are left out."""
         starts, clip = self.windows(clips)
         known = {name: number for number, name in enumerate(self.classes)}
         labels = np.array([known.get(class_of(clips.groups[n]), -1) for n in clip], np.int64)
         lengths = clips.lengths[clip] if self.window_frames is None else np.full(len(clip), self.stretch)
         kept = labels >= 0
-        frames = self.standardized(clips)
+        frames = torch.from_numpy(clips.frames).to(self.device)
         return LabelledStretches(frames, starts[kept], lengths[kept], labels[kept], self.stretch)
 
     def loss(self, batch: tuple[Tensor, Tensor], epoch: int) -> Tensor:
         """The head's loss on a batch of stretches and their classes, mixed in training."""
         stretches, labels = batch
+        stretches = self.standardize(stretches)
         shares = self._shares.index_select(0, labels)
         if self.network.training:
             stretches, shares = self.mixed(stretches, shares)

@@ -206,7 +206,10 @@ class NetworkDetector(AnomalyDetector):
 
     def standardized(self, clips: Clips) -> Tensor:
         """The clips' frames on the device, (total frames, n_mels), standardised if the setting says so; no views."""
-        frames = torch.tensor(clips.frames, device=self.device)
+        return self.standardize(torch.tensor(clips.frames, device=self.device))
+
+    def standardize(self, frames: Tensor) -> Tensor:
+        """The same frames (..., n_mels), changed if the setting says so."""
         if self.settings["standardize"]:
             frames.sub_(self.mean).div_(self.deviation)
         return frames

@@ -212,32 +212,47 @@ def read_table(path: str | Path) -> ClipTable:
 
 
 def read_clips(path: str | Path, rows: Sequence[int]) -> Clips:
-    """Features and groups of the clips in `rows` of the file, in that order; none of them may be a skipped one's.
+    """Features and groups of the clips in `rows` of one file, as `read_clips_of_files` has them of several."""
+    return read_clips_of_files({Path(path): rows})
 
-    Reads the groups that hold them, one at a time, into one array. Raises UserError as `read_table` does.
+
+def read_clips_of_files(rows: Mapping[Path, Sequence[int]]) -> Clips:
+    """Features and groups of the clips in these rows of each file, in that order; none may be a skipped clip's.
+
+    Reads the groups of rows that hold them, one at a time, into one array for all files: of many sections there may be
+    gigabytes, and never two copies. Raises UserError as `read_table` does.
     """
-    table = read_table(path)
-    skipped = [row for row in rows if table.errors[row] is not None]
+    tables = {path: read_table(path) for path in rows}
+    skipped = [(row, path) for path, own in rows.items() for row in own if tables[path].errors[row] is not None]
     if skipped:
-        raise ValueError(f"rows {skipped} of {path} were skipped and have no features")
-    lengths = np.array([table.frames[row] for row in rows], dtype=np.int64)
-    frames = np.empty((int(lengths.sum()), table.metadata.width), dtype=np.float32)
-    ends = np.cumsum(lengths)
-    place = {row: (int(end - length), int(end)) for row, end, length in zip(rows, ends, lengths, strict=True)}
+        raise ValueError(f"row {skipped[0][0]} of {skipped[0][1]} was skipped and has no features")
+    lengths = np.array([tables[path].frames[row] for path, own in rows.items() for row in own], dtype=np.int64)
+    width = max((table.metadata.width for table in tables.values()), default=0)
+    frames = np.empty((int(lengths.sum()), width), dtype=np.float32)
+    edges = np.concatenate([[0], np.cumsum(lengths)])
+    first = 0
+    for path, own in rows.items():
+        last = first + len(own)
+        places = zip(own, edges[first:last], edges[first + 1 : last + 1], strict=True)
+        _read_frames(path, {row: frames[start:end] for row, start, end in places})
+        first = last
+    return Clips(frames, lengths, tuple(tables[path].group(row) for path, own in rows.items() for row in own))
+
+
+def _read_frames(path: Path, places: Mapping[int, NDArray[np.float32]]) -> None:
+    """Read the frames of each row into its place, (frames, values)."""
     with _opened(path) as file:
         first = 0
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
-            rows_here = [row for row in range(first, first + count) if row in place]
+            rows_here = [row for row in range(first, first + count) if row in places]
             if rows_here:
                 column = file.read_row_group(group, columns=["values"], use_threads=False).column(0)
                 lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
                 values, offsets = np.from_dlpack(lists.values), np.from_dlpack(lists.offsets)
                 for row in rows_here:
-                    start, end = place[row]
-                    frames[start:end].reshape(-1)[:] = values[offsets[row - first] : offsets[row - first + 1]]
+                    places[row].reshape(-1)[:] = values[offsets[row - first] : offsets[row - first + 1]]
             first += count
-    return Clips(frames, lengths, tuple(table.group(row) for row in rows))
 
 
 def read_metadata(path: str | Path) -> FeaturesMetadata:

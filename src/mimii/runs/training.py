@@ -23,7 +23,7 @@ from mimii.common.provenance import (
 from mimii.common.records import sha256_of
 from mimii.detectors.contract import detector_class
 from mimii.features.clips import Clips
-from mimii.features.file import ClipTable, read_clips, read_table
+from mimii.features.file import ClipTable, read_clips_of_files, read_table
 from mimii.runs.records import SkippedClip, TrainingRecord
 
 LOSSES = pa.schema(
@@ -66,14 +66,12 @@ def read_tables(paths: Sequence[Path], job: Mapping[str, Any]) -> dict[Path, Cli
 
 def read_parts(tables: Mapping[Path, ClipTable], settings: Mapping[str, Any]) -> tuple[Clips, Clips]:
     """The clips to fit on, and those that are held out. Raises UserError where a section has none to fit on."""
-    parts = []
-    for path, table in tables.items():
-        fitted = table.fitted(settings["val_split"])
-        if not fitted:
+    fitted = {path: table.fitted(settings["val_split"]) for path, table in tables.items()}
+    for path, rows in fitted.items():
+        if not rows:
             raise UserError(f"{path}: no training clip is left to fit on")
-        parts.append((read_clips(path, fitted), read_clips(path, table.held_out(settings["val_split"]))))
-    training, validation = (Clips.joined(clips) for clips in zip(*parts, strict=True))
-    return training, validation
+    held_out = {path: table.held_out(settings["val_split"]) for path, table in tables.items()}
+    return read_clips_of_files(fitted), read_clips_of_files(held_out)
 
 
 def train_model(
