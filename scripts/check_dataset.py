@@ -18,8 +18,8 @@ if __name__ == "__main__":
     say = partial(print, flush=True)
     try:
         variants = [Variant(**variant) for variant in arguments.variants]
-        faults = check_dataset(open_source(arguments.dataset), say, partial(format_problems, variants))
+        unusable = check_dataset(open_source(arguments.dataset), say, partial(format_problems, variants))
     except UserError as error:
         say(f"error: {error}")  # where the report is read, not in a log
-        faults = 1
-    raise SystemExit(1 if faults else 0)
+        unusable = 1
+    raise SystemExit(1 if unusable else 0)

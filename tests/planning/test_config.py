@@ -139,7 +139,6 @@ def test_all_errors_are_listed_at_once():
     [
         ({"models": ["vae", "pca"]}, {"models": {"vae": {}, "pca": {}}}),
         ({"models": "vae"}, {"models": {"vae": {}}}),
-        ({"seeds": 3}, {"seeds": [3]}),
         (
             {"dataset": {"root": "data", "labelled": {"normal": "healthy"}}},
             {"dataset": {"root": "data", "labelled": {"normal": ["healthy"]}}},
@@ -156,6 +155,8 @@ def test_what_is_clear_is_taken_as_it_is_meant(written, meant):
     [
         ({"models": 5}, r"models: 5 is not a list of models, or models with settings of their own, such as \{vae:"),
         ({"models": ["vae", "vae"]}, "is not a list of models"),
+        ({"seeds": 3}, r"seeds: 3 may be .*write \[3\] for the seed 3, or list them all, as \[42, 43, 44\]"),
+        ({"seeds": 42}, r"write \[42\] for the seed 42"),
         ({"seeds": True}, r"seeds: True is not a list of whole numbers, such as \[42, 43, 44\]"),
         ({"epochs": 5}, r"top level: 'epochs' is a setting of models; write settings: \{epochs: 5\}"),
         ({"n_mels": 64}, r"top level: 'n_mels' is a setting of the features; write features: \{n_mels: 64\}"),

@@ -312,11 +312,10 @@ def _add_check_options(check: argparse.ArgumentParser) -> None:
 
 
 def _check_dataset(arguments: argparse.Namespace) -> int:
-    """Raises UserError where something is wrong, once all of it was said."""
+    """Exit code 1 where a section cannot be run, or holds other recordings, once all of it was said."""
     from functools import partial
 
     from mimii.commands.contents import check_contents
-    from mimii.common.errors import UserError
     from mimii.common.provenance import REPOSITORY
     from mimii.data.completeness import check_dataset
     from mimii.planning.checking import format_problems
@@ -327,12 +326,8 @@ def _check_dataset(arguments: argparse.Namespace) -> int:
         plan = Plan(_read_configuration(configfile), any_sections=True)
         say = partial(print, flush=True)
         if arguments.content:
-            faults, what = check_contents(plan, say), "section(s) with other recordings, or none that can be read"
-        else:
-            faults, what = check_dataset(plan.source, say, partial(format_problems, plan.variants)), "fault(s)"
-    if faults:
-        raise UserError(f"{faults} {what}, named above")
-    return 0
+            return int(check_contents(plan, say) > 0)
+        return int(check_dataset(plan.source, say, partial(format_problems, plan.variants)) > 0)
 
 
 COMMANDS = {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.data.audio import BadClipError, reaches_full_scale, read_bytes, read_clip, read_header
+from mimii.data.downloaded import DownloadedSource
 from mimii.data.recordings import LABELS, Clip, Format, count_rates
 from mimii.data.sections import Section
 from mimii.data.selection import selects
@@ -56,13 +57,17 @@ def check_dataset(
 ) -> int:
     """Say what each section holds, what is wrong with it, and whether it can be run as it is configured.
 
-    problems: why recordings of a format cannot be used with the configured settings. Returns how many faults and
-    obstacles there are. Raises UserError where not even the sections can be listed.
+    problems: why recordings of a format cannot be used with the configured settings. Returns how many sections cannot
+    be run. Raises UserError where not even the sections can be listed.
     """
     sections = source.sections()
     heads: Heads = defaultdict(list)
     faults, runnable = 0, 0
     for section in sections:
+        if missing := _to_download(source, section):
+            say(f"{section}: can be run, which downloads {', '.join(missing)}")
+            runnable += 1
+            continue
         findings = Findings()
         clips = _list(source, section, findings)
         findings.faults += _differences(source, section, clips)
@@ -73,17 +78,26 @@ def check_dataset(
             _count(section, findings)
         findings.obstacles = list(dict.fromkeys(findings.obstacles))
         _say_section(section, clips, findings, say)
-        faults += len(findings.faults) + len(findings.obstacles)
+        faults += len(findings.faults)
         runnable += not findings.obstacles
     for fault in [*_duplicates(source, heads), *_missing_sections(source, sections)]:
         say(fault)
         faults += 1
-    if runnable == len(sections):
-        say(f"All {len(sections)} section(s) can be run as configured.")
+    if faults:
+        say(f"{faults} fault(s), named above: missing, extra, broken or there twice.")
+    unusable = len(sections) - runnable
+    if unusable:
+        say(f"{unusable} of {len(sections)} section(s) cannot be run as configured; why stands above.")
     else:
-        say(f"{len(sections) - runnable} of {len(sections)} section(s) cannot be run as configured; why stands above.")
-    say(f"{len(sections)} sections, {faults or 'no'} fault(s)")
-    return faults
+        say(f"All {len(sections)} section(s) can be run as configured.")
+    return unusable
+
+
+def _to_download(source: DatasetSource, section: Section) -> list[str]:
+    """The section's archives that are not there, of a dataset that a run downloads."""
+    if not isinstance(source, DownloadedSource) or not source.downloads:
+        return []
+    return [name for name in source.archive_names(section) if not source.archive_path(name).exists()]
 
 
 def _list(source: DatasetSource, section: Section, findings: Findings) -> list[Clip]:

@@ -129,6 +129,9 @@ def _in_words(error: ValidationError) -> list[Problem]:
         return list(itertools.chain.from_iterable(within))
     if instance is None:
         text = "holds nothing; give it a value, or leave the key out"
+    elif where == "seeds" and isinstance(instance, int) and not isinstance(instance, bool):
+        text = f"{instance} may be one seed or how many; write [{instance}] for the seed {instance}, or list them all, "
+        text += f"as {[*range(42, 42 + min(max(instance, 2), 5))]}"
     elif error.validator in ("pattern", "oneOf", "type") and "description" in rule:
         text = f"{instance!r} is not {rule['description']}"
     elif error.validator == "enum":

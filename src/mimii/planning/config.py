@@ -72,12 +72,11 @@ def _filled(value: Any, schema_part: Mapping[str, Any]) -> Any:
 
 
 def _as_meant(value: Any, schema_part: Mapping[str, Any]) -> Any:
-    """`seeds: 3` as [3], `normal: healthy` as [healthy], and `models: [vae, pca]` as {vae: {}, pca: {}}."""
+    """`normal: healthy` as [healthy], and `models: [vae, pca]` as {vae: {}, pca: {}}."""
     if schema_part is schema()["properties"]["models"]:
         names = [value] if isinstance(value, str) else value
         plain = isinstance(names, list) and all(isinstance(name, str) for name in names)
         return {name: {} for name in names} if plain and len(set(names)) == len(names) else value
     rule = schema()["$defs"].get(str(schema_part.get("$ref")).removeprefix("#/$defs/"), schema_part)
-    if rule.get("type") != "array" or isinstance(value, bool):
-        return value
-    return [value] if isinstance(value, int if rule["items"].get("type") == "integer" else str) else value
+    texts = rule.get("type") == "array" and rule["items"].get("type") != "integer"
+    return [value] if texts and isinstance(value, str) else value
