@@ -102,6 +102,15 @@ def board(results, tmp_path_factory):
     return found
 
 
+def test_a_page_of_own_recordings_has_no_word_snr(results, board, run_folder, tmp_path):
+    assert board["hasSnrs"]
+    write_csv(tmp_path / "results.csv", [run_folder(tmp_path / "runs", "vae", "+/+/+", 1)])
+    (own,) = make_boards([read_any(tmp_path, tmp_path)])
+    assert not own["hasSnrs"]
+    words = {key: value for key, value in own.items() if key not in ("runs", "hasSnrs")}
+    assert "SNR" not in json.dumps(words)
+
+
 def unpacked(entry):
     levels = np.frombuffer(base64.b64decode(entry["data"]), "<u2")
     return entry["low"] + (entry["high"] - entry["low"]) * levels / 65535

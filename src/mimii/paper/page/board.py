@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from mimii.data.sections import snr_title
+from mimii.data.sections import has_snrs, snr_title
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.inference import (
     Scope,
@@ -87,6 +87,7 @@ def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
         "claims": sentences(findings),
         "caveats": caveats(findings),
         "sections": [section_entry(section) for section in sections],
+        "hasSnrs": has_snrs(frame["db_level"].unique()),
         "methods": [method_entry(frame, averages, sections, label) for label in labels],
         "references": references_for(sections, config),
         "pairs": list(overall_pairs(comparisons, labels)),

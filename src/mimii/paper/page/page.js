@@ -256,10 +256,12 @@ function overview(view) {
         metric = value;
         show();
       }),
-      choice("SNR", [[ALL, "all"], ...snrs()], snr, value => {
-        snr = value;
-        show();
-      }),
+      snrs().length > 1
+        ? choice(board.hasSnrs ? "SNR" : "Group", [[ALL, "all"], ...snrs()], snr, value => {
+            snr = value;
+            show();
+          })
+        : null,
     ),
     place,
   );
@@ -309,7 +311,7 @@ function ranking(metric, snr) {
   rows.sort((one, other) => other.value - one.value);
   const percent = Math.round(100 * board.confidence);
   return table(
-    `${board.metrics[metric]}, mean over seeds, then IDs, machine types, SNRs; ${percent} % interval over test clips and seeds, drawn from .4 to 1. Bold: better than every other. Costs: mean of a run.`,
+    `${board.metrics[metric]}, mean over seeds, then IDs, machine types${board.hasSnrs ? ", SNRs" : ""}; ${percent} % interval over test clips and seeds, drawn from .4 to 1. Bold: better than every other. Costs: mean of a run.`,
     [
       "Method",
       board.metrics[metric],
@@ -1032,7 +1034,7 @@ function errors(view) {
   }
   if (snrs().length > 1)
     view.append(
-      el("h2", {}, "AUC against SNR"),
+      el("h2", {}, board.hasSnrs ? "AUC against SNR" : "AUC by group"),
       byKind(snrs().map(([snr, title]) => [title, board.methods.map(method => averageOf(method, "auc", snr))])),
     );
   for (const [name, title] of [
