@@ -97,6 +97,7 @@ def test_a_table_with_classes_beside_the_recordings(root, tmp_path):
     }
     assert raw["features"]["sample_rate"] == 44100
     assert "36 recordings, 44100 Hz, 1 channel, 0.6 s" in said
+    assert "(+ stands where nothing names an SNR, a machine or its ID)" in said
     assert "what is abnormal: bearing, belt" in said
 
 
@@ -117,6 +118,31 @@ def test_words_that_nobody_can_know_are_asked_for(root, tmp_path, capsys):
         propose(root)
     raw, _ = planned(root, tmp_path, ("lauf",))
     assert raw["dataset"]["labelled"] == {"normal": ["lauf"], "abnormal": ["stau"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace("ok", "gut"), "no column says which recordings are normal.*columns: class"),
+        (lambda text: text.replace(".wav", ""), "no column names recordings of this folder"),
+        (lambda text: text.replace("0", "..\\0"), "no column names recordings of this folder"),
+        (lambda text: text.removeprefix("file,class\n"), "its first line names a recording"),
+        (lambda text: text.replace("belt", "Förderband").encode("latin-1"), "cannot be read as a table in UTF-8"),
+        (lambda text: text.encode("utf-16"), "cannot be read as a table in UTF-8"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named(root, change, says):
+    write_table(root, ["ok"] * 14 + ["belt"] * 3, ("file", "class"), "classes.csv")
+    changed = change((root / "classes.csv").read_text().replace("\r\n", "\n"))
+    (root / "classes.csv").write_bytes(changed if isinstance(changed, bytes) else changed.encode())
+    with pytest.raises(UserError, match=f"Not used: classes.csv: {says}"):
+        propose(root)
+
+
+def test_recordings_that_a_table_does_not_name_are_counted(root, tmp_path):
+    write_table(root, ["ok"] * 14 + ["belt"] * 3)
+    write(root / "more.wav")
+    assert "Not sure: 1 recording(s) that labels.csv does not name" in planned(root, tmp_path)[1]
 
 
 def test_the_layout_of_mimii(root, tmp_path):

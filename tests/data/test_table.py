@@ -90,7 +90,7 @@ def test_what_the_table_says_is_part_of_the_fingerprint(tmp_path):
         ("path,label\n99.wav,normal\n", r"line 2: '99.wav' cannot be read \(No such file"),
         ("path,label\n../0.wav,normal\n", r"leads out of dataset.root"),
         ("path,label\n/etc/passwd,normal\n", r"leads out of dataset.root"),
-        ("path,label\n,normal\n", r"leads out of dataset.root"),
+        ("path,label\n,normal\n", r"line 2: names no recording; write its path"),
         ("path,label\n.,normal\n", r"is not a file"),
         ("path,label\n0.wav,normal\n0.wav,normal\n", r"line 3: '0.wav' stands in line 2 already"),
         ("path,label,split\n0.wav,normal,eval\n", r"split 'eval' is none of train, test"),

@@ -18,7 +18,7 @@ from mimii.data.layouts import Layout, find_layout
 from mimii.data.lookup import open_source
 from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import Format
-from mimii.data.sections import Section, section_name
+from mimii.data.sections import NO_LEVEL, Section, section_name
 from mimii.data.split import AS_MANY, MIN_TRAINING, PROPOSED_SHARE, Tested, check_counts, count_tested
 from mimii.features.settings import empty_bands, feature_declarations
 from mimii.planning.checking import format_problems
@@ -84,6 +84,8 @@ class FirstConfig:
             lines.append(f"  {section}: {counts['train', 'normal']} clips to train, {tested}")
         if len(self.counts) > 12:
             lines.append(f"  and {len(self.counts) - 12} sections more")
+        if any(NO_LEVEL in (section.snr, section.machine, section.id) for section in self.counts):
+            lines.append(f"  ({NO_LEVEL} stands where nothing names an SNR, a machine or its ID)")
         return "\n".join([*lines, *(f"Not sure: {doubt}" for doubt in self.doubts)])
 
 

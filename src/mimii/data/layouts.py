@@ -61,10 +61,10 @@ def find_layout(folder: Path, normal: Sequence[str] = ()) -> Layout:
         return known
     names = dict(_folder_names(folder, ()))
     count = sum(number for parts, number in names.items())
-    classes, table = _class_folders(names, normal), _table(folder, normal)
+    classes, tables = _class_folders(names, normal), _tables(folder, normal, count)
     if classes and not classes.guesses:
         return classes
-    if layout := table or classes:
+    if layout := next((table for table in tables.values() if isinstance(table, Layout)), classes):
         return layout
     if not count:
         raise UserError(
@@ -74,6 +74,7 @@ def find_layout(folder: Path, normal: Sequence[str] = ()) -> Layout:
         f"{str(folder)!r} holds {count} recordings, and nothing says which of them are normal{_shown(names)}. Name the "
         "folders or the words of the table: --normal NAME. Or put the recordings into folders normal and abnormal, or "
         "write a table labels.csv beside them:\n  path,label\n  first.wav,normal\n  second.wav,abnormal"
+        + "".join(f"\nNot used: {name}: {why}" for name, why in tables.items())
     )
 
 
@@ -156,16 +157,34 @@ def _each_once(names: set[str]) -> list[str]:
     return sorted({name.casefold(): name for name in sorted(names)}.values())
 
 
-def _table(folder: Path, normal: Sequence[str]) -> Layout | None:
-    """The first table in the folder that names recordings and says which of them are normal."""
-    for entry in sorted(entries(folder), key=lambda entry: entry.name):
-        if entry.is_file() and entry.name.lower().endswith((".csv", ".tsv")):
-            columns = _read_columns(Path(entry.path))
-            path = _path_column(folder, columns)
-            label = path and _label_column({name: words for name, words in columns.items() if name != path}, normal)
-            if path and label:
-                return _described_table(entry.name, columns, path, label)
-    return None
+def _tables(folder: Path, normal: Sequence[str], count: int) -> dict[str, Layout | str]:
+    """What each table in the folder is taken for, or why it cannot be used. count: recordings in the folder."""
+    return {
+        entry.name: _table(folder, entry.name, normal, count)
+        for entry in sorted(entries(folder), key=lambda entry: entry.name)
+        if entry.is_file() and entry.name.lower().endswith((".csv", ".tsv"))
+    }
+
+
+def _table(folder: Path, name: str, normal: Sequence[str], count: int) -> Layout | str:
+    """A table that names recordings and says which of them are normal; else why it does not."""
+    try:
+        columns = _read_columns(Path(folder, name))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return f"cannot be read as a table in UTF-8 ({error})"
+    if any(_names_recording(folder, column) for column in columns):
+        return "its first line names a recording; write a line with the columns' names above it, such as path,label"
+    path = _path_column(folder, columns)
+    if path is None:
+        return "no column names recordings of this folder: relative to it, with /, and with their endings, as a/1.wav"
+    label = _label_column({column: words for column, words in columns.items() if column != path}, normal)
+    if label is None:
+        others = ", ".join(column for column in columns if column != path) or "none"
+        return f"no column says which recordings are normal, in a word that is known (columns: {others})"
+    layout = _described_table(name, columns, path, label)
+    if (unnamed := count - sum(_names_recording(folder, own) for own in set(columns[path]))) > 0:
+        layout.guesses.append(f"{unnamed} recording(s) that {name} does not name; they are not used")
+    return layout
 
 
 @dataclass(frozen=True)
@@ -194,15 +213,12 @@ def _described_table(file: str, columns: Mapping[str, list[str]], path: str, lab
 
 
 def _read_columns(file: Path) -> dict[str, list[str]]:
-    """The values of each column; nothing where the file is no table."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            header = opened.readline()
-            opened.seek(0)
-            reader = csv.DictReader(opened, delimiter=max(SEPARATORS, key=header.count), strict=True)
-            rows = [row for row, _ in zip(reader, range(MOST_ROWS), strict=False)]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return {}
+    """The values of each column. Raises OSError, UnicodeDecodeError or csv.Error where the file is no table."""
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        header = opened.readline()
+        opened.seek(0)
+        reader = csv.DictReader(opened, delimiter=max(SEPARATORS, key=header.count), strict=True)
+        rows = [row for row, _ in zip(reader, range(MOST_ROWS), strict=False)]
     return {name: [(row.get(name) or "").strip() for row in rows] for name in reader.fieldnames or [] if name}
 
 
@@ -210,11 +226,14 @@ def _path_column(folder: Path, columns: Mapping[str, list[str]]) -> str | None:
     """The column whose values name recordings in the folder, most of them."""
     shares = {}
     for name, values in columns.items():
-        audio = [value for value in values if value.lower().endswith(ENDINGS) and stays_below(value)]
-        there = sum(Path(folder, value).is_file() for value in audio)
+        there = sum(_names_recording(folder, value) for value in values)
         shares[name] = there / len(values) if values else 0.0
     best = max(shares, key=lambda name: shares[name], default=None)
     return best if best is not None and shares[best] > 0.5 else None
+
+
+def _names_recording(folder: Path, path: str) -> bool:
+    return path.lower().endswith(ENDINGS) and stays_below(path) and Path(folder, path).is_file()
 
 
 def _label_column(columns: Mapping[str, list[str]], normal: Sequence[str]) -> LabelColumn | None:

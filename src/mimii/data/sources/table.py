@@ -106,7 +106,9 @@ class Source(RecordedSource):
 
     def _recording(self, row: Mapping[str, str]) -> tuple[Section, Recording]:
         path = row["path"]
-        if not path or not stays_below(path):
+        if not path:
+            raise UserError("names no recording; write its path, or remove the line")
+        if not stays_below(path):
             raise UserError(f"path {path!r} leads out of dataset.root; write it relative to there")
         path = PurePosixPath(path).as_posix()
         file = Path(self.root, path)
