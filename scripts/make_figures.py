@@ -16,7 +16,12 @@ if __name__ == "__main__":
     parser.add_argument("--results", type=Path, required=True, help="results.csv")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--statistics", type=Path, required=True, help="folder that make_statistics wrote")
-    parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, [model, variant] each")
+    parser.add_argument(
+        "--job",
+        type=json.loads,
+        required=True,
+        help="JSON: variants, [model, variant] each; domains, SNRs that have any",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     parser.add_argument("--figures", nargs="+", help="names such as roc/6dB; all by default")
     parser.add_argument("--endings", nargs="+", default=["svg", "pdf", "png"], choices=["svg", "pdf", "png"])
@@ -24,7 +29,7 @@ if __name__ == "__main__":
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
         statistics = Statistics.read(arguments.statistics)
-        drawn = all_figures(Results(frame, statistics, arguments.runs))
+        drawn = all_figures(Results(frame, statistics, arguments.runs, arguments.job["domains"]))
         for name in arguments.figures or drawn:
             if name not in drawn:
                 raise UserError(f"figure {name!r} is unknown; there are {', '.join(drawn)}")

@@ -16,10 +16,17 @@ if __name__ == "__main__":
     parser.add_argument("--results", type=Path, required=True, help="results.csv")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--statistics", type=Path, required=True, help="folder that make_statistics wrote")
-    parser.add_argument("--job", type=json.loads, required=True, help="JSON: variants, [model, variant] each")
+    parser.add_argument(
+        "--job",
+        type=json.loads,
+        required=True,
+        help="JSON: variants, [model, variant] each; domains, SNRs that have any",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder to write into")
     arguments = parser.parse_args()
     with exit_on_user_error():
         frame = select_runs(read_results(arguments.results), arguments.job["variants"])
         statistics = Statistics.read(arguments.statistics)
-        write_tables(make_tables(Results(frame, statistics, arguments.runs)), arguments.output)
+        write_tables(
+            make_tables(Results(frame, statistics, arguments.runs, arguments.job["domains"])), arguments.output
+        )

@@ -178,6 +178,8 @@ def test_domain_and_attributes_are_the_folders_below_the_label(tmp_path):
         "abnormal/old hall/3.wav": ("source", ""),
         "normal/4.wav": (None, ""),
     }
+    assert source.has_domains(source.sections()[0])
+    assert not open_source(config(tmp_path, "labelled")).has_domains(source.sections()[0])
     touch(tmp_path, "normal/new hall/old hall/5.wav")
     with pytest.raises(UserError, match="lies in folders of both domains"):
         open_source(config(tmp_path, "labelled", labelled=own)).clips(source.sections()[0])

@@ -227,6 +227,9 @@ def test_labels_as_the_evaluators_have_them(tmp_path):
     listed = [clip for clip in source.clips(source.sections()[0]) if clip.split == "test"]
     assert [(c.path, c.label, c.domain) for c in found] == [(c.path, c.label, c.domain) for c in listed]
     (tmp_path / "eval_data_list_2026.csv").unlink()
+    (tmp_path / "ground_truth_domain/ground_truth_ToyDrone_section_00_test.csv").unlink()
+    with pytest.raises(UserError, match=r"ground_truth_domain.* does not say the domain of section_00_0000.wav"):
+        source_of(tmp_path, 2026, "evaluation").check(source.sections()[0])
     (tmp_path / "ground_truth_data/ground_truth_ToyDrone_section_00_test.csv").write_text("section_00_0000.wav,yes\n")
     with pytest.raises(UserError, match=r"line 1: expected the name of a recording and 0 or 1"):
         source_of(tmp_path, 2026, "evaluation").check(source.sections()[0])

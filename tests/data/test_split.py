@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mimii.common.errors import UserError
-from mimii.data.split import AS_MANY, check_counts, fit_count, split_normal
+from mimii.data.split import AS_MANY, check_counts, fit_count, in_order, split_normal
 
 names = st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=60)
 
@@ -18,6 +18,27 @@ def test_every_normal_clip_is_in_one_part_whatever_the_order(names, abnormal, ra
     assert all(first < later for first in test for later in train)
     random.shuffle(names)
     assert split_normal(names, abnormal) == (train, test)
+
+
+@given(names, st.integers(1, 4))
+def test_names_of_one_domain_are_in_their_own_order_and_each_end_has_its_share_of_several(names, several):
+    assert in_order(names, {}) == in_order(names, dict.fromkeys(names, "target")) == sorted(names)
+    domains = {name: "target" if number % (several + 1) == 0 else None for number, name in enumerate(names)}
+    ordered = in_order(names, domains)
+    assert sorted(ordered) == sorted(names)
+    share = sum(domain == "target" for domain in domains.values()) / max(1, len(names))
+    for count in range(len(names)):
+        assert abs(sum(domains[name] == "target" for name in ordered[:count]) - share * count) <= 1
+
+
+def test_a_split_of_domains_tests_and_trains_on_both():
+    domains = {
+        f"{domain}/{number}": domain for domain, count in (("source", 30), ("target", 10)) for number in range(count)
+    }
+    train, test = split_normal(list(domains), 8, AS_MANY, domains)
+    assert [test.count(name) for name in test] == [1] * 8
+    assert sum(domains[name] == "target" for name in test) == 2
+    assert {domains[name] for name in train[-5:]} == {"source", "target"}
 
 
 def test_split_is_the_protocols():

@@ -54,6 +54,7 @@ def test_every_column_under_other_names_and_words(tmp_path):
     columns = {"path": "File", "label": "OK?", "machine": "Machine", "section": "Unit", "snr": "Noise"}
     columns |= {"domain": "Where", "attributes": "Speed", "split": "Part"}
     own = source(tmp_path, text, columns=columns, normal=["gut"], abnormal=["kaputt", "defekt"])
+    assert [own.has_domains(section) for section in own.sections()] == [False, True]
     assert described(own) == {
         "+/+/+": [("3.wav", "normal", "train", None, "")],
         "6dB/big_press/7_b": [

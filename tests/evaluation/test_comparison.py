@@ -21,11 +21,12 @@ SECTIONS = [f"{snr}/{machine}/id_00" for snr in ("6dB", "min6dB") for machine in
 def results(run_folder, tmp_path):
     """Makes a results.csv with its runs: AUC is better with higher quality, noise the same in all."""
 
-    def make(name, quality=lambda section: 1.5, *, model="vae", sections=SECTIONS, **overrides):
+    def make(name, quality=lambda section: 1.5, *, model="vae", sections=SECTIONS, seeds=(42,), **overrides):
         root = tmp_path / name
         rows = [
-            run_folder(root / "runs", model=model, section=section, quality=quality(section), **overrides)
+            run_folder(root / "runs", model=model, section=section, seed=seed, quality=quality(section), **overrides)
             for section in sections
+            for seed in seeds
         ]
         with (root / "results.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, [column.name for column in read_columns()])
@@ -186,6 +187,36 @@ def test_official_scores_are_compared_paired_by_clip(dcase_results):
     # The harmonic mean over the parts of all sections: of sections alike in number of parts, that of their scores.
     assert overall["new"] == pytest.approx(stats.hmean(found.cells["new"]))
     assert "Official score, OLD -> NEW" in as_text(found, "official_score")
+
+
+def test_a_comparison_of_another_metric_says_the_official_score_too(results, dcase_results):
+    old, new = dcase_results("old", 2.5), dcase_results("new", 0.0)
+    found = compare_results(old, new)
+    own = compare_results(old, new, metric="official_score")
+    assert found.official.equals(own.overall)
+    text = as_text(found, "auc")
+    assert text.index("AUC, OLD -> NEW, overall") < text.index("Official score, OLD -> NEW, overall")
+    assert f"{own.overall['difference'].iloc[0]:+.3f}" in text.split("Official score")[1]
+    next((new.parent / "runs").rglob("scores.parquet")).unlink()
+    assert "Official score of vae: not compared. " in as_text(compare_results(old, new), "auc")
+    assert "fficial" not in as_text(compare_results(results("mimii"), results("again")), "auc")
+
+
+def test_official_scores_of_the_same_seeds_are_compared_seed_by_seed(dcase_results):
+    one, two = (dcase_results(name, 1.5, seeds=(1, 2, 3)) for name in ("one", "two"))
+    (same,) = compare_results(one, two, metric="official_score").overall.to_dict("records")
+    assert same["low"] == same["difference"] == same["high"] == 0
+
+
+def test_official_scores_of_other_data_with_domains_are_compared(dcase_results):
+    old, new = (dcase_results(name, 1.5, sections=["+/fan/1", "+/fan/2"]) for name in ("old", "new"))
+    assert set(compare_results(old, new, metric="official_score").cells["machine_id"]) == {"1", "2"}
+
+
+def test_official_scores_of_other_clips_are_not_compared(dcase_results):
+    old, new = dcase_results("old", 1.5), dcase_results("new", 1.5, clips=20)
+    with pytest.raises(UserError, match="was tested on different clips"):
+        compare_results(old, new, metric="official_score")
 
 
 def test_official_scores_need_one_year_and_the_clip_scores(results, dcase_results):

@@ -10,13 +10,13 @@ from sklearn.metrics import roc_auc_score
 from mimii.data.sections import AVERAGE, dcase_year
 from mimii.evaluation.official_score import (
     SCORE,
-    SectionScores,
+    SectionClips,
     mean_of,
     official_score,
-    official_scores,
     part_values,
     parts_of,
 )
+from mimii.evaluation.official_scores import official_scores, resample
 
 # Evaluation data of 2024, the organisers' baseline: AUC source, AUC target, pAUC of its machine types; the score.
 PUBLISHED = {
@@ -60,12 +60,17 @@ def test_a_value_of_zero_is_floored():
 
 
 def clips(seed=0, normal=20, abnormal=15, seeds=1):
-    """A section whose domains have clips of both labels."""
+    """A section whose domains have clips of both labels, and (seeds, clips) scores of it."""
     rng = np.random.default_rng(seed)
     label = np.repeat([False, False, True, True], [normal, normal, abnormal, abnormal])
     domains = np.array(["source"] * normal + ["target"] * normal + ["source"] * abnormal + ["target"] * abnormal)
     scores = rng.normal(size=(seeds, len(label))) + label + 0.5 * (domains == "target")
-    return SectionScores("fan", f"section_{seed:02d}", label, domains, scores)
+    return SectionClips("fan", f"section_{seed:02d}", label, domains), scores
+
+
+def table_of(year, sections, samples=100):
+    """`official_scores` of (clips, scores) of each section."""
+    return official_scores(resample(year, sections, range(len(sections[0][1])), samples))
 
 
 def once(section):
@@ -75,8 +80,7 @@ def once(section):
 @given(st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
 def test_parts_are_what_the_papers_define(seed):
-    own = clips(seed)
-    (scores,) = own.scores
+    own, (scores,) = clips(seed)
     source, target = own.domains == "source", own.domains == "target"
 
     def sklearn(kept, **options):
@@ -98,23 +102,37 @@ def test_parts_are_what_the_papers_define(seed):
         },
     }
     for year, wanted in expected.items():
-        values = part_values(year, own.abnormal, own.domains, scores, once(own))
+        values = part_values(year, own, scores, once(own))
         assert {name: float(value[0]) for name, value in values.items()} == pytest.approx(wanted)
 
 
-def test_domains_are_needed_from_2021_on():
-    own = clips()
-    part_values(2020, own.abnormal, None, own.scores[0], once(own))
-    with pytest.raises(ValueError, match="needs the domains"):
-        part_values(2021, own.abnormal, None, own.scores[0], once(own))
-    with pytest.raises(ValueError, match="auc_target: normal and abnormal clips are both needed"):
-        part_values(2022, own.abnormal, np.full(len(own.abnormal), "source"), own.scores[0], once(own))
+@pytest.mark.parametrize(
+    ("lacks", "missing"),
+    [
+        ("normal clips", {2020: set(), 2021: {"auc_target", "pauc_target"}, 2022: {"auc_target"}}),
+        ("abnormal clips", {2020: set(), 2021: {"auc_target", "pauc_target"}, 2022: set()}),
+        ("any clips", {2020: set(), 2021: {"auc_target", "pauc_target"}, 2022: {"auc_target"}}),
+    ],
+)
+def test_what_a_domain_lacks_is_missing_in_its_own_values_and_in_every_mean_of_them(lacks, missing):
+    whole, scores = clips()
+    target = whole.domains == "target"
+    kept = ~target | {"normal clips": whole.abnormal, "abnormal clips": ~whole.abnormal, "any clips": ~target}[lacks]
+    part = SectionClips("fan", "section_00", whole.abnormal[kept], whole.domains[kept])
+    other, other_scores = clips(1)
+    for year, names in missing.items():
+        table = table_of(year, [(part, scores[:, kept]), (other, other_scores)])
+        values = table.set_index(["machine_id", "metric"])[["value", "low", "high"]].groupby(level=[0, 1]).first()
+        for id in ("section_00", AVERAGE):
+            lost = {name for name in values.loc[id].index if values.loc[id, name].isna().any()}
+            assert lost == names | ({SCORE} if names else set())
+        assert values.loc["section_01"].notna().all(axis=None)
 
 
 @pytest.mark.parametrize("year", [2020, 2021, 2022, 2026])
 def test_scores_stand_for_sections_types_and_all(year):
     sections = [clips(1, seeds=2), clips(2, seeds=2)]
-    table = official_scores(year, sections, samples=100).set_index(["machine_type", "machine_id", "metric"])
+    table = table_of(year, sections).set_index(["machine_type", "machine_id", "metric"])
     assert set(table.index.unique("metric")) == {SCORE, *(part.name for part in parts_of(year))}
     assert {key[:2] for key in table.index} == {
         (AVERAGE, AVERAGE),
@@ -128,10 +146,7 @@ def test_scores_stand_for_sections_types_and_all(year):
         float(
             official_score(
                 year,
-                {
-                    (own.machine, own.id): part_values(year, own.abnormal, own.domains, own.scores[seed], once(own))
-                    for own in sections
-                },
+                {(own.machine, own.id): part_values(year, own, scores[seed], once(own)) for own, scores in sections},
             )[0]
         )
         for seed in range(2)
@@ -139,33 +154,34 @@ def test_scores_stand_for_sections_types_and_all(year):
     assert table.loc[(AVERAGE, AVERAGE, SCORE), "value"] == pytest.approx(np.mean(per_seed))
     if year >= 2022:
         parts = table.loc[("fan", "section_01")].drop(SCORE)
-        one = official_scores(year, [SectionScores("fan", "section_01", *_of(sections[0], 0))], samples=100)
+        own, scores = sections[0]
+        one = table_of(year, [(own, scores[:1])])
         values = one[(one["machine_id"] == "section_01")].set_index("metric")["value"]
         assert values[SCORE] == pytest.approx(hmean(values.drop(SCORE)))
         assert len(parts) == 3
 
 
-def _of(section, seed):
-    return section.abnormal, section.domains, section.scores[[seed]]
-
-
 def test_seeds_that_differ_widen_the_interval_and_equal_ones_do_not():
-    own = clips(3)
-    alike = SectionScores("fan", "x", own.abnormal, own.domains, np.repeat(own.scores, 4, axis=0))
-    apart = SectionScores("fan", "x", own.abnormal, own.domains, np.vstack([own.scores, -own.scores]))
-    one = SectionScores("fan", "x", own.abnormal, own.domains, own.scores)
+    own, one = clips(3)
     width = {}
-    for name, section in (("one", one), ("alike", alike), ("apart", apart)):
-        row = official_scores(2022, [section], samples=400).iloc[0]
+    for name, scores in (("one", one), ("alike", np.repeat(one, 4, axis=0)), ("apart", np.vstack([one, -one]))):
+        row = table_of(2022, [(own, scores)], samples=400).iloc[0]
         width[name] = row["high"] - row["low"]
     assert width["one"] == pytest.approx(width["alike"])
     assert width["apart"] > 1.3 * width["one"]
 
 
 def test_models_meet_the_same_resamples():
-    own = clips(4)
-    tables = [official_scores(2022, [own], samples=100) for _ in range(2)]
+    tables = [table_of(2022, [clips(4)]) for _ in range(2)]
     assert tables[0].equals(tables[1])
+
+
+def test_a_resample_keeps_each_label_of_each_domain():
+    own, _ = clips(5, normal=7, abnormal=4)
+    counts = own.resamples(50)
+    for domain in ("source", "target"):
+        for abnormal, number in ((False, 7), (True, 4)):
+            assert set(counts[:, (own.domains == domain) & (own.abnormal == abnormal)].sum(axis=1)) == {number}
 
 
 def test_the_year_stands_in_the_place_of_the_snr():

@@ -20,6 +20,7 @@ from mimii.evaluation.kinds import clips_of_kinds
 from mimii.evaluation.row import compute_metrics
 from mimii.runs.records import MetricsRecord, ScoringRecord, TrainingRecord
 
+ENDS = ("", "_low", "_high")
 SETTINGS = {"bootstrap_samples": 200, "confidence": 0.95, "max_fpr": 0.1, "threshold_quantile": 0.9}
 
 
@@ -75,12 +76,42 @@ def test_a_dcase_run_has_its_official_score_and_the_parts_of_each_domain(run_fil
     values = [*of_domains, *of_all]
     wanted = np.mean(values) if year == 2020 else len(values) / np.sum(1 / np.array(values))
     assert score.value == pytest.approx(wanted)
+    columns = {"official_score": score, "auc_source": mine.get(("source", "auc"))}
+    for name, metric in columns.items():
+        for end, attribute in (("", "value"), ("_low", "low"), ("_high", "high")):
+            assert record.row[f"{name}{end}"] == getattr(metric, attribute, None)
+    assert (record.row["auc_source"] is None) == (year == 2020)
+
+
+def test_other_data_with_domains_are_scored_as_dcase_has_it_since_2022(run_files):
+    own, dcase = (
+        compute_metrics(*run_files(section=section, domains=True), SETTINGS)
+        for section in ("+/fan/id_00", "dcase2022/fan/id_00")
+    )
+    for record in (own, dcase):
+        row = record.row
+        parts = [row["auc_source"], row["auc_target"], row["pauc"]]
+        assert row["official_score"] == pytest.approx(len(parts) / np.sum(1 / np.array(parts)))
+        check_rows([{**row, "metrics_code": "x"}])
 
 
 def test_other_data_and_clips_without_domains_have_no_official_score(run_files):
     for section in ("6dB/fan/id_00", "dcase2024/fan/section_00"):
         record = compute_metrics(*run_files(section=section), SETTINGS)
         assert not [one for one in record.scores if one.domain or one.metric == "official_score"]
+        row = record.row
+        assert {row[f"{name}{end}"] for name in ("auc_source", "auc_target", "official_score") for end in ENDS} == {
+            None
+        }
+
+
+def test_a_domain_without_a_class_leaves_its_own_values_empty_alone(run_files):
+    paths = run_files(section="dcase2024/fan/section_00", domains=True)
+    rewrite(paths, lambda table: table.assign(domain=table["domain"].where(table["label"] == "abnormal", "source")))
+    record = compute_metrics(*paths, SETTINGS)
+    assert (record.row["auc_target"], record.row["official_score"]) == (None, None)
+    assert 0 < record.row["auc_source_low"] < record.row["auc_source"] < record.row["auc_source_high"]
+    assert {one.domain for one in record.scores} == {None, "source"}
 
 
 def test_residual_columns_are_empty_without_such_a_score_and_filled_with_one(run_files):

@@ -102,7 +102,7 @@ def _write_tables(plan: Plan, compared: Sequence[Run], output: Path) -> None:
     frame = frame[frame["run_path"].isin([run.path for run in compared])]
     pairs = list(dict.fromkeys((run.variant.model, run.variant.name) for run in compared))
     frame = select_runs(frame, pairs)
-    results = Results(frame, compute_statistics(frame, plan.runs_root), Path(plan.runs_root))
+    results = Results(frame, compute_statistics(frame, plan.runs_root), Path(plan.runs_root), plan.domains)
     write_tables(make_tables(results), output / "tables")
     with written_whole(output / "summary.txt") as temporary:
         temporary.write_text(summary(frame.drop(columns="label")) + "\n", encoding="utf-8")

@@ -178,19 +178,25 @@ class Year:
 
     def _ground_truth(self, data: Path, domains: Path) -> dict[str, ClipName]:
         """Labels (1: anomaly) and domains (1: target) as the evaluators have them: a name and a number in each line."""
-        target = dict(row[:2] for row in read_rows(domains)) if domains.is_file() else {}
+        target = dict(row[:2] for row in read_rows(domains) if len(row) > 1) if domains.is_file() else {}
         labels = {}
         for number, row in enumerate(read_rows(data), 1):
             name, code = self.parse(row[0]), row[1] if len(row) > 1 else ""
             if name is None or code not in ("0", "1"):
                 raise UserError(f"{str(data)!r}, line {number}: expected the name of a recording and 0 or 1")
-            domain = {"0": "source", "1": "target", "source": "source", "target": "target"}.get(target.get(row[0], ""))
+            known = {"0": "source", "1": "target", "source": "source", "target": "target"}
+            domain = name.domain or known.get(target.get(row[0], ""))
+            if domain is None and self.number > 2020:
+                raise UserError(
+                    f"{str(domains)!r} does not say the domain of {row[0]}, which the official score of {self.number} "
+                    f"needs; it is published at {self._facts['labels']['source']}"
+                )
             labels[row[0]] = ClipName(
                 name.name,
                 name.id,
                 "test",
                 "abnormal" if code == "1" else "normal",
-                cast("Literal['source', 'target'] | None", name.domain or domain),
+                cast("Literal['source', 'target'] | None", domain),
                 name.attributes,
             )
         return labels

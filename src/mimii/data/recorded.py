@@ -11,7 +11,7 @@ from mimii.data.archive import open_archive
 from mimii.data.recordings import LABELS, Clip, Recording, digest, ordered_clips
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
-from mimii.data.split import AS_MANY, Tested, check_counts
+from mimii.data.split import AS_MANY, Tested, check_counts, in_order
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,18 @@ class RecordedSource(DatasetSource):
 
     def _split(self, section: Section, parts: Sequence[Part]) -> list[Clip]:
         by_path = {part.path: part for part in parts}
+        domains = {part.path: part.recording.domain for part in parts}
         if not any(part.recording.split for part in parts):
             names = {label: [part.path for part in parts if part.recording.label == label] for label in LABELS}
-            clips = ordered_clips(names["normal"], names["abnormal"], self.tested)
+            clips = ordered_clips(names["normal"], names["abnormal"], self.tested, domains)
         else:
             clips = [Clip(p.path, p.recording.label, p.recording.split) for p in parts if p.recording.split is not None]
             if len(clips) != len(parts):
                 raise ValueError(f"{self.name}: either all recordings of {section} have a split, or none")
-            order = [("train", "normal"), ("test", "normal"), ("test", "abnormal")]
-            clips.sort(key=lambda clip: order.index((clip.split, clip.label)))
+            of_path = {clip.path: clip for clip in clips}
+            kinds = [("train", "normal"), ("test", "normal"), ("test", "abnormal")]
+            names_of = [[clip.path for clip in clips if (clip.split, clip.label) == kind] for kind in kinds]
+            clips = [of_path[name] for own in names_of for name in in_order(own, domains)]
         self._by_path.update({part.path: part.recording for part in parts})
         return [by_path[clip.path].described(clip) for clip in clips]
 

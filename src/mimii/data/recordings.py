@@ -94,13 +94,18 @@ def checksum(content: bytes | memoryview) -> int:
     return zlib.crc32(content)
 
 
-def ordered_clips(normal: Iterable[str], abnormal: Iterable[str], tested: Tested = AS_MANY) -> list[Clip]:
+def ordered_clips(
+    normal: Iterable[str],
+    abnormal: Iterable[str],
+    tested: Tested = AS_MANY,
+    domains: Mapping[str, str | None] | None = None,
+) -> list[Clip]:
     """Clips with the benchmark's own split, in the order of the features: train, normal test, abnormal test.
 
-    tested: how many normal clips are test clips, as in `split.count_tested`.
+    tested: how many normal clips are test clips, as in `split.count_tested`. domains: of the clips that have one.
     """
     bad = sorted(abnormal)
-    train, test = split_normal(list(normal), len(bad), tested)
+    train, test = split_normal(list(normal), len(bad), tested, domains)
     return (
         [Clip(path, "normal", "train") for path in train]
         + [Clip(path, "normal", "test") for path in test]

@@ -78,6 +78,11 @@ def dcase_year(snr: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def scored_year(snr: str, *, domains: bool) -> int | None:
+    """The year whose official score DCASE data have; of other data, where clips have `domains`, the one since 2022."""
+    return dcase_year(snr) or (2022 if domains else None)
+
+
 def has_snrs(names: Iterable[str]) -> bool:
     """Whether any of these names, which stand in the place of an SNR, is one."""
     return any(snr_order(name)[0] < float("inf") for name in names)

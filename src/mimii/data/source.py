@@ -41,11 +41,15 @@ class DatasetSource(ABC):
 
     @abstractmethod
     def clips(self, section: Section) -> list[Clip]:
-        """All clips: training by name, then normal test clips, then abnormal ones. Raises UserError."""
+        """All clips: training, then normal test clips, then abnormal ones, `in_order` (`split`). Raises UserError."""
 
     @abstractmethod
     def open(self, clip: Clip) -> str | BinaryIO:
         """A path or a binary file with `seek`, as `soundfile.SoundFile` takes it; the caller closes a file."""
+
+    def has_domains(self, section: Section) -> bool:
+        """Whether some recordings are of a source or target domain; asked while the workflow is planned."""
+        return False
 
     def published_counts(self, section: Section) -> Mapping[str, int] | None:
         """How many "normal" and "abnormal" clips were published, named 00000000.wav onwards; None if that is not known.

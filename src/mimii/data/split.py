@@ -1,6 +1,6 @@
 """Which clips a model trains on and which it is tested on: whole clips, by name, never by chance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mimii.common.errors import UserError
 
@@ -19,21 +19,36 @@ def count_tested(normal: int, abnormal: int, tested: Tested) -> int:
     return int(tested) if tested >= 1 else max(1, round(normal * tested))
 
 
-def split_normal(names: Sequence[str], abnormal: int, tested: Tested = AS_MANY) -> tuple[list[str], list[str]]:
-    """Split the normal clips of a section: the first by name are for the test, as many as there are abnormal ones.
+def in_order(names: Iterable[str], domains: Mapping[str, str | None]) -> list[str]:
+    """Clips by name, but where they are of several domains so that each stretch of them holds its share of each.
 
-    names: the normal clips, in any order. abnormal: number of abnormal clips, all of which are test clips. tested: of
-    the normal ones, where another number is set.
-    Returns (training names, test names), both sorted. Where more are to be tested than there are, none is left for
-    training.
+    By name alone the first and the last, which are tested and held out, might all be of one domain.
     """
     ordered = sorted(names)
+    places: dict[str, float] = {}
+    for domain in {domains.get(name) for name in ordered}:
+        own = [name for name in ordered if domains.get(name) == domain]
+        places.update({name: (number + 0.5) / len(own) for number, name in enumerate(own)})
+    return sorted(ordered, key=lambda name: (places[name], name))
+
+
+def split_normal(
+    names: Sequence[str], abnormal: int, tested: Tested = AS_MANY, domains: Mapping[str, str | None] | None = None
+) -> tuple[list[str], list[str]]:
+    """Split the normal clips of a section: the first `in_order` are for the test, as many as there are abnormal ones.
+
+    names: the normal clips, in any order. abnormal: number of abnormal clips, all of which are test clips. tested: of
+    the normal ones, where another number is set. domains: of the clips that have one.
+    Returns (training names, test names), both in order. Where more are to be tested than there are, none is left for
+    training.
+    """
+    ordered = in_order(names, domains or {})
     count = count_tested(len(ordered), abnormal, tested)
     return ordered[count:], ordered[:count]
 
 
 def fit_count(n_train: int, val_split: float) -> int:
-    """How many of `n_train` training clips are fitted on; the rest, the last by name, is held out for validation."""
+    """How many of `n_train` training clips are fitted on; the rest, the last of them, is held out for validation."""
     # Rounded first: a tenth of 10 clips is 1, though 10 * (1 - 0.9) is a little less in floating point.
     return int(round(n_train * (1 - val_split), 9))
 

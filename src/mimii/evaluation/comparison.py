@@ -8,7 +8,7 @@ if the two were independent, so that it finds less. One seed says nothing of oth
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -22,11 +22,12 @@ from tabulate import tabulate
 from mimii.common.errors import UserError
 from mimii.common.records import sha256_of
 from mimii.common.suggestions import unknown
-from mimii.data.sections import dcase_year
+from mimii.data.sections import scored_year
 from mimii.evaluation.inference import centred_interval, paired_p_value, seed_freedom
 from mimii.evaluation.intervals import machine_generator, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in
-from mimii.evaluation.official_score import SCORE, Resampled, read_sections, resample
+from mimii.evaluation.official_score import SCORE
+from mimii.evaluation.official_scores import Key, Resampled, read_resampled
 from mimii.evaluation.resampling import mean_of_drawn_seeds
 from mimii.evaluation.results import average, read_results
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
@@ -39,12 +40,15 @@ class Comparison:
     """cells: a row per model and section: old, new, difference, p_value, p_holm, verdict, paired.
 
     overall: a row per model, of the sections that are in both, with low and high of the difference's interval.
-    confidence: of the intervals.
+    confidence: of the intervals. official: `overall` of the official score of models that have one in both, where
+    another metric is compared; unofficial: why some have none, by model.
     """
 
     cells: pd.DataFrame
     overall: pd.DataFrame
     confidence: float
+    official: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unofficial: Mapping[str, str] = field(default_factory=dict)
 
     def worse(self, model: str) -> bool:
         """Whether the model got worse, on average or on any section."""
@@ -76,7 +80,7 @@ def compare_results(
             if name not in set(frame["model"]):
                 raise UserError(f"{path}: no runs of the model {name}; it has {', '.join(frame['model'].unique())}")
     wanted = models or [name for name in frames[0]["model"].unique() if name in set(frames[1]["model"])]
-    cells, overall = [], []
+    cells, overall, official, unofficial = [], [], [], {}
     for name in wanted:
         for variants in paired_variants(*(frame[frame["model"] == name] for frame in frames)):
             sides = [
@@ -84,11 +88,18 @@ def compare_results(
                 for frame, variant in zip(frames, variants, strict=True)
             ]
             model = compare_official_scores(sides, runs) if metric == SCORE else compare_model(sides, runs, metric)
-            cells.append(model.cells.assign(model=name, variant=variants[1]))
-            overall.append(model.overall.assign(model=name, variant=variants[1]))
+            named = {"model": name, "variant": variants[1]}
+            cells.append(model.cells.assign(**named))
+            overall.append(model.overall.assign(**named))
+            if metric != SCORE and all(side[SCORE].notna().any() for side in sides):
+                try:
+                    official.append(compare_official_scores(sides, runs).overall.assign(**named))
+                except UserError as error:
+                    unofficial[name] = str(error)
     if not cells:
         raise UserError(f"{old} and {new} have no model with the same settings in common: nothing to compare")
-    return Comparison(pd.concat(cells, ignore_index=True), pd.concat(overall, ignore_index=True), model.confidence)
+    tables = [pd.concat(rows, ignore_index=True) if rows else pd.DataFrame() for rows in (cells, overall, official)]
+    return Comparison(tables[0], tables[1], model.confidence, tables[2], unofficial)
 
 
 def paired_variants(old: pd.DataFrame, new: pd.DataFrame) -> list[tuple[str, str]]:
@@ -125,28 +136,34 @@ def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: s
 
 
 def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path]) -> Comparison:
-    """One model's official score of a year, over the sections that are in both, and each of them; paired by clip.
+    """One model's official score, over the sections that are in both, and each of them; paired by clip.
 
-    Raises UserError where these are not the sections of one year, or clip scores of either are not at hand.
+    Raises UserError where these are not at one SNR with such a score, have none, or were not tested on the same clips,
+    and where clip scores of either are not at hand.
     """
-    common = set.intersection(*(set(zip(*(frame[name] for name in SECTION), strict=True)) for frame in sides))
+    common = set.intersection(*(set(_keys(frame)) for frame in sides))
     snrs = sorted({snr for snr, _, _ in common})
-    year = dcase_year(snrs[0]) if len(snrs) == 1 else None
-    if year is None:
-        raise UserError(f"{SCORE}: both results must be of one year of DCASE's data; in common are {snrs or 'none'}")
-    resampled = []
-    for stream, (frame, folder) in enumerate(zip(sides, runs, strict=True)):
-        rows = frame[[key in common for key in zip(*(frame[name] for name in SECTION), strict=True)]]
-        if verified_scores(rows, folder) is None:
-            raise UserError(
-                f"{folder}: {SCORE} needs the clip scores of all runs in the CSV, as they were when it was made"
-            )
-        samples = int(sides[0]["bootstrap_samples"].iloc[0])
-        resampled.append(resample(year, read_sections(rows, folder, year), samples, stream=stream))
+    domains = all(frame["auc_source"].notna().any() for frame in sides)
+    if len(snrs) != 1 or scored_year(snrs[0], domains=domains) is None:
+        raise UserError(
+            f"{SCORE}: both results must be of one year of DCASE's data, or of recordings with domains at one SNR; in "
+            f"common are {', '.join(snrs) or 'none'}"
+        )
+    shared = [frame[[key in common for key in _keys(frame)]] for frame in sides]
+    _check_same_clips(shared, runs)
+    resampled = [read_resampled(rows, folder, snrs[0]) for rows, folder in zip(shared, runs, strict=True)]
     confidence = float(sides[0]["confidence"].iloc[0])
     keys = sorted((machine, id) for _, machine, id in common)
-    changes = [_official_change(resampled, scope, confidence) for scope in ([key] for key in keys)]
-    cells = pd.DataFrame([(snrs[0], *key) for key in keys], columns=SECTION).join(pd.DataFrame(changes))
+    cells = pd.DataFrame(
+        [
+            {**dict(zip(SECTION, (snrs[0], *key), strict=True)), **_official_change(resampled, [key], confidence)}
+            for key in keys
+        ]
+    )
+    if missing := [
+        f"{cell['machine_type']}/{cell['machine_id']}" for cell in cells[cells["difference"].isna()].to_dict("records")
+    ]:
+        raise UserError(f"{SCORE}: a domain of {', '.join(missing)} lacks normal or abnormal test clips")
     cells["p_holm"] = multipletests(cells["p_value"], method="holm")[1]
     overall = pd.DataFrame([_official_change(resampled, keys, confidence)])
     for table, column in ((cells, "p_holm"), (overall, "p_value")):
@@ -155,14 +172,34 @@ def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path])
     return Comparison(cells, overall, confidence)
 
 
-def _official_change(
-    resampled: Sequence[Resampled], keys: Sequence[tuple[str, str]], confidence: float
-) -> dict[str, Any]:
+def _keys(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The section of each row."""
+    return list(zip(*(frame[name] for name in SECTION), strict=True))
+
+
+def _check_same_clips(sides: Sequence[pd.DataFrame], runs: Sequence[Path]) -> None:
+    """Raise UserError where clip scores of a side are not at hand, or a section was tested on other clips."""
+    tested = []
+    for rows, folder in zip(sides, runs, strict=True):
+        scores = verified_scores(rows, folder)
+        if scores is None:
+            raise UserError(
+                f"{folder}: {SCORE} needs the clip scores of all runs in the CSV, as they were when it was made"
+            )
+        tested.append(dict(zip(_keys(rows), scores, strict=True)))
+    for key, clips in tested[0].items():
+        if not _same_clips(clips, tested[1][key]):
+            raise UserError(f"{SCORE}: {'/'.join(key)} was tested on different clips, which cannot be paired")
+
+
+def _official_change(resampled: Sequence[Resampled], keys: Sequence[Key], confidence: float) -> dict[str, Any]:
     (old, old_draws), (new, new_draws) = (own.score(keys) for own in resampled)
-    difference, draws = new - old, new_draws - old_draws
-    low, high = centred_interval(difference, draws, confidence)
-    p = paired_p_value(difference, draws)
-    return {"old": old, "new": new, "difference": difference, "low": low, "high": high, "p_value": p, "paired": True}
+    same = resampled[0].seeds == resampled[1].seeds
+    difference, draws = float(new.mean() - old.mean()), new_draws - old_draws
+    freedom = seed_freedom(draws, [new - old] if same else [old, new])
+    low, high = centred_interval(difference, draws, confidence, freedom)
+    change = {"old": float(old.mean()), "new": float(new.mean()), "difference": difference, "low": low, "high": high}
+    return {**change, "p_value": paired_p_value(difference, draws, freedom), "paired": True}
 
 
 def rows_of(frame: pd.DataFrame, cell: Mapping[Any, Any]) -> pd.DataFrame:
@@ -303,18 +340,31 @@ def _independent_noise(keys: pd.DataFrame, noise: Sequence[NDArray[np.float64] |
 def as_text(comparison: Comparison, metric: str) -> str:
     """What changed, for a terminal: a table of the models, and below it the sections of each that changed."""
     title = "Official score" if metric == SCORE else METRICS[metric].title
-    header = ["model", "OLD", "NEW", "difference", f"{100 * comparison.confidence:g} % interval", "p", ""]
-    models = list(comparison.overall["model"])
-    rows, lines = [], []
-    for _, row in comparison.overall.iterrows():
-        name = row["model"] if models.count(row["model"]) == 1 else f"{row['model']} ({row['variant']})"
-        rows.append([name, *_numbers(row), row["verdict"]])
-        mine = comparison.cells[
-            (comparison.cells["model"] == row["model"]) & (comparison.cells["variant"] == row["variant"])
-        ]
-        lines += ["", *_section_lines(name, mine)]
+    lines = _overall_lines(title, comparison.overall, comparison.confidence)
+    if len(comparison.official):
+        lines += ["", *_overall_lines("Official score", comparison.official, comparison.confidence)]
+    lines += [f"\nOfficial score of {name}: not compared. {why}" for name, why in comparison.unofficial.items()]
+    for name, row in zip(_names(comparison.overall), comparison.overall.to_dict("records"), strict=True):
+        own = (comparison.cells[["model", "variant"]] == [row["model"], row["variant"]]).all(axis=1)
+        lines += ["", *_section_lines(name, comparison.cells[own])]
+    return "\n".join(lines)
+
+
+def _names(overall: pd.DataFrame) -> list[str]:
+    """Of the models, with the variant where there are several of one."""
+    models = list(overall["model"])
+    pairs = zip(models, overall["variant"], strict=True)
+    return [model if models.count(model) == 1 else f"{model} ({variant})" for model, variant in pairs]
+
+
+def _overall_lines(title: str, overall: pd.DataFrame, confidence: float) -> list[str]:
+    header = ["model", "OLD", "NEW", "difference", f"{100 * confidence:g} % interval", "p", ""]
+    rows = [
+        [name, *_numbers(row), row["verdict"]]
+        for name, (_, row) in zip(_names(overall), overall.iterrows(), strict=True)
+    ]
     table = tabulate(rows, header, tablefmt="simple", colalign=("left", *["right"] * 5, "left"), disable_numparse=True)
-    return "\n".join([f"{title}, OLD -> NEW, overall", "", *(line.rstrip() for line in table.splitlines()), *lines])
+    return [f"{title}, OLD -> NEW, overall", "", *(line.rstrip() for line in table.splitlines())]
 
 
 def _numbers(row: pd.Series) -> list[str]:

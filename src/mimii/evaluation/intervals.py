@@ -14,24 +14,26 @@ BOOTSTRAP_SEED = 0
 BLOCK = 100
 
 
-def resample_counts(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Generator) -> NDArray[np.int32]:
+def resample_counts(strata: NDArray[np.generic], samples: int, rng: np.random.Generator) -> NDArray[np.int32]:
     """How often each clip is drawn in each of `samples` resamples: (samples, clips) int32.
 
-    Normal and abnormal clips are drawn separately, with replacement, so that every resample keeps the class counts
-    (stratified bootstrap: Efron & Tibshirani, An Introduction to the Bootstrap, 1993).
+    strata: (clips,), such as whether each is abnormal. Clips of each value are drawn separately, with replacement, so
+    that every resample keeps their number (stratified bootstrap: Efron & Tibshirani, An Introduction to the Bootstrap,
+    1993).
     """
-    counts = np.zeros((samples, len(abnormal)), dtype=np.int32)
-    for stratum in (np.flatnonzero(~abnormal), np.flatnonzero(abnormal)):
+    counts = np.zeros((samples, len(strata)), dtype=np.int32)
+    for value in np.unique(strata):
+        stratum = np.flatnonzero(strata == value)
         drawn = rng.integers(len(stratum), size=(samples, len(stratum)))
         cells = drawn + np.arange(samples)[:, None] * len(stratum)
         counts[:, stratum] = np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape)
     return counts
 
 
-def count_blocks(abnormal: NDArray[np.bool_], samples: int, rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
+def count_blocks(strata: NDArray[np.generic], samples: int, rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
     """`resample_counts` of `samples` resamples, BLOCK at a time."""
     for first in range(0, samples, BLOCK):
-        yield resample_counts(abnormal, min(BLOCK, samples - first), rng)
+        yield resample_counts(strata, min(BLOCK, samples - first), rng)
 
 
 def machine_generator(machine_type: str, machine_id: str) -> np.random.Generator:

@@ -1,6 +1,6 @@
 """From the files of a run to its row of the results: metrics, their intervals, a threshold and its rates, costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mimii.common.canonical import to_json
 from mimii.common.errors import UserError
 from mimii.common.records import DamagedError
-from mimii.data.sections import Section, dcase_year
+from mimii.data.sections import Section, scored_year
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.intervals import bootstrap, section_interval
 from mimii.evaluation.kinds import clips_of_kinds
@@ -20,6 +20,12 @@ from mimii.runs.clip_scores import PRIMARY, ClipScores, RunScores, read_scores
 from mimii.runs.records import MetricsRecord, ScoreMetric, ScoringRecord, TrainingRecord
 
 RESIDUAL = "residual"
+# Columns of results.csv, by domain and metric of metrics.csv.
+OFFICIAL = {
+    ("source", "auc"): "auc_source",
+    ("target", "auc"): "auc_target",
+    (None, "official_score"): "official_score",
+}
 MODEL_SETTINGS = ("frames", "hop_frames", "epochs", "batch_size", "learning_rate", "val_split")
 FEATURE_SETTINGS = ("n_mels", "n_fft", "hop_length", "power", "f_min", "f_max", "padding", "sample_rate")
 
@@ -47,9 +53,12 @@ def compute_metrics(
     run_path = training.run_name(scoring.section).path
     figures = {column: score_figures(scores, column, run_path, settings) for column in scores.columns}
     residual = figures.get(RESIDUAL, dict.fromkeys(figures[PRIMARY]))
+    section = Section.parse(scoring.section)
+    official = {column: official_metrics(scores, column, section, settings) for column in scores.columns}
     values = {
         **figures[PRIMARY],
         **{f"{name}_{RESIDUAL}": value for name, value in residual.items()},
+        **official_columns(official[PRIMARY]),
         **settings,
         **names_and_settings(training, scoring),
         **counts(scores, training, scoring),
@@ -59,9 +68,8 @@ def compute_metrics(
     }
     row = {column.name: values[column.name] for column in read_columns()}
     metrics = [metric for column, figure in figures.items() for metric in as_metrics(column, figure)]
-    section = Section.parse(scoring.section)
     for column in scores.columns:
-        metrics += official_metrics(scores, column, section, settings)
+        metrics += official[column]
         metrics += kind_metrics(scores, column, settings)
     return MetricsRecord(row, metrics)
 
@@ -146,14 +154,25 @@ def official_metrics(
     scores: RunScores, column: str, section: Section, settings: Mapping[str, Any]
 ) -> list[ScoreMetric]:
     """The year's official score of one of the clip scores, and its parts in each domain; none of other data."""
-    year = dcase_year(section.snr)
+    clips = scores.clips(column)
+    year = scored_year(section.snr, domains=any(clips.domains))
     if year is None:
         return []
     from mimii.evaluation.official_score import score_of_run  # imports scipy, which other data do not need
 
     resampling = {"samples": settings["bootstrap_samples"], "confidence": settings["confidence"]}
-    values_of_run = score_of_run(year, section, scores.clips(column), **resampling)
+    values_of_run = score_of_run(year, section, clips, **resampling)
     return [ScoreMetric(column, domain, metric, *values) for domain, metric, values in values_of_run]
+
+
+def official_columns(metrics: Sequence[ScoreMetric]) -> Figures:
+    """The columns of results.csv that `official_metrics` fills; None where there is no such value."""
+    found = {(one.domain, one.metric): one for one in metrics}
+    return {
+        f"{column}{end}": getattr(found.get(key), attribute, None)
+        for key, column in OFFICIAL.items()
+        for end, attribute in (("", "value"), ("_low", "low"), ("_high", "high"))
+    }
 
 
 def kind_metrics(scores: RunScores, column: str, settings: Mapping[str, Any]) -> list[ScoreMetric]:

@@ -1,6 +1,6 @@
 """A section's features on disk: one parquet file, a row per clip.
 
-Rows are in the order of a source's `clips`: training clips by name, normal test clips, abnormal test clips, and a
+Rows are in the order of a source's `clips`: training clips, normal test clips, abnormal test clips, and a
 group of rows never holds clips of both splits, so that one split is read without touching the other.
 """
 

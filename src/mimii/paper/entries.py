@@ -9,8 +9,8 @@ the report, below a head of comments that says what it is called and how the rep
     .. SNR: all
 
 Braces stand for what there is one of each: `snr`, `model`, `metric` (one shown in tables, or in figures), `test` (a
-post-hoc test), `year` (what stands in the place of the SNR in DCASE's data, such as dcase2024), `domains` (the same of
-years with source and target domain). `make` or `draw` gets those by name.
+post-hoc test), `domains` (an SNR whose clips have domains, or what stands in its place, such as dcase2024), `scored`
+(the same and dcase2020: what has an official score). `make` or `draw` gets those by name.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from mimii.common.lookup import names_in
 from mimii.common.provenance import REPOSITORY
-from mimii.data.sections import dcase_year
+from mimii.data.sections import scored_year
 from mimii.evaluation.metrics import metrics_in
 
 HERE = Path(__file__).parent
@@ -62,24 +62,24 @@ def modules(kind: Kind) -> list[str]:
     return [f"mimii.paper.{kind}.{name}" for name in names_in(f"mimii.paper.{kind}")]
 
 
-def table_entries(models: Sequence[str], snrs: Sequence[str]) -> list[Entry]:
-    """Every table of results of these models at these SNRs."""
-    return list(_entries("tables", models, snrs))
+def table_entries(models: Sequence[str], snrs: Sequence[str], domains: Sequence[str] = ()) -> list[Entry]:
+    """Every table of results of these models at these SNRs. domains: SNRs whose clips have any, beside DCASE's."""
+    return list(_entries("tables", models, snrs, domains))
 
 
-def figure_entries(models: Sequence[str], snrs: Sequence[str]) -> list[Entry]:
-    """Every figure of results of these models at these SNRs."""
-    return list(_entries("figures", models, snrs))
+def figure_entries(models: Sequence[str], snrs: Sequence[str], domains: Sequence[str] = ()) -> list[Entry]:
+    """Every figure of results of these models at these SNRs. domains: as in `table_entries`."""
+    return list(_entries("figures", models, snrs, domains))
 
 
-def _entries(kind: Kind, models: Sequence[str], snrs: Sequence[str]) -> Iterator[Entry]:
+def _entries(kind: Kind, models: Sequence[str], snrs: Sequence[str], domains: Sequence[str]) -> Iterator[Entry]:
     each: dict[str, Sequence[Any]] = {
         "snr": snrs,
         "model": models,
         "metric": list(metrics_in(kind).values()),
         "test": POST_HOC,
-        "year": [snr for snr in snrs if dcase_year(snr)],
-        "domains": [snr for snr in snrs if (dcase_year(snr) or 0) > 2020],
+        "scored": [snr for snr in snrs if scored_year(snr, domains=snr in domains)],
+        "domains": [snr for snr in snrs if (scored_year(snr, domains=snr in domains) or 0) > 2020],
     }
     for module in names_in(f"mimii.paper.{kind}"):
         caption = HERE / kind / f"{module}.rst"

@@ -47,13 +47,14 @@ def write_manuscript(results: Path, output: Path) -> None:
     """
     frame = read_results(results / "results.csv")
     models, snrs = list(frame["model"].unique()), sorted(frame["db_level"].unique(), key=snr_order)
-    tables = [one for one in table_entries(models, snrs) if (results / "tables" / f"{one.name}.tex").is_file()]
+    # Of what there may be, what is there.
+    tables = [one for one in table_entries(models, snrs, snrs) if (results / "tables" / f"{one.name}.tex").is_file()]
     if not tables:
         raise UserError(f"{results}: holds no tables/*.tex; set report.tables in the configuration and run it again")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"{output}: is not empty or no folder, and nothing is overwritten; give another one")
     # Scores of each model at each SNR are for the report alone.
-    compared = [one for one in figure_entries(models, snrs) if one.category == "Comparison"]
+    compared = [one for one in figure_entries(models, snrs, snrs) if one.category == "Comparison"]
     figures = [one for one in compared if (results / "figures" / f"{one.name}.pdf").is_file()]
     for kind, chosen, ending in (("tables", tables, "tex"), ("figures", figures, "pdf")):
         for entry in chosen:

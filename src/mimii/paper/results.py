@@ -1,6 +1,6 @@
 """What tables and figures are made of, and making all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Results:
-    """Rows of `inference.select_runs`, their `compared.compute_statistics`, and the folder of their runs."""
+    """Rows of `resampling.select_runs`, their `compared.compute_statistics`, and the folder of their runs.
+
+    domains: SNRs whose clips have domains, beside DCASE's.
+    """
 
     frame: pd.DataFrame
     statistics: Statistics
     runs_root: Path
+    domains: Sequence[str] = ()
 
     @cached_property
     def labels(self) -> list[str]:
@@ -57,7 +61,7 @@ def make_tables(results: Results) -> list[Table]:
     """Every table."""
     return [
         load("mimii.paper.tables", entry.module, "make")(results, **entry.values)
-        for entry in table_entries(list(results.models), results.snrs)
+        for entry in table_entries(list(results.models), results.snrs, results.domains)
     ]
 
 
@@ -65,5 +69,5 @@ def all_figures(results: Results) -> "dict[str, Callable[[], Figure]]":
     """Every figure by the path of its file without an ending, drawn when called."""
     return {
         entry.name: partial(load("mimii.paper.figures", entry.module, "draw"), results, **entry.values)
-        for entry in figure_entries(list(results.models), results.snrs)
+        for entry in figure_entries(list(results.models), results.snrs, results.domains)
     }

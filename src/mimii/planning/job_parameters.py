@@ -90,13 +90,13 @@ def statistics_job(plan: Plan) -> str:
 def tables_job(plan: Plan) -> str:
     """What is compared, and the code that writes the tables."""
     code = fingerprints.fingerprint("mimii.paper.results", *entries.modules("tables"))
-    return to_json({"variants": plan.compared, "code": code})
+    return to_json({"variants": plan.compared, "domains": plan.domains, "code": code})
 
 
 def figures_job(plan: Plan) -> str:
     """What is compared, and the code that draws it."""
     code = fingerprints.fingerprint("mimii.paper.results", *entries.modules("figures"))
-    return to_json({"variants": plan.compared, "code": code})
+    return to_json({"variants": plan.compared, "domains": plan.domains, "code": code})
 
 
 def clips_job(plan: Plan, model: str) -> str:

@@ -174,13 +174,18 @@ class Plan:
         """The SNRs of the sections, the easiest first."""
         return sorted({section.snr for section in self.sections}, key=snr_order)
 
+    @cached_property
+    def domains(self) -> list[str]:
+        """The SNRs of which some recordings are of a source or target domain, beside DCASE's."""
+        return sorted({section.snr for section in self.sections if self.source.has_domains(section)}, key=snr_order)
+
     def tables(self) -> list[Entry]:
         """Tables of the results."""
-        return table_entries([model for model, _ in self.compared], self.snrs)
+        return table_entries([model for model, _ in self.compared], self.snrs, self.domains)
 
     def figures(self) -> list[Entry]:
         """Figures of the results."""
-        return figure_entries([model for model, _ in self.compared], self.snrs)
+        return figure_entries([model for model, _ in self.compared], self.snrs, self.domains)
 
     def clip_figures(self) -> list[str]:
         """`<model>/<section>` of each figure of clips. Raises UserError where the configuration names another."""

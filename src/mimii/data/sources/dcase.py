@@ -18,7 +18,7 @@ from mimii.data.dcase_years import PARTS, ClipName, Part, RecordArchive, Split, 
 from mimii.data.downloaded import DownloadedSource
 from mimii.data.folders import audio_files, subfolders
 from mimii.data.published import PublishedArchive
-from mimii.data.recordings import Clip, Recording, digest
+from mimii.data.recordings import Recording, digest
 from mimii.data.sections import Section
 from mimii.data.selection import select_sections, selects_name
 
@@ -155,21 +155,6 @@ class Source(DownloadedSource):
         labels = self._labels(section) if any(own.name.label is None for own in listed) else {}
         attributes = self._later_attributes(section)
         return [self._recording(own, labels, attributes) for own in listed]
-
-    def clips(self, section: Section) -> list[Clip]:
-        """Test clips as everywhere; training clips so that each end of the list holds its share of each domain.
-
-        What is held out for validation are the last training clips (`fit_count`). By name these would be all clips of
-        the target domain, and no model would be fitted on any of them.
-        """
-        clips = super().clips(section)
-        train = [clip for clip in clips if clip.split == "train"]
-        places = {}
-        for domain in {clip.domain for clip in train}:
-            own = [clip for clip in train if clip.domain == domain]
-            places.update({clip.path: (number + 0.5) / len(own) for number, clip in enumerate(own)})
-        ordered = sorted(train, key=lambda clip: (places[clip.path], clip.path))
-        return ordered + [clip for clip in clips if clip.split != "train"]
 
     def _recording(self, listed: Listed, labels: Mapping[str, ClipName], attributes: Mapping[str, str]) -> Recording:
         name = listed.name

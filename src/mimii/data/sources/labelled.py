@@ -46,6 +46,10 @@ class Source(RecordedSource):
             for path, size, mtime in self._below(folder / name)
         ]
 
+    def has_domains(self, section: Section) -> bool:
+        named = any(self._names(domain) for domain in get_args(Domain))
+        return named and any(recording.domain for recording in self.recordings(section))
+
     def _recording(self, folder: Path, label: Label, path: str, size: int, mtime: int) -> Recording:
         """folder: the one of the label; those below it are the domain, where one is named so, and attributes."""
         below = Path(path).relative_to(folder).parts[:-1]

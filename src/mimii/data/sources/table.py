@@ -37,6 +37,9 @@ class Source(RecordedSource):
             raise UserError(f"section {section}: nothing of it is in {str(self.table)!r}")
         return self._by_section[section]
 
+    def has_domains(self, section: Section) -> bool:
+        return any(recording.domain for recording in self.recordings(section))
+
     @property
     def settings(self) -> dict[str, Any]:
         """`dataset.table`."""

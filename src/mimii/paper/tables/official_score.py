@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from mimii.data.sections import AVERAGE, dcase_year
-from mimii.evaluation.official_score import SCORE, by_type, parts_of, scores_of_runs
+from mimii.data.sections import AVERAGE, dcase_year, scored_year
+from mimii.evaluation.official_score import SCORE, parts_of
+from mimii.evaluation.official_scores import by_type, scores_of_runs
 from mimii.paper.results import Results
-from mimii.paper.table import Cell, Table, model_title
+from mimii.paper.table import MISSING, Cell, Table, model_title
 
 TITLES = {
     "auc": "AUC",
@@ -17,29 +18,34 @@ TITLES = {
 }
 
 
-def make(results: Results, year: str) -> Table:
+def make(results: Results, scored: str) -> Table:
     """Model by official score, the means of its parts, and the score of each machine type; best score first."""
-    number = dcase_year(year)
-    assert number is not None
-    scores = scores_of_runs(results.frame, results.runs_root, year)
+    year = scored_year(scored, domains=True)
+    assert year is not None
+    scores = scores_of_runs(results.frame, results.runs_root, scored)
     values = by_type(scores)
-    parts = [part.name for part in parts_of(number)]
+    parts = [part.name for part in parts_of(year)]
     machines = sorted({machine for _, machine, _ in values} - {AVERAGE})
     columns = [(AVERAGE, SCORE), *((AVERAGE, part) for part in parts), *((machine, SCORE) for machine in machines)]
-    labels = sorted(results.labels, key=lambda label: -values[label, AVERAGE, SCORE]["value"])
+    totals = {label: values[label, AVERAGE, SCORE]["value"] for label in results.labels}
+    labels = sorted(results.labels, key=lambda label: (totals[label] != totals[label], -totals[label]))
     rows = [
         [Cell(model_title(label)), *(_cell(values[label, machine, name]) for machine, name in columns)]
         for label in labels
     ]
     header = [Cell("Model"), Cell("Official score"), *(Cell(TITLES[part]) for part in parts), *map(Cell, machines)]
-    kind = "arithmetic" if number == 2020 else "harmonic"
-    caption = f"Official score of DCASE {number} task 2, its parts, and the score of each machine type."
+    what = f"DCASE {year} task 2" if dcase_year(scored) else "DCASE task 2 from 2022 on"
+    caption = f"Official score of {what}, its parts, and each machine type's."
     notes = (
-        f"Parts are {kind} means over sections. Mean over seeds. Brackets: {100 * results.confidence:g} % bootstrap "
-        "interval of the number itself, over test clips and seeds."
+        f"Parts are {'arithmetic' if year == 2020 else 'harmonic'} means over sections. Mean over seeds. Brackets: "
+        f"{100 * results.confidence:g} % bootstrap interval of the number itself, over test clips and seeds."
     )
-    return Table(f"official_score_{year}", caption, header, rows, scores.rename(columns={"label": "model"}), notes)
+    if scores["value"].isna().any():
+        notes += f" {MISSING}: a domain of a section lacks normal or abnormal test clips."
+    return Table(f"official_score_{scored}", caption, header, rows, scores.rename(columns={"label": "model"}), notes)
 
 
 def _cell(value: Mapping[str, float]) -> Cell:
+    if value["value"] != value["value"]:
+        return Cell(MISSING)
     return Cell(f"{value['value']:.3f}", f"[{value['low']:.3f}, {value['high']:.3f}]")
