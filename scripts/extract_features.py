@@ -20,6 +20,7 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--record", type=Path, required=True, help="what extraction cost")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     job = arguments.job
@@ -28,7 +29,7 @@ if __name__ == "__main__":
         source = open_source(arguments.dataset)
         extractor = job["settings"]["extractor"]
         with unchanged_code(job["code"], *features_modules(source.name, extractor)):
-            extract_features(
+            record = extract_features(
                 source,
                 Section.parse(job["section"]),
                 job["settings"],
@@ -40,3 +41,4 @@ if __name__ == "__main__":
                 device=arguments.device,
                 threads=arguments.threads,
             )
+        record.write(arguments.record)

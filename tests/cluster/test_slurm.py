@@ -59,7 +59,7 @@ SLOW = "if _name == 'pca fan': Path('slow').touch(); time.sleep(25)\n"
 FAILS = "if _name == 'pca fan': sys.exit('pca cannot be trained')\n"
 
 # Columns that tell the time, the machine, or what it had to spare.
-OF_THE_MACHINE = re.compile(r"time|throughput|memory|_cpu_sec$|_load$|host|versions|git_revision")
+OF_THE_MACHINE = re.compile(r"time|throughput|memory|_cpu_sec$|_ms$|_load$|host|versions|git_revision")
 
 
 @pytest.fixture(scope="module")

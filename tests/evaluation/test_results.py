@@ -65,6 +65,8 @@ def test_summary_shows_the_residual_score_where_a_model_has_it_and_where_times_a
     frame = read_results(tmp_path / "results.csv")
     assert "residual" not in summary(frame)
     assert "in 1 of 2 runs the machine had more work than cores" in summary(frame)
+    marked = [line.split()[0] for line in summary(frame).splitlines() if "12.50*" in line and "12.00*" in line]
+    assert marked == ["vae"]
     frame["auc_residual"] = [0.8125, float("nan")]
     frame["training_load"] = 1.0
     text = summary(frame)

@@ -50,6 +50,7 @@ def test_row_has_every_column_and_the_right_values(run_files):
     assert row["peak_host_memory_mb"] == 500.0  # the larger of 400 and 500
     assert row["memory_above_imports_mb"] == 250.0  # the larger of 400 - 150 and 500 - 300
     assert (row["training_cpu_sec"], row["scoring_cpu_sec"]) == (12.0, 0.4)
+    assert (row["features_cpu_sec"], row["features_cpu_per_clip_ms"]) == (1.5, 1.25)
     assert (row["training_load"], row["scoring_load"]) == (0.9, 1.0)
 
 

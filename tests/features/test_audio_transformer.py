@@ -261,7 +261,8 @@ def test_scripts_load_networks_though_jobs_hide_what_they_do_not_need(folder, ki
     job = {"section": SECTION, "settings": settings_of(folder), "on_bad_clip": "stop", "listed": ""}
     job["code"] = features_code("folder", "audio_transformer")
     command = [sys.executable, REPOSITORY / "scripts" / "extract_features.py", "--dataset", json.dumps(dataset)]
-    command += ["--job", json.dumps(job), "--output", "features.parquet", "--checkpoint", folder]
+    command += ["--job", json.dumps(job), "--output", "features.parquet", "--record", "record.json"]
+    command += ["--checkpoint", folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert read_table("features.parquet").metadata.width == WIDTH[kind][0]

@@ -28,6 +28,7 @@ from mimii.features.clips import Clips, Group
 from mimii.features.extraction import extract_features
 from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips, read_clips_of_files, read_table
 from mimii.features.log_mel import Extractor as LogMel
+from mimii.features.record import read_extraction
 from mimii.features.settings import check_feature_settings, feature_declarations, resolve_features
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -518,15 +519,17 @@ def run_script(root, output, **changes):
     job = {"section": SECTION.path, "settings": with_defaults(), "on_bad_clip": "stop", "listed": "x", **changes}
     job["code"] = job.get("code", features_code("folder", "log_mel"))
     command = [sys.executable, ROOT / "scripts" / "extract_features.py", "--dataset", json.dumps(config(root))]
-    return subprocess.run(
-        [*command, "--job", json.dumps(job), "--output", output], capture_output=True, text=True, check=False
-    )
+    command += ["--job", json.dumps(job), "--output", output, "--record", output.with_suffix(".extraction.json")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_script(source, tmp_path):
     done = run_script(tmp_path / "data", tmp_path / "f.parquet")
     assert (done.returncode, done.stderr) == (0, "")
     assert read_table(tmp_path / "f.parquet").metadata.code == features_code("folder", "log_mel")
+    record = read_extraction(tmp_path / "f.parquet")
+    assert (record.section, record.clips) == (SECTION.path, 17)
+    assert record.extraction_cpu_sec >= 0
     break_two(tmp_path)
     refused = run_script(tmp_path / "data", tmp_path / "g.parquet")
     assert refused.returncode == 1

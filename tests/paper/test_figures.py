@@ -121,6 +121,20 @@ def test_models_are_told_apart_without_colour():
     assert len({style["marker"] for style in first_ten}) == 10
 
 
+def test_features_are_in_the_costs_and_what_a_busy_machine_measured_is_open(made):
+    results, _ = made
+    costs = auc_against_cost.costs_of(results.frame)
+    assert costs["clip_ms"].unique() == pytest.approx([1.25 + 0.309])
+    assert costs["fitting_s"].unique() == pytest.approx([1.5 + 12.0])
+    on_gpu = auc_against_cost.costs_of(results.frame.assign(device="cuda"))
+    assert on_gpu["fitting_s"].unique() == pytest.approx([1.5 + 12.5])  # by the clock
+    busy = results.frame.assign(scoring_load=[2.0 * (model == NETWORK) for model in results.frame["model"]])
+    for frame, filled in ((results.frame, []), (busy, [0])):
+        panels = auc_against_cost.draw(replace(results, frame=frame)).axes
+        fills = [[line.get_markerfacecolor() for line in axes.lines if line.get_marker() != "None"] for axes in panels]
+        assert [place for place, colours in enumerate(fills) if "white" in colours] == filled
+
+
 def test_pareto_front():
     points = {"cheap": (1, 0.6), "beaten": (2, 0.5), "good": (3, 0.8), "equal": (4, 0.8), "best": (9, 0.9)}
     assert auc_against_cost.pareto_front(points) == ["cheap", "good", "best"]

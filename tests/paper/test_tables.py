@@ -16,7 +16,7 @@ from mimii.paper.entries import table_entries
 from mimii.paper.results import Results, all_figures, make_tables
 from mimii.paper.study_tables import study_table
 from mimii.paper.table import COSTS, Cell, Table
-from mimii.paper.tables import differences, ranks
+from mimii.paper.tables import differences, overview, ranks
 
 VAE, FOREST = "Variational autoencoder", "Isolation forest"
 
@@ -84,6 +84,21 @@ def test_overview_has_best_first_in_bold_and_empty_costs_empty(made):
     expected = frame[frame["model"] == "vae"]["auc"].mean()
     assert overview.data["auc"][0] == pytest.approx(expected)
     assert overview.rows[0][1].text.split(" ± ")[0] == f"{expected:.3f}"
+
+
+def test_times_of_a_busy_machine_are_marked_where_they_stand(made):
+    results, written = made
+    titles = [(cell.text, cell.below) for cell in written["overview"].header]
+    times = [titles.index(title) for title in (("Training", "s"), ("Training", "CPU s"), ("Inference", "ms/clip"))]
+    assert not any(row[place].below for row in written["overview"].rows for place in times)
+    frame = results.frame.copy()
+    frame.loc[frame["model"] == "vae", "training_load"] = [0.5] * 11 + [4.0]
+    table = overview.make(replace(results, frame=frame))
+    assert [[row[place].below for place in times] for row in table.rows] == [["busy", "busy", ""], ["", "", ""]]
+    assert "in 1 of 24 runs the machine had more work than cores" in table.notes
+    study = study_table(frame, results.runs_root, "rates", [["vae", "default"]], [])
+    assert [cell.below for cell in study.rows[0]].count("busy") == 2
+    assert "in 1 of 12 runs" in study.notes
 
 
 def test_snrs_and_machine_types_are_columns(made):

@@ -15,6 +15,7 @@ from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.features.clips import Clips
 from mimii.features.file import FeaturesMetadata, FeatureWriter, read_clips, read_clips_of_files
+from mimii.features.record import ExtractionRecord, read_extraction
 from mimii.features.settings import feature_declarations
 from mimii.runs import scoring, training
 from mimii.runs.records import ScoringRecord, TrainingRecord
@@ -193,14 +194,33 @@ def test_the_recorded_losses_are_those_of_the_kept_epoch(run, kept, monkeypatch)
     assert losses[0] != losses[1]
 
 
+def write_extraction(features, seconds):
+    """What 18 clips cost, beside their features."""
+    cost = {"extraction_time_sec": 9.0, "extraction_cpu_sec": seconds, "load": 0.5}
+    where = {"device": "cpu", "threads": 1, "host": "node1"}
+    ExtractionRecord(SECTION, clips=18, **cost, **where).write(features.with_suffix(".extraction.json"))
+
+
+def test_features_are_costs_of_every_section_that_is_trained_on_and_of_the_clip_that_is_scored(tmp_path):
+    features = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    write_extraction(features[0], 1.8)
+    assert training.features_cpu_sec(features[:1]) == 1.8
+    assert training.features_cpu_sec(features) is None  # of the second nothing is known
+    write_extraction(features[1], 3.0)
+    assert training.features_cpu_sec(features) == 4.8
+    assert read_extraction(features[0]).cpu_per_clip_ms == 100
+
+
 def test_costs_are_recorded_and_do_not_count_the_libraries(run):
     folder = run()
+    write_extraction(folder / "features.parquet", 0.9)
     score(folder, folder / "features.parquet")
     records = TrainingRecord.read(folder / "record"), ScoringRecord.read(folder / "scoring")
     assert all(record.load >= 0 for record in records)
     assert all(0 < record.imports_memory_mb < record.peak_host_memory_mb + 5 for record in records)
     assert records[0].training_cpu_sec >= 0  # of a moment the clock tells nothing
     assert records[1].scoring_cpu_sec >= 0
+    assert (records[0].features_cpu_sec, records[1].features_cpu_per_clip_ms) == (None, 50)
 
 
 def test_the_time_of_inference_is_the_quickest_of_repeated_passes(monkeypatch):

@@ -27,7 +27,7 @@ CONFIG = {
     "metrics": QUICK,
 }
 # Columns that say how long something took or how much memory it needed; and a .skops holds the time of its writing.
-COSTS = re.compile("time|throughput|memory|_cpu_sec$|_load$|model_sha256")
+COSTS = re.compile("time|throughput|memory|_cpu_sec$|_ms$|_load$|model_sha256")
 
 
 def disturbed(folder):

@@ -1,4 +1,4 @@
-# One parquet file per section: a row per clip, its frames unstacked. Log-mels and embeddings differ in what they need of a
+# One parquet file per section: a row per clip, its frames unstacked; beside it what extraction cost. Log-mels and embeddings differ in what they need of a
 # machine, and in what may give them a GPU (profiles name extract_embeddings), so they are two rules with one body.
 
 
@@ -9,7 +9,8 @@ rule extract_features:
     input:
         section_inputs,
     output:
-        f"{FEATURES}.parquet",
+        features=f"{FEATURES}.parquet",
+        record=f"{FEATURES}.extraction.json",
     log:
         f"{FEATURES}.extract_features.log",
     benchmark:
@@ -27,7 +28,7 @@ rule extract_features:
         network="",
     shell:
         "python scripts/extract_features.py --dataset {params.dataset:q} --job {params.job:q}"
-        " {params.network} --output {output:q} 2> {log:q}"
+        " {params.network} --output {output.features:q} --record {output.record:q} 2> {log:q}"
 
 
 use rule extract_features as extract_embeddings with:

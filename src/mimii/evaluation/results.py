@@ -1,7 +1,7 @@
 """results.csv as a table, and averages that a person reads."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,15 +96,31 @@ def direction_hints(frame: "pd.DataFrame") -> list[str]:
 
 # Load for each core above which times are marked: jobs that fill all cores, and what starts them, stay below.
 BUSY = 1.5
+# A time: the load while it was measured.
+LOADS = {
+    "training_time_sec": "training_load",
+    "training_cpu_sec": "training_load",
+    "inference_time_per_clip_ms": "scoring_load",
+}
+
+
+def busy_costs(frame: "pd.DataFrame", by: Iterable[str]) -> set[tuple[str, ...]]:
+    """Which times of which rows, such as (label, training_time_sec), were measured on a machine with more work than
+    cores, in any run. by: columns that name the row."""
+    by, marked = list(by), set()
+    for cost, load in LOADS.items():
+        busy = frame[frame.reindex(columns=[load])[load].astype(float) > BUSY]
+        marked |= {(*key, cost) for key in busy[by].drop_duplicates().itertuples(index=False, name=None)}
+    return marked
 
 
 def load_hints(frame: "pd.DataFrame") -> list[str]:
     """A sentence where some runs were made while their machine had more work than cores; empty where none was."""
-    loads = frame.reindex(columns=["training_load", "scoring_load"]).astype(float).max(axis=1)
+    loads = frame.reindex(columns=sorted(set(LOADS.values()))).astype(float).max(axis=1)
     busy = int((loads > BUSY).sum())
     if not busy:
         return []
     return [
-        f"Times are too long: in {busy} of {len(frame)} runs the machine had more work than cores "
-        "(training_load, scoring_load); CPU times (training_cpu_sec, scoring_cpu_sec) suffer less."
+        f"Marked times are too long: in {busy} of {len(frame)} runs the machine had more work than cores "
+        "(training_load, scoring_load); CPU times suffer less."
     ]

@@ -229,8 +229,10 @@ def costs(training: TrainingRecord, scoring: ScoringRecord) -> Figures:
     return {
         "training_time_sec": training.training_time_sec,
         "training_cpu_sec": training.training_cpu_sec,
+        "features_cpu_sec": training.features_cpu_sec,
         "scoring_time_sec": scoring.scoring_time_sec,
         "scoring_cpu_sec": scoring.scoring_cpu_sec,
+        "features_cpu_per_clip_ms": scoring.features_cpu_per_clip_ms,
         "training_load": training.load,
         "scoring_load": scoring.load,
         "inference_time_ms": scoring.inference_time_ms,

@@ -6,7 +6,7 @@ from tabulate import tabulate
 
 from mimii.data.sections import NO_LEVEL, snr_order
 from mimii.evaluation.metrics import metrics_in
-from mimii.evaluation.results import average, direction_hints, load_hints, run_labels
+from mimii.evaluation.results import average, busy_costs, direction_hints, load_hints, run_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Columns of results.csv: heading, unit, format.
 COSTS = {
     "training_time_sec": ("training", "s", ",.2f"),
+    "training_cpu_sec": ("training", "CPU s", ",.2f"),
     "inference_time_per_clip_ms": ("a clip", "ms", ",.2f"),
     "num_parameters": ("parameters", "", ",.0f"),
 }
@@ -33,7 +34,7 @@ def summary(frame: "pd.DataFrame") -> str:
     labels = run_labels(frame)
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
     per_snr = average(frame, list(metrics), ["model", "variant", "db_level"])
-    costs = average(frame, list(COSTS))
+    costs, busy = average(frame, list(COSTS)), busy_costs(frame, ["model", "variant"])
     overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
     residual = average(frame, ["auc_residual"])["auc_residual"].dropna().to_dict()
 
@@ -53,7 +54,8 @@ def summary(frame: "pd.DataFrame") -> str:
         if residual:
             cells.append(metrics["auc"].text(residual[key]) if key in residual else "")
         amounts = {cost: float(costs[cost][key]) for cost in COSTS}
-        cells += ["" if amount != amount else f"{amount:{COSTS[cost][2]}}" for cost, amount in amounts.items()]
+        written = {cost: "" if amount != amount else f"{amount:{COSTS[cost][2]}}" for cost, amount in amounts.items()}
+        cells += [text + "*" * ((*key, cost) in busy) for cost, text in written.items()]
         rows.append(cells)
     aligned = ("left", *["right"] * len(header))
     # Text as it is: numbers are written already.

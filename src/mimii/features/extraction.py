@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
-from mimii.common.provenance import versions
+from mimii.common.provenance import Stopwatch, host, machine_load, versions
 from mimii.data.audio import BadClipError, reaches_full_scale, read_bytes, read_clip, resample
 from mimii.data.recordings import Clip, Recordings, checksum, content_of
 from mimii.data.sections import Section
@@ -23,6 +23,7 @@ from mimii.data.source import DatasetSource
 from mimii.data.split import check_counts
 from mimii.features.extractor import FeatureExtractor, extractor_class
 from mimii.features.file import FeaturesMetadata, FeatureWriter
+from mimii.features.record import ExtractionRecord
 
 MOST_ERRORS = 20
 
@@ -116,12 +117,13 @@ def extract_features(
     checkpoint: str | Path | None = None,
     device: str = "cpu",
     threads: int = 1,
-) -> None:
+) -> ExtractionRecord:
     """Write the features of a section: a row per clip, in memory never more than a group of rows.
 
     settings: every setting of the extractor. on_bad_clip: "stop", or "skip" clips that cannot be used and say so in
     their row. listed: fingerprint of the recordings as they were listed while planning. code: fingerprint of this code.
     checkpoint, device, threads: folder of a pretrained network, and what computes with it; others need none of them.
+    Returns what extraction cost.
     Raises UserError, and writes nothing, where clips cannot be used (all of them are named, up to MOST_ERRORS) or too
     few are left.
     """
@@ -131,7 +133,7 @@ def extract_features(
     extractor = make(settings, checkpoint=checkpoint, device=device)
     libraries = [*extractor.libraries, "soundfile", "pyarrow", *(["soxr"] if settings.get("resample", True) else [])]
     metadata = FeaturesMetadata(section.path, dict(settings), on_bad_clip, code=code, versions=versions(*libraries))
-    tally = Tally()
+    tally, stopwatch = Tally(), Stopwatch()
     with written_whole(output) as temporary, FeatureWriter(temporary, metadata) as writer:
         clips = iter(source.clips(section))
         while some := list(islice(clips, extractor.clips_at_once)):
@@ -149,6 +151,16 @@ def extract_features(
         tally.check(section, settable=source.config.get("clip_seconds") is not None)
         writer.metadata = replace(metadata, recordings=Recordings(listed, content_of(tally.checksums)))
     tally.warn(section)
+    return ExtractionRecord(
+        section.path,
+        clips=sum(tally.usable.values()),
+        extraction_time_sec=stopwatch.wall_s,
+        extraction_cpu_sec=stopwatch.cpu_s,
+        load=machine_load(),
+        device=device if make.uses_network else "cpu",
+        threads=threads,
+        host=host(),
+    )
 
 
 def clips_features(

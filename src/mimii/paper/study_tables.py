@@ -12,11 +12,22 @@ from mimii.data.sections import AVERAGE, snr_order, snr_title
 from mimii.evaluation.inference import average_metrics, has_enough_seeds
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.resampling import resample_runs, select_runs
-from mimii.evaluation.results import average
-from mimii.paper.table import COSTS, MISSING, Cell, Table, averaging_order, lookup, mean_cell, model_title, no_claim
+from mimii.evaluation.results import average, busy_costs, load_hints
+from mimii.paper.table import (
+    COSTS,
+    MISSING,
+    Cell,
+    Table,
+    averaging_order,
+    cost_cell,
+    lookup,
+    mean_cell,
+    model_title,
+    no_claim,
+)
 from mimii.paper.table_formats import as_html, as_latex, as_markdown
 
-SHOWN_COSTS = ("training_time_sec", "inference_time_per_clip_ms", "num_parameters")
+SHOWN_COSTS = ("training_time_sec", "training_cpu_sec", "inference_time_per_clip_ms", "num_parameters")
 
 
 def study_table(
@@ -33,7 +44,7 @@ def study_table(
     averages = average_metrics(frame, resampled, confidence=confidence)
     means = lookup(averages)
     unclaimed = [label for label, enough in has_enough_seeds(frame).items() if not enough]
-    costs = average(frame, list(SHOWN_COSTS), ["label"]).to_dict("index")
+    costs, busy = average(frame, list(SHOWN_COSTS), ["label"]).to_dict("index"), busy_costs(frame, ["label"])
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
     several = snrs if len(snrs) > 1 else []
     metrics = metrics_in("tables")
@@ -53,7 +64,7 @@ def study_table(
             numbers[f"{name}_seed_deviation"] = value["seed_deviation"]
         for cost in SHOWN_COSTS:
             amount = float(costs[label][cost])
-            cells.append(Cell(MISSING if amount != amount else COSTS[cost][1].format(amount)))
+            cells.append(cost_cell(cost, amount, busy=(label, cost) in busy))
             numbers[cost] = amount
         rows.append(cells)
         data.append(numbers)
@@ -63,8 +74,9 @@ def study_table(
         *(Cell(metrics[metric].title, "" if snr == AVERAGE else snr_title(snr)) for metric, snr in wanted),
         *(COSTS[cost][0] for cost in SHOWN_COSTS),
     ]
+    notes = _notes(confidence, snrs, unclaimed)
     caption = f"Study {study}: variants in the configured order, none marked as the best."
-    return Table(study, caption, header, rows, pd.DataFrame(data), _notes(confidence, snrs, unclaimed))
+    return Table(study, caption, header, rows, pd.DataFrame(data), " ".join([notes, *load_hints(frame)]))
 
 
 def _written(known: Mapping[str, Any], name: str) -> str:

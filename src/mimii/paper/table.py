@@ -30,6 +30,8 @@ class Cell:
 # Column of results.csv: its heading with the unit below, and how it is written.
 COSTS = {
     "training_time_sec": (Cell("Training", "s"), "{:,.2f}"),
+    "training_cpu_sec": (Cell("Training", "CPU s"), "{:,.2f}"),
+    "features_cpu_per_clip_ms": (Cell("Features", "CPU ms/clip"), "{:,.2f}"),
     "inference_time_per_clip_ms": (Cell("Inference", "ms/clip"), "{:,.2f}"),
     "num_parameters": (Cell("Parameters"), "{:,.0f}"),
     "model_size_mb": (Cell("Size", "MB"), "{:,.2f}"),
@@ -51,6 +53,11 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     data: pd.DataFrame
     notes: str = ""
+
+
+def cost_cell(cost: str, amount: float, *, busy: bool) -> Cell:
+    """An amount of one of `COSTS`, NaN where it is not known. busy: a time measured on a machine with other work."""
+    return Cell(MISSING) if amount != amount else Cell(COSTS[cost][1].format(amount), "busy" if busy else "")
 
 
 def model_title(label: str) -> str:

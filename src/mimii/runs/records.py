@@ -26,7 +26,8 @@ class TrainingRecord(Record):
     model, variant, seed, scope: what names the training; scope: path of the section, machine type or SNR that was
     trained on. settings, features: all of the model's and of the features'. recordings, skipped_clips, counts of clips
     and windows: of all sections that were trained on. code: fingerprint of what trained. losses: of the kept epoch.
-    times: s of wall clock, or of the process's CPU time. load: `provenance.machine_load`, at the end of training.
+    times: s of wall clock, or of the process's CPU time; features_cpu_sec: of computing the features of all sections
+    that were trained on. load: `provenance.machine_load`, at the end of training.
     memory and size: MB (10^6 bytes); imports: what the process held before it read any clip. blas: the library of
     matrix products and its kernel, which decide last bits. model_sha256, losses_sha256: of the files beside the record.
     """
@@ -47,6 +48,7 @@ class TrainingRecord(Record):
     kept_epoch: int | None = None
     training_time_sec: float | None = None
     training_cpu_sec: float | None = None
+    features_cpu_sec: float | None = None
     load: float | None = None
     training_loss: float | None = None
     validation_loss: float | None = None
@@ -82,7 +84,8 @@ class ScoringRecord(Record):
 
     section: whose clips were scored; recordings, test clips: of it. scope: path of what the model was trained on. code:
     fingerprint of what scored. model_sha256: of the model that scored. scores_sha256: of scores.parquet beside the
-    record. times: ms and s of wall clock, or of CPU time; throughput: windows a second. load, memory: as for training.
+    record. times: ms and s of wall clock, or of CPU time; features_cpu_per_clip_ms: of computing a clip's features,
+    mean over the section's. throughput: windows a second. load, memory: as for training.
     members: of an ensemble, the runs whose mean it is, and the SHA-256 of the clip scores of each.
     """
 
@@ -98,6 +101,7 @@ class ScoringRecord(Record):
     test_windows: int | None = None
     scoring_time_sec: float | None = None
     scoring_cpu_sec: float | None = None
+    features_cpu_per_clip_ms: float | None = None
     load: float | None = None
     inference_time_ms: float | None = None
     inference_time_per_clip_ms: float | None = None

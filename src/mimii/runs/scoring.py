@@ -16,6 +16,7 @@ from mimii.common.records import DamagedError, sha256_of
 from mimii.detectors.contract import AnomalyDetector, detector_class
 from mimii.features.clips import Clips
 from mimii.features.file import ClipTable, read_clips, read_table
+from mimii.features.record import read_extraction
 from mimii.runs.clip_scores import write_scores
 from mimii.runs.records import ScoringRecord, ScoringSettings, TrainingRecord
 
@@ -53,7 +54,7 @@ def score_clips(
     prepare_process(threads=threads)
     detector = load_detector(model_file, record, device=device)
 
-    table = read_table(features)
+    table, extraction = read_table(features), read_extraction(features)
     table.check(features, job["section"], record.features)
     table.check_recordings(features, record.recordings[job["section"]])
     held_out = table.held_out(record.settings["val_split"])
@@ -81,6 +82,7 @@ def score_clips(
         model_sha256=record.model_sha256,
         scores_sha256=sha256_of(scores_file),
         **costs,
+        features_cpu_per_clip_ms=extraction.cpu_per_clip_ms if extraction else None,
         test_windows=int((clip < len(rows) - len(held_out)).sum()),
         peak_gpu_memory_mb=peak_gpu_memory_mb(detector.device),
         peak_host_memory_mb=peak_host_memory_mb(),

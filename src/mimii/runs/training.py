@@ -24,6 +24,7 @@ from mimii.common.records import sha256_of
 from mimii.detectors.contract import detector_class
 from mimii.features.clips import Clips
 from mimii.features.file import ClipTable, read_clips_of_files, read_table
+from mimii.features.record import read_extraction
 from mimii.runs.records import SkippedClip, TrainingRecord
 
 LOSSES = pa.schema(
@@ -74,6 +75,13 @@ def read_parts(tables: Mapping[Path, ClipTable], settings: Mapping[str, Any]) ->
     return read_clips_of_files(fitted), read_clips_of_files(held_out)
 
 
+def features_cpu_sec(features: Sequence[Path]) -> float | None:
+    """CPU time of computing the features of all sections; None where it is not known of one."""
+    records = [read_extraction(path) for path in features]
+    known = [record.extraction_cpu_sec for record in records if record]
+    return sum(known) if len(known) == len(records) else None
+
+
 def train_model(
     features: Sequence[Path],
     job: Mapping[str, Any],
@@ -94,7 +102,7 @@ def train_model(
     make = detector_class(job["model"])
     prepare_process(threads=threads)
     device = pick_device(device) if make.uses_gpu else "cpu"
-    tables = read_tables(features, job)
+    tables, extraction_cpu = read_tables(features, job), features_cpu_sec(features)
     imports_mb = peak_host_memory_mb()
     training, validation = read_parts(tables, job["settings"])
     detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
@@ -117,6 +125,7 @@ def train_model(
         kept_epoch=fit.kept_epoch,
         training_time_sec=training_time,
         training_cpu_sec=training_cpu,
+        features_cpu_sec=extraction_cpu,
         load=load,
         training_loss=kept.get("training_loss"),
         validation_loss=kept.get("validation_loss"),

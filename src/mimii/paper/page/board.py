@@ -22,7 +22,7 @@ from mimii.evaluation.inference import (
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.ranks import machine_table, rank_tests
 from mimii.evaluation.resampling import resample_runs, select_runs
-from mimii.evaluation.results import average
+from mimii.evaluation.results import average, busy_costs
 from mimii.paper.page.claims import Findings, caveats, facts, sentences
 from mimii.paper.page.errors import error_analysis
 from mimii.paper.page.readers import SECTION, Results, ScoredSection, read_sections, records, run_scores
@@ -149,7 +149,7 @@ def method_entry(
 ) -> dict[str, Any]:
     """A method: what it is, its averages, costs, and each section's AUC and clip scores (seeds averaged)."""
     rows = frame[frame["label"] == label]
-    costs = average(rows, list(COSTS), ["label"]).iloc[0]
+    costs, busy = average(rows, list(COSTS), ["label"]).iloc[0], busy_costs(rows, ["label"])
     of_sections = rows.groupby(SECTION)[["auc", "auc_low", "auc_high"]].mean()
     intervals = {key: tuple(values) for key, values in zip(of_sections.index, of_sections.to_numpy(), strict=True)}
     return {
@@ -159,6 +159,7 @@ def method_entry(
         "settings": json.loads(rows["settings"].iloc[0]),
         "seeds": [None if pd.isna(seed) else int(seed) for seed in rows["seed"].unique()],
         "costs": {name: number(value) for name, value in costs.items()},
+        "busyCosts": sorted(cost for _, cost in busy),
         "averages": [
             [
                 *(row[name] for name in ("metric", "db_level", "machine_type")),

@@ -289,7 +289,10 @@ function ranking(metric, snr) {
       interval(one.low, one.high),
       intervalDrawing(one, 0.4),
       ...(several ? [one.seedDeviation === null ? "–" : `± ${fixed(one.seedDeviation)}`] : []),
-      ...shown.map(cost => costText(one.method.costs[cost])),
+      ...shown.map(cost => [
+        costText(one.method.costs[cost]),
+        one.method.busyCosts.includes(cost) ? el("small", {}, " busy") : "",
+      ]),
     ],
   }));
   for (const reference of metric === "auc" ? board.references : []) {
@@ -310,8 +313,11 @@ function ranking(metric, snr) {
   }
   rows.sort((one, other) => other.value - one.value);
   const percent = Math.round(100 * board.confidence);
+  const busy = board.methods.some(one => one.busyCosts.length)
+    ? "; busy: measured while the machine had more work than cores, so too long"
+    : "";
   return table(
-    `${board.metrics[metric]}, mean over seeds, then IDs, machine types${board.hasSnrs ? ", SNRs" : ""}; ${percent} % interval over test clips and seeds, drawn from .4 to 1. Bold: better than every other. Costs: mean of a run.`,
+    `${board.metrics[metric]}, mean over seeds, then IDs, machine types${board.hasSnrs ? ", SNRs" : ""}; ${percent} % interval over test clips and seeds, drawn from .4 to 1. Bold: better than every other. Costs: mean of a run${busy}.`,
     [
       "Method",
       board.metrics[metric],

@@ -4,23 +4,23 @@ import pandas as pd
 
 from mimii.data.sections import AVERAGE
 from mimii.evaluation.metrics import metrics_in
-from mimii.evaluation.results import average, direction_hints, load_hints
+from mimii.evaluation.results import average, busy_costs, direction_hints, load_hints
 from mimii.paper.results import Results
-from mimii.paper.table import COSTS, MISSING, Cell, Table, best_first, how_averaged, lookup, mean_cell, model_title
+from mimii.paper.table import COSTS, Cell, Table, best_first, cost_cell, how_averaged, lookup, mean_cell, model_title
 
 
 def make(results: Results) -> Table:
     """Model by overall AUC, PR-AUC and pAUC, with intervals, and by what it costs; best AUC first."""
     averages, frame, metrics = results.statistics.averages, results.frame, metrics_in("tables")
     means = lookup(averages)
-    costs = average(frame, list(COSTS), ["label"])
+    costs, busy = average(frame, list(COSTS), ["label"]), busy_costs(frame, ["label"])
     shown = [cost for cost in COSTS if costs[cost].notna().any()]
     rows, data = [], []
     for label in best_first(averages, "auc", AVERAGE):
         cells = {metric: means[label, metric, AVERAGE, AVERAGE] for metric in metrics}
         amounts = {cost: float(costs[cost].to_dict()[label]) for cost in shown}
-        written = (MISSING if amount != amount else COSTS[cost][1].format(amount) for cost, amount in amounts.items())
-        rows.append([Cell(model_title(label)), *map(mean_cell, cells.values()), *map(Cell, written)])
+        paid = [cost_cell(cost, amount, busy=(label, cost) in busy) for cost, amount in amounts.items()]
+        rows.append([Cell(model_title(label)), *map(mean_cell, cells.values()), *paid])
         numbers = {"model": label, **amounts}
         for metric, value in cells.items():
             numbers |= {metric: value["mean"], f"{metric}_low": value["low"], f"{metric}_high": value["high"]}
