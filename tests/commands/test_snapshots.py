@@ -77,6 +77,14 @@ def test_a_snapshot_compared_with_itself_has_no_difference(plan, write_results):
     assert (overall["difference"], overall["p_value"], overall["verdict"]) == (0.0, 1.0, "within noise")
 
 
+def test_now_without_results_says_how_to_name_the_configuration(plan):
+    with (
+        pytest.raises(UserError, match=r"now: there is no results/results.csv; .*--configfile"),
+        results_named("now", lambda: plan),
+    ):
+        pass
+
+
 def test_a_snapshot_is_read_for_a_page(plan, write_results, tmp_path):
     write_results(1.5)
     results = read_any(save_snapshot(plan, "before"), tmp_path)

@@ -214,6 +214,10 @@ def test_own_recordings_are_refused_where_names_are_not_enough(tmp_path):
     for root in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(UserError, match=r"dataset.root"):
             open_source(config(root, "labelled")).sections()
+    touch(tmp_path / "workshop", "healthy/1.wav", "faulty/1.wav")
+    with pytest.raises(UserError, match=r"is named normal or abnormal \(there: faulty, healthy\)"):
+        open_source(config(tmp_path / "workshop", "labelled")).sections()
+    shutil.rmtree(tmp_path / "workshop")
     touch(tmp_path, "a b/normal/1.wav", "a_b/normal/1.wav")
     with pytest.raises(UserError, match=r"a b' and .*a_b' would both be section [+]/a_b/[+]: rename one"):
         open_source(config(tmp_path, "labelled")).sections()

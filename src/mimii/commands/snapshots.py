@@ -57,6 +57,10 @@ def results_named(name: str, plan_now: Callable[[], Plan]) -> Iterator[tuple[Pat
     """
     if name == NOW:
         plan = plan_now()
+        if not (REPOSITORY / plan.results_csv).is_file():
+            raise UserError(
+                f"now: there is no {plan.results_csv}; run first, or name the configuration: --configfile FILE"
+            )
         yield REPOSITORY / plan.results_csv, REPOSITORY / plan.runs_root
         return
     path = snapshot_or_path(name)

@@ -179,8 +179,8 @@ def _table(folder: Path, name: str, normal: Sequence[str], count: int) -> Layout
         return "no column names recordings of this folder: relative to it, with /, and with their endings, as a/1.wav"
     label = _label_column({column: words for column, words in columns.items() if column != path}, normal)
     if label is None:
-        others = ", ".join(column for column in columns if column != path) or "none"
-        return f"no column says which recordings are normal, in a word that is known (columns: {others})"
+        words = "; ".join(f"{column}: {_some_words(own)}" for column, own in columns.items() if column != path)
+        return f"no column says in a word that is known which recordings are normal ({words or 'none is left'})"
     layout = _described_table(name, columns, path, label)
     if (unnamed := count - sum(_names_recording(folder, own) for own in set(columns[path]))) > 0:
         layout.guesses.append(f"{unnamed} recording(s) that {name} does not name; they are not used")
@@ -195,6 +195,11 @@ class LabelColumn:
     normal: list[str]
     abnormal: list[str]
     guessed: str
+
+
+def _some_words(values: Sequence[str]) -> str:
+    words = sorted(set(values))
+    return ", ".join(words[:5]) + (", ..." if len(words) > 5 else "")
 
 
 def _described_table(file: str, columns: Mapping[str, list[str]], path: str, label: LabelColumn) -> Layout:

@@ -17,6 +17,8 @@ from mimii.data.recordings import LABELS, Domain, Label, Recording
 from mimii.data.sections import NO_LEVEL, Section, section_name
 from mimii.data.selection import select_sections
 
+MOST_NAMED = 10
+
 
 class Source(RecordedSource):
     """One section for each folder that has a folder of recordings in it; the split is the benchmark's own."""
@@ -29,9 +31,11 @@ class Source(RecordedSource):
             )
         if not self._machines:
             names = " or ".join(name for label in LABELS for name in self._names(label))
+            there = ", ".join(sorted(subfolders(Path(self.root)))[:MOST_NAMED]) or "no folder"
             raise ProblemsError.of(
                 "dataset.root",
-                f"no folder in {self.root!r} is named {names}; if yours have other names, say so in dataset.labelled",
+                f"no folder in {self.root!r} is named {names} (there: {there}); if yours have other names, say so in "
+                "dataset.labelled",
             )
         return select_sections(self._machines, self.config, repr(self.root))
 
