@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import yaml
 from small_benchmark import RATE, SECTION, STAGES, Benchmark, noise, working_in, write_section
 
 from mimii.commands.contents import check_contents, features_tables
+from mimii.commands.main import main
 from mimii.common.errors import UserError
 from mimii.data.sections import Section
 from mimii.features.contents import SectionContents
@@ -126,3 +128,27 @@ def test_skipped_clips_and_parts_of_recordings_are_compared_too(tmp_path, monkey
 
 def same(config, table):
     return SectionContents(Plan(config).source, Section.parse(SECTION)).are_those_of(table)
+
+
+def test_the_exit_code_of_check_dataset_is_its_verdict(tmp_path, monkeypatch, capsys):
+    """A duplicate is named, and stands against nothing; too few recordings do."""
+    monkeypatch.setattr("mimii.common.provenance.REPOSITORY", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write_section(FOLDER)
+    shutil.copy(FOLDER / "normal/00000000.wav", FOLDER / "normal/copy.wav")
+    Path("config.yaml").write_text(yaml.safe_dump(Benchmark().config))
+    assert verdict() == 0
+    printed = capsys.readouterr()
+    assert "duplicated: " in printed.out
+    assert printed.err == ""
+    shutil.rmtree(FOLDER / "abnormal")
+    assert verdict() == 1
+    printed = capsys.readouterr()
+    assert "cannot be run as configured; why stands above" in printed.out.splitlines()[-1]
+    assert printed.err.startswith("error: 1 section(s) that cannot be run")
+
+
+def verdict():
+    with pytest.raises(SystemExit) as ended:
+        main(["check_dataset", "--configfile", "config.yaml"])
+    return ended.value.code

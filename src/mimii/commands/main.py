@@ -312,10 +312,11 @@ def _add_check_options(check: argparse.ArgumentParser) -> None:
 
 
 def _check_dataset(arguments: argparse.Namespace) -> int:
-    """Exit code 1 where a section cannot be run, or holds other recordings, once all of it was said."""
+    """Raises UserError where a section cannot be run, or holds other recordings, once all of it was said."""
     from functools import partial
 
     from mimii.commands.contents import check_contents
+    from mimii.common.errors import UserError
     from mimii.common.provenance import REPOSITORY
     from mimii.data.completeness import check_dataset
     from mimii.planning.checking import format_problems
@@ -326,8 +327,13 @@ def _check_dataset(arguments: argparse.Namespace) -> int:
         plan = Plan(_read_configuration(configfile), any_sections=True)
         say = partial(print, flush=True)
         if arguments.content:
-            return int(check_contents(plan, say) > 0)
-        return int(check_dataset(plan.source, say, partial(format_problems, plan.variants)) > 0)
+            against, what = check_contents(plan, say), "with other recordings, or none that can be read"
+        else:
+            against = check_dataset(plan.source, say, partial(format_problems, plan.variants))
+            what = "that cannot be run"
+    if against:
+        raise UserError(f"{against} section(s) {what}, named above")
+    return 0
 
 
 COMMANDS = {
