@@ -48,12 +48,12 @@ def read_csv(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def put_into_page(page: Path, tables: str) -> None:
-    """Replace what stands between `START` and `END`."""
-    before, rest = page.read_text(encoding="utf-8").split(START)
-    _, after = rest.split(END)
+def put_into_page(page: Path, tables: str, start: str = START, end: str = END) -> None:
+    """Replace what stands between two marks."""
+    before, rest = page.read_text(encoding="utf-8").split(start)
+    _, after = rest.split(end)
     with written_whole(page) as temporary:
-        temporary.write_text(f"{before}{START}\n\n{tables}\n{END}{after}", encoding="utf-8")
+        temporary.write_text(f"{before}{start}\n\n{tables}\n{end}{after}", encoding="utf-8")
 
 
 def markdown(results: Sequence[Row], adds: Sequence[Row], means: Sequence[Row]) -> str:

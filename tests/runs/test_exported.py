@@ -146,6 +146,7 @@ def test_nothing_is_replaced_and_only_a_run_is_exported(trained_run, exported, t
         (exported, tmp_path / "new.zip", "give the folder of a finished run"),
         (tmp_path, tmp_path / "new.zip", r"scoring\.json: missing"),
         (trained_run("pca")[1], tmp_path / "new.onnx", "pca is no network"),
+        (trained_run("id_classifier")[1], tmp_path / "new.onnx", "id_classifier compares clips with those that it was"),
     ):
         with pytest.raises(UserError, match=says):
             export_run(run, file)

@@ -1,7 +1,8 @@
 """What a job asks a cluster for, memory and minutes: from the size of its input and the settings of its model.
 
-Measured and rounded up; docs/cluster.md holds requested against used. Each further attempt asks for twice as much. On
-one machine nobody looks at these numbers.
+Most were measured and rounded up; docs/cluster.md holds requested against used, and says what is estimated: what CUDA
+takes, and all of pretrained networks. Each further attempt asks for twice as much. On one machine nobody looks at these
+numbers.
 """
 
 from collections.abc import Mapping
@@ -17,9 +18,9 @@ METRICS = 1000
 REPORT = 2000
 # MB for each MB of the section's features file.
 PER_FEATURES_MB = 4
-# MB for each MB of a pretrained network's weights: as they are read, and as the network holds them.
+# MB for each MB of a pretrained network's weights: as they are read, and as the network holds them. An estimate.
 PER_WEIGHTS_MB = 3
-# A section of MIMII, 1,000 clips of 10 s, with AST on one core takes 45 minutes.
+# An estimate: with AST's 2.7 s a clip (docs/pretrained.md) a section of 1,000 clips of 10 s takes 45 minutes of a core.
 EMBEDDING_MINUTES = 120
 # Seconds of one CPU core for an epoch over 1 MB of features, at a model's default windows. A GPU needs less. A model
 # that is not here is taken to be as slow as the slowest.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.common.provenance import git_revision
+from mimii.detectors.network import NetworkDetector
 from mimii.detectors.reconstruction import ReconstructingDetector
 from mimii.detectors.window_network import WindowNetwork
 from mimii.runs.trained import TrainedDetector
@@ -55,9 +56,10 @@ def write_onnx(trained: TrainedDetector, file: Path) -> float:
     """
     detector = trained.detector
     if not isinstance(detector, WindowNetwork):
-        raise UserError(
-            f"{trained.model} is no network, and ONNX is for networks; export to a file that ends otherwise"
-        )
+        why = "is no network, and ONNX is for networks"
+        if isinstance(detector, NetworkDetector):
+            why = "compares clips with those that it was trained on, and in ONNX there are networks on windows alone"
+        raise UserError(f"{trained.model} {why}; export to a file that ends otherwise")
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise UserError(f"ONNX needs {', '.join(missing)}: .venv/bin/pip install {' '.join(missing)}")
     graph = ScoringGraph(detector).eval()

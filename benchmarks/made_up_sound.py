@@ -1,0 +1,122 @@
+"""The table of docs/quality.md on made-up recordings, from the runs of benchmarks/quality.yaml.
+
+    python -m mimii run --configfile benchmarks/quality.yaml
+    python benchmarks/made_up_sound.py [--results FILE] [--study FILE] [--runs FOLDER] [--page]
+
+Prints a row for each model, over the sections that all models have, and how well the order of the models agrees with
+that on real sound (Spearman's correlation over the models that docs/quality/results.csv has, too, by the AUC of their
+mean score). With --page both go into the page, and the figures into docs/quality/made_up.csv.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from real_sound_tables import DOCS, TRAINED, Row, as_text, decimals, put_into_page, read_csv, table, with_interval
+from scipy.stats import spearmanr
+
+from mimii.common.csv_files import write_csv
+from mimii.common.errors import UserError
+from mimii.data.sections import AVERAGE
+from mimii.evaluation.inference import average_metrics
+from mimii.evaluation.resampling import resample_runs, select_runs
+from mimii.evaluation.results import average, load_hints, read_results
+from mimii.paper.table import lookup
+
+START = "<!-- from here on written by benchmarks/made_up_sound.py --page -->"
+END = "<!-- up to here, the made-up recordings -->"
+SECTION = ["db_level", "machine_type", "machine_id"]
+
+
+def common_runs(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The runs of all models and variants on the sections that each of them has, with a label."""
+    frame = pd.concat(frames, ignore_index=True).drop_duplicates("run_path")  # results-so-far has those of studies, too
+    models = list(dict.fromkeys(zip(frame["model"], frame["variant"], strict=True)))
+    counts = frame.groupby(SECTION)["run_path"].nunique()
+    common = counts[counts == counts.max()].index
+    kept = frame.set_index(SECTION).loc[common].reset_index()
+    return select_runs(kept, models)
+
+
+def machines_of(frame: pd.DataFrame) -> list[str]:
+    """Machine types."""
+    return sorted(frame["machine_type"].unique())
+
+
+def rows_of(frame: pd.DataFrame, runs: Path) -> list[dict[str, object]]:
+    """A row for each model, the best AUC first. training_cpu_s: of all trainings together, a shared one once."""
+    resampled = resample_runs(frame, runs, samples=int(frame["bootstrap_samples"].iloc[0]))
+    means = lookup(average_metrics(frame, resampled, confidence=float(frame["confidence"].iloc[0])))
+    residual = average(frame, ["auc_residual"], ["label"])["auc_residual"].to_dict()
+    trainings = frame.drop_duplicates("training_path").groupby("label")["training_cpu_sec"].sum()
+    found = []
+    for label in dict.fromkeys(frame["label"]):
+        row: dict[str, object] = {"model": label, "sections": int((frame["label"] == label).sum())}
+        for metric in ("auc", "pauc"):
+            mean = means[label, metric, AVERAGE, AVERAGE]
+            row |= {metric: mean["mean"], f"{metric}_low": mean["low"], f"{metric}_high": mean["high"]}
+        row |= {machine: means[label, "auc", AVERAGE, machine]["mean"] for machine in machines_of(frame)}
+        row |= {"auc_residual": residual[label] if residual[label] == residual[label] else None}
+        found.append(row | {"training_cpu_s": float(trainings[label])})
+    return sorted(found, key=lambda row: -float(str(row["auc"])))
+
+
+def agreement(rows: Sequence[Row], real: Sequence[Row]) -> str:
+    """How the order of the models agrees with that on each ID of real sound, in words."""
+    parts = []
+    for section in sorted({row["section"] for row in real}, reverse=True):
+        there = {
+            row["model"]: float(row["auc"])
+            for row in real
+            if (row["section"], row["weights"], row["score"], row["train_per"]) == (section, TRAINED, "mean", "section")
+        }
+        shared = [row for row in rows if row["model"] in there]
+        found = spearmanr([float(row["auc"]) for row in shared], [there[row["model"]] for row in shared])
+        value = f"{decimals(str(found.statistic))} against `{section}`"
+        parts.append(f"{value} ({len(shared)} models, p = {found.pvalue:.2f})")
+    return f"Order of the models by their mean score, made up against real (Spearman): {' and '.join(parts)}.\n"
+
+
+def markdown(rows: Sequence[Row], machines: Sequence[str], real: Sequence[Row]) -> str:
+    """The table, and how the order of the models agrees with real sound."""
+    header = ["Model", "AUC", *(f"AUC, {machine}" for machine in machines), "pAUC", "AUC, residual"]
+    header += ["Training, all sections,<br>CPU s"]
+    lines = [
+        [
+            row["model"],
+            with_interval(row, "auc"),
+            *(decimals(row[machine]) for machine in machines),
+            with_interval(row, "pauc"),
+            decimals(row["auc_residual"]),
+            f"{float(row['training_cpu_s']):.1f}",
+        ]
+        for row in rows
+    ]
+    return table(header, lines) + "\n" + agreement(rows, real)
+
+
+def main() -> None:
+    """Read the runs, print the table, and put it into the page where that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    results = Path("benchmarks/quality/results")
+    parser.add_argument("--results", type=Path, default=results / "results.csv")
+    parser.add_argument("--study", type=Path, default=results / "studies" / "smaller_batches.csv")
+    parser.add_argument("--runs", type=Path, default=Path("benchmarks/quality/runs"), help="folder of the runs")
+    parser.add_argument("--page", action="store_true", help="the table becomes that of docs/quality.md")
+    given = parser.parse_args()
+    frame = common_runs([read_results(given.results), read_results(given.study)])
+    rows = as_text(rows_of(frame, given.runs))
+    text = markdown(rows, machines_of(frame), read_csv(DOCS / "quality" / "results.csv"))
+    print(text, *load_hints(frame), sep="\n")
+    if given.page:
+        write_csv(DOCS / "quality" / "made_up.csv", list(rows[0]), rows)
+        put_into_page(DOCS / "quality.md", text, START, END)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
