@@ -6,6 +6,8 @@ Shapes: 16 frames x 64 bands, tokens of 64 with learnt positions, 2 layers of 4 
 with learnt positions, 1 layer, 64 bands.
 Loss and score: mean squared error of the reconstruction. With 16 values for a whole window of 32 frames that had an AUC
 on real sound .15 below the dense autoencoder's (docs/quality.md).
+Published: no figure with a source. The original framework expects an AUC of .65 to .75 on MIMII, and does not say from
+what.
 Papers: Vaswani et al., NeurIPS 2017, arXiv:1706.03762; normalisation before a layer: Xiong et al., ICML 2020,
 arXiv:2002.04745.
 """

@@ -6,6 +6,8 @@ brought to the same variance. A split looks at one value alone; mel bands and fr
 unusual shows in no single one of them. With all components, most of which hold noise, forests of different seeds agree
 less (docs/quality.md).
 Score: 2 ** -(mean depth over the trees / expected depth), between 0 and 1.
+Published: no figure with a source. The original framework expects an AUC of .55 to .65 on MIMII, and does not say from
+what.
 Parameters: the nodes of all trees, principal components and mean, standardisation. What share of the training is
 anomalous (contamination) only moves a threshold that nothing here uses.
 Papers: Liu, Ting and Zhou, "Isolation Forest", ICDM 2008; on splits along the axes: Hariri et al., "Extended Isolation

@@ -7,6 +7,8 @@ largest variance, not whitened: with all components whitened, distances are near
 norm does. The kernel's width follows from the data: gamma is 5 / the median squared distance of two training vectors.
 The kernel of two vectors that far apart is .007, so a vector is compared with its neighbours, not with all.
 Score: minus the signed distance to the region's boundary: higher = more anomalous, negative inside.
+Published: no figure with a source. The original framework expects an AUC of .50 to .60 on MIMII, and does not say from
+what.
 Parameters: support vectors and their weights, intercept, principal components and mean, standardisation.
 Paper: Schölkopf et al., Neural Computation 13, 2001.
 """

@@ -3,6 +3,7 @@
 Idea: as an autoencoder; shows what depth and non-linearity earn.
 Shapes: frames x n_mels = 320 - 16 - 320, linear, on all training windows.
 Score: mean squared error of the reconstruction.
+Published: no figure on these datasets is known here.
 Parameters: components, mean, standardisation.
 Paper: Jackson and Mudholkar, Technometrics 21, 1979.
 """

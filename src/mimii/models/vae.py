@@ -9,6 +9,8 @@ would weigh twice as much as the bound says. The weight of the divergence rises 
 loss has the whole of it, and the latent mean in place of a drawn value: the two losses are not alike until then. Where
 the residual is small a density is above 1, and the loss below 0.
 Score: mean squared error of the reconstruction from the latent mean, so nothing is drawn.
+Published: no figure with a source. The original framework expects an AUC of .60 to .70 on MIMII, and does not say from
+what.
 Papers: Kingma and Welling, ICLR 2014, arXiv:1312.6114; variance: Rybkin, Daniilidis and Levine, ICML 2021,
 arXiv:2006.13202; beta: Higgins et al., ICLR 2017; warm-up: Bowman et al., CoNLL 2016, arXiv:1511.06349.
 """
