@@ -102,12 +102,14 @@ def test_times_of_a_busy_machine_are_marked_where_they_stand(made):
 
 
 def test_snrs_and_machine_types_are_columns(made):
-    _, found = made
+    results, found = made
     assert [cell.text for cell in found["auc"].header] == ["Model", "6 dB", "−6 dB", "Overall"]
     assert [cell.text for cell in found["pauc_machine_types_min6dB"].header] == ["Model", "Fan", "Pump", "Mean"]
     assert "±" in found["auc"].rows[0][1].text
     ids = found["machine_ids_6dB"]
     assert [(cell.text, cell.below) for cell in ids.header[1:]] == [("Fan", "00"), ("Pump", "00")]
+    aucs = results.frame.set_index(["model", "db_level", "machine_type"])["auc"].loc["vae", "6dB", "fan"]
+    assert (ids.rows[0][1].text, ids.rows[0][1].below) == (f"{aucs.mean():.3f}", f"± {aucs.std():.3f}")
 
 
 def test_every_caption_is_one_line_and_every_rate_has_three_digits(made):

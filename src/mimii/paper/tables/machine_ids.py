@@ -1,5 +1,7 @@
 """AUC per machine ID at one SNR."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from mimii.data.sections import has_snrs, snr_title
@@ -12,10 +14,12 @@ def make(results: Results, snr: str) -> Table:
     """Model by machine type and ID at one SNR, seeds averaged, as MIMII's papers print them."""
     frame = results.frame[results.frame["db_level"] == snr]
     machines = sorted(set(zip(frame["machine_type"], frame["machine_id"], strict=True)))
-    values = average(frame, ["auc"], ["label", "machine_type", "machine_id"])["auc"].to_dict()
+    keys = ["label", "machine_type", "machine_id"]
+    values = average(frame, ["auc"], keys)["auc"].to_dict()
+    deviations = frame.groupby(keys)["auc"].std().to_dict()  # NaN of one seed
     labels = best_first(results.statistics.averages, "auc", snr)
     rows = [
-        [Cell(model_title(label)), *(Cell(_written(values.get((label, *machine)))) for machine in machines)]
+        [Cell(model_title(label)), *(_cell(values.get(key), deviations.get(key)) for key in _keys(label, machines))]
         for label in labels
     ]
     header = [
@@ -24,15 +28,24 @@ def make(results: Results, snr: str) -> Table:
     ]
     data = pd.DataFrame(
         [
-            {"model": label, "machine_type": machine[0], "machine_id": machine[1], "auc": values.get((label, *machine))}
+            dict(zip(keys, key, strict=True)) | {"auc": values.get(key), "seed_deviation": deviations.get(key)}
             for label in labels
-            for machine in machines
+            for key in _keys(label, machines)
         ]
-    )
+    ).rename(columns={"label": "model"})
     at = f" at {snr_title(snr)}" if has_snrs([snr]) else ""
-    notes = "Means over seeds. Nothing is marked: single machines are not tested; their intervals are in results.csv."
+    notes = (
+        "Means over seeds, ± their standard deviation below. Nothing is marked: single machines are not tested; their "
+        "intervals are in results.csv."
+    )
     return Table(f"machine_ids_{snr}", f"AUC{at} per machine ID.", header, rows, data, notes)
 
 
-def _written(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.3f}"
+def _keys(label: str, machines: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    return [(label, *machine) for machine in machines]
+
+
+def _cell(value: float | None, deviation: float | None) -> Cell:
+    if value is None:
+        return Cell(MISSING)
+    return Cell(f"{value:.3f}", "" if deviation is None or deviation != deviation else f"± {deviation:.3f}")
