@@ -1,8 +1,8 @@
 """What a job asks a cluster for, memory and minutes: from the size of its input and the settings of its model.
 
 Most were measured and rounded up; docs/cluster.md holds requested against used, and says what is estimated: what CUDA
-takes, and all of pretrained networks. Each further attempt asks for twice as much. On one machine nobody looks at these
-numbers.
+takes, and pretrained networks other than AST on a CPU. Each further attempt asks for twice as much. On one machine
+nobody looks at these numbers.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ REPORT = 2000
 PER_FEATURES_MB = 4
 # MB for each MB of a pretrained network's weights: as they are read, and as the network holds them. An estimate.
 PER_WEIGHTS_MB = 3
-# An estimate: with AST's 2.7 s a clip (docs/pretrained.md) a section of 1,000 clips of 10 s takes 45 minutes of a core.
+# From 2.4 to 2.7 s of a core for a clip of 10 s with AST base: a section of 1,000 clips takes 40 to 45 minutes.
 EMBEDDING_MINUTES = 120
 # Seconds of one CPU core for an epoch over 1 MB of features, at a model's default windows. A GPU needs less. A model
 # that is not here is taken to be as slow as the slowest.
