@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+from scipy.stats import hmean
 
 from mimii.evaluation.columns import read_columns
 from mimii.paper.study_tables import study_table, write_study_table
@@ -78,6 +79,20 @@ def test_the_deviation_over_seeds_stands_beside_each_mean_and_too_few_are_said(t
     assert "fewer than 3 seeds were run" in table.notes
     fixed = study_table(frame.assign(model="pca"), root, "rates", [["pca", name] for _, name in VARIANTS], [])
     assert "fewer than 3 seeds" not in fixed.notes
+
+
+def test_the_official_score_is_there_where_the_runs_have_one(run_folder, tmp_path, table):
+    rows = [
+        run_folder(tmp_path, section=f"dcase2024/{machine}/section_00", model="pca", domains=True)
+        for machine in ("fan", "slider")
+    ]
+    frame = pd.DataFrame(rows, columns=[column.name for column in read_columns()])
+    scored = study_table(frame, tmp_path, "first_shot", [["pca", "default"]], [])
+    (row,) = scored.data.to_dict("records")
+    assert row["official_score"] == pytest.approx(hmean(frame["official_score"]))
+    place = [cell.text for cell in scored.header].index("Official score")
+    assert scored.rows[0][place].text == f"{row['official_score']:.3f}"
+    assert "Official score" not in [cell.text for cell in table.header]
 
 
 def test_files_stand_beside_the_csv(table, tmp_path):

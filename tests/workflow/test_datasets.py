@@ -7,6 +7,7 @@ import zipfile
 import pandas
 import pyarrow.parquet as pq
 import pytest
+from dcase_layout import wav
 from mirror import ABNORMAL, NORMAL, clip_bytes, packed, serving, small_archive, table
 from workspace import QUICK, REPOSITORY, Workspace, blocks, write_recordings
 
@@ -266,6 +267,45 @@ def test_one_model_for_all_ids_of_a_machine_type(tmp_path):
     assert {name for rule, name in workspace.planned() if rule == "train_model"} == {
         f"results/runs/simple_ae/default/seed=42/dcase2020/fan/{id}" for id in ("id_00", "id_02")
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["labelled", "table"])
+def test_domains_and_attributes_of_own_recordings_reach_tables_and_figures(tmp_path, source):
+    workspace = Workspace(tmp_path)
+    lines = ["path,label,machine,domain,attributes"]
+    for label, count in (("normal", 12), ("abnormal", 3)):
+        for domain, hall in (("source", "old hall"), ("target", "new hall")):
+            for speed in ("speed 1", "speed 2"):
+                folder = f"press/{label}/{hall}/{speed}"
+                (tmp_path / "data" / folder).mkdir(parents=True)
+                for number in range(count):
+                    seed = [number, len(label), *folder.encode()]
+                    (tmp_path / "data" / folder / f"{number}.wav").write_bytes(wav(seed))
+                    lines.append(f"{folder}/{number}.wav,{label},press,{domain},{speed}")
+    (tmp_path / "data/labels.csv").write_text("\n".join(lines))
+    workspace.configure(
+        {
+            "dataset": {"source": source, "root": "data", "labelled": {"source": ["old hall"], "target": ["new hall"]}},
+            "models": {"mahalanobis": {}, "knn": {}},
+            "metrics": QUICK,
+            "report": {"tables": True, "figures": ["svg"]},
+        }
+    )
+    workspace.snakemake()
+    rows = pandas.read_csv(tmp_path / "results/results.csv")
+    assert rows[["auc_source", "auc_target", "official_score", "official_score_low"]].notna().all(axis=None)
+    scores = pandas.read_csv(tmp_path / "results/tables/official_score_+.csv").set_index(["machine_id", "metric"])
+    assert set(scores.loc["(all)", "value"].index.unique()) == {"official_score", "auc_source", "auc_target", "pauc"}
+    assert (tmp_path / "results/figures/source_and_target_+.svg").exists()
+    metrics = pandas.read_csv(tmp_path / "results/metrics.csv")
+    assert set(metrics["domain"].dropna()) == {"source", "target"}
+    assert set(metrics["attributes"].dropna()) == {"speed 1", "speed 2"}
+    clips = pandas.read_parquet(next((tmp_path / "results/runs").rglob("scores.parquet")))
+    tested = clips[(clips["split"] == "test") & (clips["label"] == "normal")]
+    assert tested["domain"].value_counts().to_dict() == {"source": 6, "target": 6}
+    page = (tmp_path / "results/page.html").read_text()
+    assert "speed 2" in page
 
 
 @pytest.mark.slow

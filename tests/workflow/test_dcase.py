@@ -16,12 +16,13 @@ from mimii.data.dcase_years import Year, years
 from mimii.data.sections import AVERAGE
 
 
-def configured(workspace, year, **dcase):
+def configured(workspace, year, *, models=None, studies=None, settings=None, **dcase):
     """config/dcase.yaml with year and root filled in, and less to compute."""
     config = yaml.safe_load((workspace.folder / "config/dcase.yaml").read_text())
     config["dataset"]["root"] = "data"
     config["dataset"]["dcase"] |= {"year": year, **dcase}
-    config |= {"models": {"mahalanobis": {}}, "seeds": [42], "studies": {}, "metrics": QUICK}
+    config |= {"models": models or {"mahalanobis": {}}, "seeds": [42], "studies": studies or {}, "metrics": QUICK}
+    config["settings"] = settings or {}
     config["report"] = {"figures": [], "tables": True}
     (workspace.folder / "my_dcase.yaml").write_text(yaml.safe_dump(config))
 
@@ -62,6 +63,33 @@ def test_development_data_in_archives_come_to_a_table_with_the_official_score(tm
     if year == 2020:
         parts = [(scores[machine, id, "auc"] + scores[machine, id, "pauc"]) / 2 for machine in machines]
         assert scores[AVERAGE, AVERAGE, "official_score"] == pytest.approx(sum(parts) / 2)
+
+
+@pytest.mark.slow
+def test_defaults_are_chosen_on_development_types_and_reported_on_evaluation_types(tmp_path):
+    """The first-shot setting, by the study of config/dcase.yaml and what its comment says to do after it."""
+    workspace = Workspace(tmp_path)
+    for part, machines in (("development", ["fan", "slider"]), ("evaluation", ["Scanner", "HairDryer"])):
+        archives, labels = small_dcase(2024, machines, part=part, content=recording)
+        lay_out(tmp_path / "data", archives, "zipped")
+    (tmp_path / "data/eval_data_list_2024.csv").write_text(labels)
+    shipped = yaml.safe_load((tmp_path / "config/dcase.yaml").read_text())
+    study = shipped["studies"]["first_shot"]
+    configured(workspace, 2024, download=False, studies={"first_shot": study}, models={study["model"]: {}})
+    run(workspace)
+    table = (tmp_path / "results/studies/first_shot.md").read_text()
+    assert "Official score" in table
+    with (tmp_path / "results/studies/first_shot.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["machine_type"] for row in rows} == {"fan", "slider"}
+    (name,) = study["vary"]
+    assert {int(row[name]) for row in rows} == set(study["vary"][name])
+    chosen = study["vary"][name][-1]
+    configured(workspace, 2024, models={study["model"]: {}}, settings={name: chosen}, download=False, data="evaluation")
+    run(workspace)
+    assert {machine for machine, _, _ in official_scores(workspace, 2024)} == {AVERAGE, "Scanner", "HairDryer"}
+    with (tmp_path / "results/results.csv").open(newline="") as file:
+        assert {int(row[name]) for row in csv.DictReader(file)} == {chosen}
 
 
 @pytest.mark.slow

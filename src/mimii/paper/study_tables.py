@@ -11,6 +11,8 @@ from mimii.common.files import written_whole
 from mimii.data.sections import AVERAGE, snr_order, snr_title
 from mimii.evaluation.inference import average_metrics, has_enough_seeds
 from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.official_score import SCORE
+from mimii.evaluation.official_scores import by_type, scores_of_runs
 from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average, busy_costs, load_hints
 from mimii.paper.table import (
@@ -20,6 +22,7 @@ from mimii.paper.table import (
     Table,
     averaging_order,
     cost_cell,
+    interval_cell,
     lookup,
     mean_cell,
     model_title,
@@ -33,7 +36,8 @@ SHOWN_COSTS = ("training_time_sec", "training_cpu_sec", "inference_time_per_clip
 def study_table(
     results: pd.DataFrame, runs_root: str | Path, study: str, variants: Sequence[Sequence[str]], varied: Sequence[str]
 ) -> Table:
-    """A row for each variant: what was varied, AUC per SNR and overall, the other metrics overall, and costs.
+    """A row for each variant: what was varied, AUC per SNR and overall, the other metrics overall, and costs; where
+    every run has one, at one SNR, the official score too.
 
     results: the study's CSV. variants: (model, variant) in the configured order. varied: settings that the study sets.
     Raises UserError where variants were not run on the same sections.
@@ -47,8 +51,9 @@ def study_table(
     costs, busy = average(frame, list(SHOWN_COSTS), ["label"]).to_dict("index"), busy_costs(frame, ["label"])
     snrs = sorted(frame["db_level"].unique(), key=snr_order)
     several = snrs if len(snrs) > 1 else []
-    metrics = metrics_in("tables")
-    wanted = [*(("auc", snr) for snr in several), *((metric, AVERAGE) for metric in metrics)]
+    scored = len(snrs) == 1 and frame[SCORE].notna().all()
+    official = by_type(scores_of_runs(frame, Path(runs_root), snrs[0])) if scored else {}
+    wanted = [*(("auc", snr) for snr in several), *((metric, AVERAGE) for metric in metrics_in("tables"))]
 
     rows, data = [], []
     for first in frame.drop_duplicates("label").to_dict("records"):
@@ -62,21 +67,32 @@ def study_table(
             name = metric if snr == AVERAGE else f"{metric}_{snr}"
             numbers |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
             numbers[f"{name}_seed_deviation"] = value["seed_deviation"]
+        if official:
+            score = official[label, AVERAGE, SCORE]
+            cells.append(interval_cell(score))
+            numbers |= {SCORE: score["value"], f"{SCORE}_low": score["low"], f"{SCORE}_high": score["high"]}
         for cost in SHOWN_COSTS:
             amount = float(costs[label][cost])
             cells.append(cost_cell(cost, amount, busy=(label, cost) in busy))
             numbers[cost] = amount
         rows.append(cells)
         data.append(numbers)
-    header = [
+    header = _header(varied, wanted, official=bool(official))
+    caption = f"Study {study}: variants in the configured order, none marked as the best."
+    notes = " ".join([_notes(confidence, snrs, unclaimed), *load_hints(frame)])
+    return Table(study, caption, header, rows, pd.DataFrame(data), notes)
+
+
+def _header(varied: Sequence[str], wanted: Sequence[tuple[str, str]], *, official: bool) -> list[Cell]:
+    """wanted: (metric, SNR) of each mean."""
+    metrics = metrics_in("tables")
+    return [
         Cell("Model"),
         *map(Cell, varied),
         *(Cell(metrics[metric].title, "" if snr == AVERAGE else snr_title(snr)) for metric, snr in wanted),
+        *([Cell("Official score")] if official else []),
         *(COSTS[cost][0] for cost in SHOWN_COSTS),
     ]
-    notes = _notes(confidence, snrs, unclaimed)
-    caption = f"Study {study}: variants in the configured order, none marked as the best."
-    return Table(study, caption, header, rows, pd.DataFrame(data), " ".join([notes, *load_hints(frame)]))
 
 
 def _written(known: Mapping[str, Any], name: str) -> str:

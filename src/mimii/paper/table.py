@@ -103,6 +103,13 @@ def mean_cell(value: Mapping[str, Any], *, mark: bool = True) -> Cell:
     return Cell(text, interval, mark and bool(value["is_significantly_best"]), mark and bool(value["is_second"]))
 
 
+def interval_cell(value: Mapping[str, float]) -> Cell:
+    """`value` with its interval from `low` to `high` below; MISSING where it is NaN."""
+    if value["value"] != value["value"]:
+        return Cell(MISSING)
+    return Cell(f"{value['value']:.3f}", f"[{value['low']:.3f}, {value['high']:.3f}]")
+
+
 def averaging_order(snrs: Iterable[str]) -> str:
     """What means are taken over, in order; SNRs where the data has any."""
     return "seeds, then machine IDs, then machine types" + (", then SNRs" if has_snrs(snrs) else "")

@@ -1,12 +1,10 @@
 """The official score of DCASE task 2."""
 
-from collections.abc import Mapping
-
 from mimii.data.sections import AVERAGE, dcase_year, scored_year
 from mimii.evaluation.official_score import SCORE, parts_of
 from mimii.evaluation.official_scores import by_type, scores_of_runs
 from mimii.paper.results import Results
-from mimii.paper.table import MISSING, Cell, Table, model_title
+from mimii.paper.table import MISSING, Cell, Table, interval_cell, model_title
 
 TITLES = {
     "auc": "AUC",
@@ -30,7 +28,7 @@ def make(results: Results, scored: str) -> Table:
     totals = {label: values[label, AVERAGE, SCORE]["value"] for label in results.labels}
     labels = sorted(results.labels, key=lambda label: (totals[label] != totals[label], -totals[label]))
     rows = [
-        [Cell(model_title(label)), *(_cell(values[label, machine, name]) for machine, name in columns)]
+        [Cell(model_title(label)), *(interval_cell(values[label, machine, name]) for machine, name in columns)]
         for label in labels
     ]
     header = [Cell("Model"), Cell("Official score"), *(Cell(TITLES[part]) for part in parts), *map(Cell, machines)]
@@ -43,9 +41,3 @@ def make(results: Results, scored: str) -> Table:
     if scores["value"].isna().any():
         notes += f" {MISSING}: a domain of a section lacks normal or abnormal test clips."
     return Table(f"official_score_{scored}", caption, header, rows, scores.rename(columns={"label": "model"}), notes)
-
-
-def _cell(value: Mapping[str, float]) -> Cell:
-    if value["value"] != value["value"]:
-        return Cell(MISSING)
-    return Cell(f"{value['value']:.3f}", f"[{value['low']:.3f}, {value['high']:.3f}]")
