@@ -16,13 +16,13 @@ from mimii.data.dcase_years import Year, years
 from mimii.data.sections import AVERAGE
 
 
-def configured(workspace, year, *, models=None, studies=None, settings=None, **dcase):
+def configured(workspace, year, *, models=None, studies=None, features=None, **dcase):
     """config/dcase.yaml with year and root filled in, and less to compute."""
     config = yaml.safe_load((workspace.folder / "config/dcase.yaml").read_text())
     config["dataset"]["root"] = "data"
     config["dataset"]["dcase"] |= {"year": year, **dcase}
     config |= {"models": models or {"mahalanobis": {}}, "seeds": [42], "studies": studies or {}, "metrics": QUICK}
-    config["settings"] = settings or {}
+    config["features"] = features or {}
     config["report"] = {"figures": [], "tables": True}
     (workspace.folder / "my_dcase.yaml").write_text(yaml.safe_dump(config))
 
@@ -85,7 +85,7 @@ def test_defaults_are_chosen_on_development_types_and_reported_on_evaluation_typ
     (name,) = study["vary"]
     assert {int(row[name]) for row in rows} == set(study["vary"][name])
     chosen = study["vary"][name][-1]
-    configured(workspace, 2024, models={study["model"]: {}}, settings={name: chosen}, download=False, data="evaluation")
+    configured(workspace, 2024, models={study["model"]: {}}, features={name: chosen}, download=False, data="evaluation")
     run(workspace)
     assert {machine for machine, _, _ in official_scores(workspace, 2024)} == {AVERAGE, "Scanner", "HairDryer"}
     with (tmp_path / "results/results.csv").open(newline="") as file:
