@@ -36,10 +36,10 @@ NETWORK_BUDGET, ALL_BUDGET, MEMORY_BUDGET_MB = 6 * MINUTE, 30 * MINUTE, 1500
 OVERHEAD_GOAL = 1.4
 
 
-def configuration(folder: Path, clips: tuple[int, int]) -> dict[str, Any]:
+def configuration(folder: Path, clips: tuple[int, int], channels: int = 1) -> dict[str, Any]:
     normal, abnormal = clips
     snr, machine, identity = SECTION.split("/")
-    made_up = {"snrs": [snr], "machines": [machine], "ids": [identity], "seconds": 10, "channels": 1, "seed": 3}
+    made_up = {"snrs": [snr], "machines": [machine], "ids": [identity], "seconds": 10, "channels": channels, "seed": 3}
     return {
         "dataset": {
             "source": "made_up",
@@ -68,20 +68,29 @@ def run(script: str, **arguments: object) -> dict[str, float]:
     }
 
 
+def make_recordings(folder: Path, plan: Plan) -> dict[str, float]:
+    """Returns what it costs, as `run`."""
+    section = Section.parse(SECTION)
+    record = folder / "dataset" / section.path / "made_up.json"
+    return run("make_demo_dataset", record=record, section=section, job=job_parameters.made_up_job(plan))
+
+
+def extract_features(plan: Plan, features: Path) -> dict[str, float]:
+    """Returns what it costs, as `run`."""
+    job = job_parameters.features_job(plan, "default", Section.parse(SECTION))
+    return run("extract_features", dataset=to_json(plan.config["dataset"]), job=job, output=features)
+
+
 def make_features(folder: Path, plan: Plan) -> Path:
     """Recordings and features, unless the folder has them from an earlier call."""
     features = folder / "features.parquet"
     if not features.exists():
-        section = Section.parse(SECTION)
-        record = folder / "dataset" / section.path / "made_up.json"
-        run("make_demo_dataset", record=record, section=section, job=job_parameters.made_up_job(plan))
-        dataset = to_json(plan.config["dataset"])
-        job = job_parameters.features_job(plan, "default", Section.parse(SECTION))
-        run("extract_features", dataset=dataset, job=job, output=features)
+        make_recordings(folder, plan)
+        extract_features(plan, features)
     return features
 
 
-def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, float]:
+def measure(folder: Path, plan: Plan, features: Path, name: str, variant: str = "default") -> dict[str, float]:
     """Train and score one model, and compute its metrics."""
     place, section = folder / name, Section.parse(SECTION)
     place.mkdir(exist_ok=True)
@@ -91,7 +100,7 @@ def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, fl
         "train_model",
         **files,
         **compute,
-        job=job_parameters.training_job(plan, name, "default", "42", plan.base_run(name, section).scope),
+        job=job_parameters.training_job(plan, name, variant, "42", plan.base_run(name, section).scope),
         losses=place / "losses.parquet",
         record=place / "training.json",
     )
@@ -118,6 +127,8 @@ def measure(folder: Path, plan: Plan, features: Path, name: str) -> dict[str, fl
     row |= {f"metrics_{key}": value for key, value in metrics.items()}
     row["fitting_s"] = inside["training"]["training_time_sec"]
     row["scoring_s"] = inside["scoring"]["scoring_time_sec"]
+    row["fitting_cpu_s"] = inside["training"]["training_cpu_sec"]
+    row["scoring_inside_cpu_s"] = inside["scoring"]["scoring_cpu_sec"]
     for key in ("wall_s", "cpu_s"):
         row[key] = training[key] + scoring[key] + metrics[key]
     row["peak_rss_mb"] = max(training["peak_rss_mb"], scoring["peak_rss_mb"], metrics["peak_rss_mb"])

@@ -1,6 +1,7 @@
 """Where too few seeds were run for a claim, it is said, with what more of them would do."""
 
 import json
+import re
 
 import pytest
 
@@ -32,6 +33,7 @@ def test_one_line_names_the_models_and_the_seeds_that_would_be_enough(seeds, eno
     assert "\n" not in note
     assert "no claim of vae:" in note
     assert f"`seeds: {enough}`" in note
+    assert re.search(r"runs those that are missing \(some \d+ (s|min) of CPU time\), and adds intervals", note)
     assert "`--seeds " in too_few_seeds(planned(["vae"], seeds), "`--seeds {}`", " ")
 
 

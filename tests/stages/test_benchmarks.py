@@ -158,6 +158,24 @@ def test_real_frames_sets_a_model_of_several_sections_apart(real_frames):
 
 
 @pytest.mark.slow
+def test_reference_costs(benchmark):
+    small = ["--clips", "12", "2", "--more-clips", "24", "4", "--epochs", "2"]
+    figures = benchmark("reference_costs", "--models", "simple_ae", "pca", *small)
+    assert set(figures["models"]) == {"simple_ae", "pca"}
+    assert set(figures["jobs"]) == {"recordings", "features", "metrics"}
+    assert set(figures["models"]["simple_ae"]["training"]) == {"job", "clip", "epoch"}
+    assert set(figures["models"]["pca"]["training"]) == {"job", "clip"}
+    assert all(seconds > 0 for seconds in figures["speed"].values())
+
+
+@pytest.mark.slow
+def test_an_estimate_is_held_against_what_it_estimates(benchmark):
+    figures = benchmark("reference_costs", "--check", "--models", "mahalanobis", "pca", "--clips", "12", "2")
+    assert figures["said"][0].startswith("Estimated for this machine: ")
+    assert figures["cpu_s"] > 0
+
+
+@pytest.mark.slow
 def test_end_to_end(benchmark):
     figures = benchmark("end_to_end", "--clips", "20", "4", "--seconds", "1", "--epochs", "2")["commands"]
     assert len(figures) == 4

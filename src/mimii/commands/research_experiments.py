@@ -27,6 +27,7 @@ from mimii.evaluation.summary import summary
 from mimii.features.settings import feature_declarations
 from mimii.launch.request import Request, parse_cores
 from mimii.launch.run import launch
+from mimii.launch.speed import measured_speed
 from mimii.launch.stop import quiet_ending
 from mimii.planning.config import schema, seed_schema
 from mimii.planning.plan import Plan
@@ -58,6 +59,7 @@ OPTIONS = {
     "paths.results": "--result_dir",
 }
 LOG = Path("research_experiments.log")
+SEEDS_SET = "`--seeds {}`", " "  # how seeds are set, and what separates them
 
 
 def main(command_line: Sequence[str] | None = None) -> None:
@@ -253,6 +255,8 @@ def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Pla
         )
         code = launch(request, plan, prepare=lambda: write_configuration(configuration, configfile))
     if options.dry_run:
+        if code == 0 and (note := too_few_seeds(plan, *SEEDS_SET, speed=measured_speed())):
+            print(note)
         return code
     link_models(plan, Path(options.model_dir))
     if code == 0:
@@ -260,7 +264,7 @@ def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Pla
         print(f"\n{summary(read_results(csv))}\n")
         print(f"All results: {os.path.relpath(csv)}\nTables:      {os.path.relpath(results / 'tables')}")
         print(f"Models:      {options.model_dir}")
-        if note := too_few_seeds(plan, "`--seeds {}`", " "):
+        if note := too_few_seeds(plan, *SEEDS_SET):
             print(note)
     return code
 

@@ -1,16 +1,27 @@
 """What is said where too few seeds were run for any claim."""
 
+from collections.abc import Mapping
+
 from mimii.evaluation.inference import LEAST_SEEDS
+from mimii.launch.costs import jobs_of_a_seed
+from mimii.launch.jobs import in_words
+from mimii.launch.run import estimate_costs
 from mimii.planning.plan import Plan
 from mimii.planning.variants import seeds_of
 
 ENOUGH = 5
 
 
-def too_few_seeds(plan: Plan, where: str = "`seeds: [{}]` in the configuration", separator: str = ", ") -> str | None:
-    """One line: why tables make no claim, and what more seeds would do; None where there are enough.
+def too_few_seeds(
+    plan: Plan,
+    where: str = "`seeds: [{}]` in the configuration",
+    separator: str = ", ",
+    *,
+    speed: Mapping[str, float] | None = None,
+) -> str | None:
+    """One line: why tables make no claim, and what more seeds would do and cost; None where there are enough.
 
-    where: how seeds are set; it holds {} for them.
+    where: how seeds are set; it holds {} for them. speed: as `Estimator`.
     """
     models = dict.fromkeys(variant.model for variant in plan.variants)
     dependent = [model for model in models if len(seeds_of(model, [0, 1])) > 1]
@@ -19,7 +30,10 @@ def too_few_seeds(plan: Plan, where: str = "`seeds: [{}]` in the configuration",
     seeds = list(dict.fromkeys([*plan.seeds, *range(42, 42 + ENOUGH)]))[:ENOUGH]
     ran = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
     names = ", ".join(dependent) if len(dependent) < 4 else f"the {len(dependent)} models that depend on it"
+    estimate = estimate_costs(plan, list(jobs_of_a_seed(plan)), speed)
+    cost = f" (some {in_words((len(seeds) - len(plan.seeds)) * estimate.total)} of CPU time)" if estimate.total else ""
     return (
         f"With {ran}, tables make no claim of {names}: other seeds may rank them otherwise. "
-        f"{where.format(separator.join(map(str, seeds)))} runs those that are missing, and adds intervals over seeds."
+        f"{where.format(separator.join(map(str, seeds)))} runs those that are missing{cost}, and adds intervals over "
+        "seeds."
     )

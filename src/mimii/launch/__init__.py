@@ -1,1 +1,1 @@
-"""Starting Snakemake for a person: what is to do, progress, failures, Ctrl-C. Knows no model and opens no result."""
+"""Starting Snakemake for a person: what is to do and what it costs, progress, failures, Ctrl-C. Opens no result."""

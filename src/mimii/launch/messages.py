@@ -3,8 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from mimii.common.provenance import REPOSITORY
+from mimii.launch.costs import CLIP_SECONDS, Estimate, reference_costs
 from mimii.launch.jobs import Durations, Job, in_words
 from mimii.launch.progress import Progress
 from mimii.launch.reasons import describe_causes
@@ -14,6 +16,9 @@ from mimii.planning.plan import Plan
 from mimii.planning.variants import seeds_of
 
 MOST_LISTED = 200
+MOST_PARTS = 5
+WORTH_SAYING = 600  # CPU seconds, before a start that measures nothing
+GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
 def run_count(plan: Plan) -> int:
@@ -84,6 +89,51 @@ def describe_time(request: Request, planned: Sequence[Job], known: float, unknow
         return f", about {time_needed} {how} (by earlier jobs of their kind)"
     kinds = sum(job.kind in unknown for job in planned)
     return f", more than {time_needed} {how} (by earlier jobs; none like {kinds} of them has run yet)"
+
+
+def describe_costs(request: Request, plan: Plan, planned: Sequence[Job], estimate: Estimate) -> list[str]:
+    """What planned jobs cost on this machine, what most of it is, and what is assumed; nothing where nothing is due."""
+    if not planned:
+        return []
+    if not estimate.total:
+        return [f"What it costs is not estimated: {', '.join(estimate.uncounted)}."]
+    workers = 1 if request.profile else min(worker_count(request.cores), len(planned))
+    wall = max(estimate.total / min(workers, worker_count("all")), estimate.longest)
+    at_once = f", about {in_words(wall)} with {workers} at a time" if workers > 1 else ""
+    disk = f"; {in_bytes(estimate.features_mb)} of features" if estimate.features_mb else ""
+    lines = [f"Estimated for this machine: {in_words(estimate.total)} of CPU time{at_once}{disk}."]
+    if len(estimate.seconds) > 1:
+        largest = sorted(estimate.seconds.items(), key=lambda part: -part[1])
+        parts = [f"{part} {in_words(seconds)}" for part, seconds in largest[:MOST_PARTS]]
+        lines.append(f"  most of it: {', '.join(parts)}")
+    if assumptions := _assumptions(plan, planned, estimate):
+        lines.append(f"  {'; '.join(assumptions)}")
+    return lines
+
+
+def _assumptions(plan: Plan, planned: Sequence[Job], estimate: Estimate) -> list[str]:
+    networks = any(job.rule == "train_model" for job in planned)
+    patient = any(variant.settings.get("early_stopping_patience") for variant in plan.variants)
+    on_gpu = networks and plan.config["compute"]["device"] != "cpu" and any(Path(gpu).exists() for gpu in GPUS)
+    uncounted = [*estimate.uncounted, *(["what a GPU saves"] if on_gpu else [])]
+    return [
+        *([f"not in it: {', '.join(uncounted)}"] if uncounted else []),
+        *([f"clips are taken to have {CLIP_SECONDS} s"] if estimate.assumed else []),
+        *(["networks that stop early take less"] if networks and patient else []),
+    ]
+
+
+def describe_costs_unmeasured(estimate: Estimate) -> str | None:
+    """One line for a start that measures nothing; None where the work is short."""
+    if estimate.total < WORTH_SAYING:
+        return None
+    machine = reference_costs()["machine"]["processor"]
+    return f"About {in_words(estimate.total)} of CPU time on another machine ({machine}); for this one: --dry-run."
+
+
+def in_bytes(megabytes: float) -> str:
+    """`12 MB`, `4.3 GB`"""
+    return f"{max(1, round(megabytes))} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
 
 
 def quantity(number: int, noun: str) -> str:

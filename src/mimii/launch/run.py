@@ -2,18 +2,28 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
 from typing import IO, Any
 
 from mimii.common.errors import UserError
 from mimii.common.provenance import REPOSITORY
+from mimii.launch.costs import Estimate, Estimator
 from mimii.launch.jobs import Durations, Job
 from mimii.launch.lock import held_alone, living_snakemake
-from mimii.launch.messages import describe_continuation, describe_end, describe_plan, run_count
+from mimii.launch.messages import (
+    describe_continuation,
+    describe_costs,
+    describe_costs_unmeasured,
+    describe_end,
+    describe_plan,
+    run_count,
+)
 from mimii.launch.process import run_snakemake, snakemake
 from mimii.launch.progress import Progress, progress_for_output
 from mimii.launch.request import Request, worker_count
 from mimii.launch.slurm import cancel_left_over_jobs
+from mimii.launch.speed import measured_speed
 from mimii.launch.stop import StoppedError, StopRequest, stop_signals
 from mimii.planning.plan import Plan
 
@@ -30,7 +40,11 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
         try:
             if request.dry_run:
                 prepare()
-                describe_plan(request, plan, plan_jobs(request, stop), Durations(REPOSITORY), list_jobs=True)
+                planned = plan_jobs(request, stop)
+                describe_plan(request, plan, planned, Durations(REPOSITORY), list_jobs=True)
+                if planned:
+                    estimate = estimate_costs(plan, planned, measured_speed())
+                    print("\n".join(describe_costs(request, plan, planned, estimate)), flush=True)
                 return 0
             with held_alone(REPOSITORY):
                 prepare()
@@ -41,6 +55,8 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
                 describe_plan(request, plan, planned, durations)
                 if not planned:
                     return 0
+                if durations.total(planned)[1] and (note := describe_costs_unmeasured(estimate_costs(plan, planned))):
+                    print(note, flush=True)
                 workers = None if request.profile else worker_count(request.cores)
                 progress = progress_for_output(planned, durations, runs=run_count(plan), workers=workers)
                 try:
@@ -88,6 +104,12 @@ def plan_jobs(request: Request, stop: StopRequest) -> list[Job]:
         print("\n".join(errors), file=sys.stderr, flush=True)
         raise UserError(f"snakemake cannot plan this (exit code {code}); what it said stands above")
     return jobs
+
+
+def estimate_costs(plan: Plan, planned: Sequence[Job], speed: Mapping[str, float] | None = None) -> Estimate:
+    """What planned jobs cost; speed: as `Estimator`."""
+    with chdir(REPOSITORY):  # the recordings' folder is given from here
+        return Estimator(plan, speed).estimate(planned)
 
 
 def execute(request: Request, progress: Progress, stop: StopRequest) -> int:
