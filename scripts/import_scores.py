@@ -10,7 +10,7 @@ from mimii.runs.external import import_scores
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="CSV or parquet with the columns path and score")
+    parser.add_argument("--source", type=Path, nargs="+", required=True, help="CSV or parquet: columns path and score")
     parser.add_argument("--features", type=Path, required=True, help="features of the section: they name its clips")
     parser.add_argument("--job", type=json.loads, required=True, help="JSON: name and section")
     parser.add_argument("--scores", type=Path, required=True, help="scores.parquet to write")

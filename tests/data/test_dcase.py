@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 from dcase_layout import ATTRIBUTES, TEST, TRAIN, lay_out, packed, small_dcase
@@ -233,6 +234,49 @@ def test_labels_as_the_evaluators_have_them(tmp_path):
     (tmp_path / "ground_truth_data/ground_truth_ToyDrone_section_00_test.csv").write_text("section_00_0000.wav,yes\n")
     with pytest.raises(UserError, match=r"line 1: expected the name of a recording and 0 or 1"):
         source_of(tmp_path, 2026, "evaluation").check(source.sections()[0])
+
+
+def as_evaluator(root, machine, rows, files):
+    """Write ground_truth_data and _domain of (published, labelled) names; files: name of each by its published name."""
+    for folder, word in (("ground_truth_data", "anomaly"), ("ground_truth_domain", "target")):
+        (root / folder).mkdir()
+        for name, labelled in rows:
+            with (root / folder / f"ground_truth_{machine}_{files(name)}_test.csv").open("a") as file:
+                file.write(f"{name},{int(word in labelled)}\n")
+
+
+def test_the_evaluator_of_2021_has_a_file_for_each_domain(tmp_path):
+    archives, labels = small_dcase(2021, ["fan"], part="evaluation", content=empty)
+    lay_out(tmp_path, archives, "unpacked")
+    rows = [line.split(",") for line in labels.splitlines()[1:]]
+    as_evaluator(tmp_path, "fan", rows, lambda name: "_".join(name.split("_")[:3]))
+    source = source_of(tmp_path, 2021, "evaluation")
+    found = {(clip.path, clip.label, clip.domain) for clip in source.clips(source.sections()[0])}
+    (tmp_path / "eval_data_list_2021.csv").write_text(labels)
+    source = source_of(tmp_path, 2021, "evaluation")
+    assert found == {(clip.path, clip.label, clip.domain) for clip in source.clips(source.sections()[0])}
+
+
+def test_where_a_list_contradicts_the_evaluator_the_evaluator_counts(tmp_path):
+    archives, labels = small_dcase(2022, ["ToyCar"], part="evaluation", content=empty)
+    lay_out(tmp_path, archives, "unpacked")
+    (tmp_path / "eval_data_list_2022.csv").write_text(labels)
+    # The list of 2022 is known to contradict it on this machine type.
+    source = source_of(tmp_path, 2022, "evaluation")
+    with pytest.raises(UserError, match=r"disagree on ToyCar; copy ground_truth_data .*dcase2022_evaluator"):
+        source.check(source.sections()[0])
+    rows = [line.split(",") for line in labels.splitlines()[1:]]
+    other = [(name, labelled) for (name, _), (_, labelled) in zip(rows, rows[::-1], strict=True)]
+    for given, with_attributes in ((rows, True), (other, False)):
+        as_evaluator(tmp_path, "ToyCar", given, lambda name: "_".join(name.split("_")[:2]))
+        source = source_of(tmp_path, 2022, "evaluation")
+        clips = {clip.path: clip for clip in source.clips(source.sections()[0]) if clip.split == "test"}
+        for name, labelled in given:
+            clip = clips[f"ToyCar/test/{name}"]
+            assert (clip.label == "abnormal", clip.domain == "target") == ("anomaly" in labelled, "target" in labelled)
+        assert any(clip.attributes for clip in clips.values()) == with_attributes
+        for folder in ("ground_truth_data", "ground_truth_domain"):
+            shutil.rmtree(tmp_path / folder)
 
 
 def test_attributes_that_were_published_later_are_read(tmp_path):

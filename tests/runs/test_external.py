@@ -1,6 +1,7 @@
 """Scores of other code: exactly the test clips enter, and everything else is said."""
 
 import csv
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -72,7 +73,7 @@ def imported(tmp_path, monkeypatch):
         folder = root / name / "external" / SECTION
         files = [folder / file for file in ("scores.parquet", "training.json", "scoring.json")]
         import_scores(
-            write(tmp_path, rows, ending),
+            [write(tmp_path, rows, ending)],
             tmp_path / "features.parquet",
             {"name": name, "section": SECTION, "recordings": ""},
             scores_file=files[0],
@@ -195,7 +196,9 @@ def test_every_missing_file_is_listed_while_planning(tmp_path):
     assert "fan/id_00.csv, .parquet or anomaly_score_fan_id_00_test.csv is needed, and several" in str(raised.value)
     assert "pump/id_00.csv, .parquet or anomaly_score_pump_id_00_test.csv is needed, and none" in str(raised.value)
     (tmp_path / "6dB" / "fan" / "id_00.csv").unlink()
-    assert plan.external_file("mine", Section.parse("6dB/fan/id_00")).endswith("id_00.parquet")
+    assert [Path(file).name for file in plan.external_files("mine", Section.parse("6dB/fan/id_00"))] == [
+        "id_00.parquet"
+    ]
 
 
 def dcase_clips():
@@ -219,7 +222,7 @@ def test_submission_files_are_read_as_they_were_handed_in(tmp_path, file):
     source = tmp_path / file
     source.write_text("".join(f"section_00_{number:04d}.wav,{number / 8}\n" for number in (3, 0, 2, 1)))
     plan = Plan(configuration(external_scores={"team": str(tmp_path)}))
-    assert plan.external_file("team", Section("dcase2024", "fan", "section_00")) == str(source)
+    assert plan.external_files("team", Section("dcase2024", "fan", "section_00")) == [str(source)]
     scores = match_scores(read_rows(source), dcase_clips(), "dcase2024/fan/section_00", source)
     assert scores == {f"fan/test/section_00_{number:04d}.wav": number / 8 for number in range(4)}
     source.write_text(source.read_text() + "section_00_source_train_normal_0000_.wav,1\nsection_00_0000.wav,1\n")
@@ -233,7 +236,17 @@ def test_a_submission_beside_a_table_is_refused(tmp_path):
         (tmp_path / file).touch()
     plan = Plan(configuration(external_scores={"team": str(tmp_path)}))
     with pytest.raises(UserError, match="several are there"):
-        plan.external_file("team", Section("dcase2024", "fan", "section_00"))
+        plan.external_files("team", Section("dcase2024", "fan", "section_00"))
+
+
+def test_a_submission_of_2021_has_a_file_for_each_domain(tmp_path):
+    plan = Plan(configuration(external_scores={"team": str(tmp_path)}))
+    files = [tmp_path / f"anomaly_score_fan_section_03_{domain}_test.csv" for domain in ("source", "target")]
+    files[1].touch()
+    with pytest.raises(UserError, match=r"section_03_source_test.csv is missing beside"):
+        plan.external_files("team", Section("dcase2021", "fan", "section_03"))
+    files[0].touch()
+    assert plan.external_files("team", Section("dcase2021", "fan", "section_03")) == list(map(str, files))
 
 
 def test_external_scores_are_compared_like_a_model(tmp_path):
@@ -247,13 +260,15 @@ def test_external_scores_are_compared_like_a_model(tmp_path):
 
 def test_domain_and_attributes_are_kept_with_the_scores(tmp_path, monkeypatch):
     monkeypatch.setattr("mimii.runs.external.read_table", lambda features: dcase_clips())
-    source = tmp_path / "anomaly_score_fan_section_00_test.csv"
-    source.write_text("".join(f"section_00_{number:04d}.wav,{number / 8}\n" for number in range(4)))
+    sources = [tmp_path / f"anomaly_score_fan_section_00_{domain}_test.csv" for domain in ("source", "target")]
+    for source, numbers in zip(sources, ((0, 1), (2, 3)), strict=True):
+        source.write_text("".join(f"section_00_{number:04d}.wav,{number / 8}\n" for number in numbers))
     files = [tmp_path / file for file in ("scores.parquet", "training.json", "scoring.json")]
     job = {"name": "team", "section": "dcase2024/fan/section_00", "recordings": ""}
     import_scores(
-        source, tmp_path / "f.parquet", job, scores_file=files[0], training_file=files[1], scoring_file=files[2]
+        sources, tmp_path / "f.parquet", job, scores_file=files[0], training_file=files[1], scoring_file=files[2]
     )
     clips = read_clip_scores(files[0], "mean")
+    assert clips.scores.tolist() == [number / 8 for number in range(4)]
     assert list(clips.domains) == ["source", "source", "target", "target"]
     assert pq.read_table(files[0]).column("attributes").to_pylist() == [""] * 4

@@ -44,9 +44,9 @@ def metrics_minutes(wildcards, attempt):
 
 
 @ask
-def external_file(wildcards):
+def external_files(wildcards):
     section = Section.parse(wildcards.section)
-    return plan.external_file(wildcards.external, section)
+    return plan.external_files(wildcards.external, section)
 
 
 @ask

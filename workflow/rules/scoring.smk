@@ -56,7 +56,7 @@ rule compute_metrics:
 
 rule import_scores:
     input:
-        source=external_file,
+        source=external_files,
         features=external_features,
     output:
         scores=f"{EXTERNAL_RUN}/scores.parquet",

@@ -2,8 +2,8 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -25,6 +25,14 @@ NAMES = re.compile(
     r"_\d+(?:_(?P<attributes>.*))?\.wav"
 )
 NO_ATTRIBUTE = "noAttribute"
+# As the evaluators write them.
+CODES: Mapping[str, Literal["normal", "abnormal"]] = {"0": "normal", "1": "abnormal"}
+DOMAINS: Mapping[str, Literal["source", "target"]] = {
+    "0": "source",
+    "1": "target",
+    "source": "source",
+    "target": "target",
+}
 
 
 @dataclass(frozen=True)
@@ -145,60 +153,67 @@ class Year:
 
         Read from what the organisers published, in `root`: the year's list (a line with the machine type, then a line
         `published name,labelled name` for each clip), or the folders of their evaluator, `ground_truth_data` and
-        `ground_truth_domain`. Raises UserError where neither is there, or it cannot be read.
+        `ground_truth_domain`, which made the official results: where both are there and differ, the evaluator's count.
+        Raises UserError where neither is there, or it cannot be read.
         """
         path = root / self.labels_file
-        evaluator = root / "ground_truth_data" / f"ground_truth_{machine}_{id}_test.csv"
-        if path.is_file():
-            labels = {own: name for own_type, own, name in self._listed(path) if own_type == machine and name.id == id}
-        elif evaluator.is_file():
-            labels = self._ground_truth(evaluator, root / "ground_truth_domain" / evaluator.name)
-        else:
+        published = self._facts["labels"]
+        listed = self._listed(path, machine, id) if path.is_file() else {}
+        truth = self._ground_truth(root, machine, id)
+        if machine in published.get("contradicted", ()) and not truth:
             raise UserError(
-                f"labels of the evaluation data: neither {self.labels_file} nor ground_truth_data/{evaluator.name} is "
-                f"in {str(root)!r}; they are published at {self._facts['labels']['source']}: copy them there"
+                f"{self.labels_file} and the organisers' evaluator of {self.number} disagree on {machine}; "
+                f"copy ground_truth_data and ground_truth_domain of {published['evaluator']} into {str(root)!r}"
             )
-        if not labels:
-            raise UserError(
-                f"{str(path)!r} has no labels of {machine} {id}; take the one from {self._facts['labels']['source']}"
-            )
-        return labels
+        if not listed and not truth:
+            what = f"{str(path)!r} has no labels of {machine} {id}"
+            if not path.is_file():
+                what = (
+                    f"labels of the evaluation data: neither {self.labels_file} nor "
+                    f"ground_truth_data/ground_truth_{machine}_{id}_test.csv is in {str(root)!r}"
+                )
+            raise UserError(f"{what}; they are published at {published['source']}: copy them there")
+        differ = any(
+            name in listed and (listed[name].label, listed[name].domain) != (own.label, own.domain)
+            for name, own in truth.items()
+        )
+        return truth if differ or not listed else listed
 
-    def _listed(self, path: Path) -> Iterator[tuple[str, str, ClipName]]:
-        """(machine type, published name, what its labelled name says) of each line of a list of labels."""
-        machine = ""
+    def _listed(self, path: Path, machine: str, id: str) -> dict[str, ClipName]:
+        """What the labelled names of a section say, by published name, of a list of labels."""
+        names, listed = "", {}
         for number, row in enumerate(read_rows(path), 1):
             if len(row) == 1:
-                machine = row[0]
+                names = row[0]
                 continue
             name = self.parse(row[1])
             if name is None or name.label is None:
                 raise UserError(f"{str(path)!r}, line {number}: {row[1]!r} is no name with a label")
-            yield machine, row[0], name
+            if (names, name.id) == (machine, id):
+                listed[row[0]] = name
+        return listed
 
-    def _ground_truth(self, data: Path, domains: Path) -> dict[str, ClipName]:
-        """Labels (1: anomaly) and domains (1: target) as the evaluators have them: a name and a number in each line."""
-        target = dict(row[:2] for row in read_rows(domains) if len(row) > 1) if domains.is_file() else {}
+    def _ground_truth(self, root: Path, machine: str, id: str) -> dict[str, ClipName]:
+        """Labels (1: anomaly) and domains (1: target) as the evaluators have them; {} where there are none.
+
+        A name and a number in each line of a file for each section; in 2021 for each domain of a section.
+        """
         labels = {}
-        for number, row in enumerate(read_rows(data), 1):
-            name, code = self.parse(row[0]), row[1] if len(row) > 1 else ""
-            if name is None or code not in ("0", "1"):
-                raise UserError(f"{str(data)!r}, line {number}: expected the name of a recording and 0 or 1")
-            known = {"0": "source", "1": "target", "source": "source", "target": "target"}
-            domain = name.domain or known.get(target.get(row[0], ""))
-            if domain is None and self.number > 2020:
-                raise UserError(
-                    f"{str(domains)!r} does not say the domain of {row[0]}, which the official score of {self.number} "
-                    f"needs; it is published at {self._facts['labels']['source']}"
-                )
-            labels[row[0]] = ClipName(
-                name.name,
-                name.id,
-                "test",
-                "abnormal" if code == "1" else "normal",
-                cast("Literal['source', 'target'] | None", domain),
-                name.attributes,
-            )
+        for ending in ("test", "source_test", "target_test"):
+            data = root / "ground_truth_data" / f"ground_truth_{machine}_{id}_{ending}.csv"
+            domains = root / "ground_truth_domain" / data.name
+            target = dict(row[:2] for row in read_rows(domains) if len(row) > 1) if domains.is_file() else {}
+            for number, row in enumerate(read_rows(data) if data.is_file() else (), 1):
+                name, code = self.parse(row[0]), row[1] if len(row) > 1 else ""
+                if name is None or code not in ("0", "1"):
+                    raise UserError(f"{str(data)!r}, line {number}: expected the name of a recording and 0 or 1")
+                domain = name.domain or DOMAINS.get(target.get(row[0], ""))
+                if domain is None and self.number > 2020:
+                    raise UserError(
+                        f"{str(domains)!r} does not say the domain of {row[0]}, which the official score of "
+                        f"{self.number} needs; it is published at {self._facts['labels']['source']}"
+                    )
+                labels[row[0]] = replace(name, split="test", label=CODES[code], domain=domain)
         return labels
 
     def later_attributes(self, root: Path, part: Part, machine: str, id: str) -> dict[str, str]:

@@ -139,17 +139,23 @@ class Plan:
         """Names of external scores, and the folder of each."""
         return self.config["external_scores"]
 
-    def external_file(self, name: str, section: Section) -> str:
-        """The file with a section's external scores. Raises UserError where there is none, or several."""
+    def external_files(self, name: str, section: Section) -> list[str]:
+        """The file with a section's external scores; two of some submissions.
+
+        Raises UserError where there is none, or more.
+        """
         folder = self.external[name].rstrip("/")
-        names = [f"{section}.csv", f"{section}.parquet", *submission_names(section)]
-        files = [f"{folder}/{file}" for file in names if Path(folder, file).is_file()]
-        if len(files) != 1:
-            there = "several are there: remove all but one" if files else "none is there"
+        ways = [(f"{section}.csv",), (f"{section}.parquet",), *submission_names(section)]
+        found = [way for way in ways if any(Path(folder, file).is_file() for file in way)]
+        if len(found) != 1:
+            there = "several are there: remove all but one" if found else "none is there"
             raise UserError(
-                f"external_scores.{name}: {folder}/{names[0]}, .parquet or {names[2]} is needed, and {there}"
+                f"external_scores.{name}: {folder}/{section}.csv, .parquet or {ways[2][0]} is needed, and {there}"
             )
-        return files[0]
+        files = [f"{folder}/{file}" for file in found[0]]
+        if missing := [file for file in files if not Path(file).is_file()]:
+            raise UserError(f"external_scores.{name}: {missing[0]} is missing beside the file of the other domain")
+        return files
 
     def check_external(self) -> None:
         """Raise one UserError that lists every section whose external scores are missing."""
@@ -157,7 +163,7 @@ class Plan:
         for name in self.external:
             for section in self.sections:
                 try:
-                    self.external_file(name, section)
+                    self.external_files(name, section)
                 except UserError as error:
                     faults.append(f"  - {error}")
         if faults:

@@ -19,18 +19,26 @@ from mimii.runs.run import EXTERNAL, SUBMISSION
 
 
 def import_scores(
-    source: Path, features: Path, job: Mapping[str, Any], *, scores_file: Path, training_file: Path, scoring_file: Path
+    sources: Sequence[Path],
+    features: Path,
+    job: Mapping[str, Any],
+    *,
+    scores_file: Path,
+    training_file: Path,
+    scoring_file: Path,
 ) -> None:
     """Write the scores.parquet and the two records of a run from a method's scores of one section.
 
-    source: CSV or parquet with the columns path and score, higher = more anomalous. features: the section's features,
-    which say which clips are tested. job: `name` of the method, `section`, and how its `recordings` are listed.
+    sources: CSV or parquet with the columns path and score, higher = more anomalous; together all of them. features:
+    the section's features, which say which clips are tested. job: `name` of the method, `section`, and how its
+    `recordings` are listed.
     Raises one UserError that lists what is wrong.
     """
     table = read_table(features)
     table.check_recordings(features, job["recordings"])
     rows = table.usable("test")
-    scores = match_scores(read_rows(source), table, job["section"], source)
+    given = [row for source in sources for row in read_rows(source)]
+    scores = match_scores(given, table, job["section"], " and ".join(map(str, sources)))
     paths = [table.paths[row] for row in rows]
     values = [scores[path] for path in paths]
     about = {
@@ -93,7 +101,7 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def match_scores(rows: Sequence[tuple[str, float]], table: ClipTable, section: str, source: Path) -> dict[str, float]:
+def match_scores(rows: Sequence[tuple[str, float]], table: ClipTable, section: str, source: str) -> dict[str, float]:
     """Scores by the clip's path in the features: exactly the test clips, each once, all finite, or a UserError.
 
     A path may be relative to the dataset's root or to the section, or lie below another folder; a name that only one

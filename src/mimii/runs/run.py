@@ -13,10 +13,10 @@ WITHOUT_MODEL = (EXTERNAL, ENSEMBLE)
 SUBMISSION = "anomaly_score_"  # what the names of DCASE's submission files start with; they have no header
 
 
-def submission_names(section: Section) -> tuple[str, str]:
-    """What DCASE's submission files of a section's scores are called: 2021 on, and 2020."""
+def submission_names(section: Section) -> list[tuple[str, ...]]:
+    """What DCASE's submission files of a section's scores are called: 2022 on, 2020, and the two of 2021."""
     name = f"{SUBMISSION}{section.machine}_{section.id}"
-    return f"{name}_test.csv", f"{name}.csv"
+    return [(f"{name}_test.csv",), (f"{name}.csv",), (f"{name}_source_test.csv", f"{name}_target_test.csv")]
 
 
 @dataclass(frozen=True)
