@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +52,7 @@ class Column:
         return None
 
 
+@cache
 def read_columns() -> list[Column]:
     """All columns, in the order of the CSV."""
     declared = read_declarations(Path(__file__).with_name("columns.yaml"))

@@ -62,7 +62,7 @@ def average(frame: "pd.DataFrame", values: Sequence[str], by: Sequence[str] = ("
     by = list(by)
     levels = ["db_level", "machine_type", "machine_id", "seed"]
     keys = [*by, *(level for level in levels if level not in by)]
-    averages = frame.set_index(keys)[list(values)].astype("float64")
+    averages = frame[[*keys, *values]].set_index(keys).astype("float64")
     for last in range(len(keys), len(by), -1):
         averages = averages.groupby(level=keys[: last - 1], sort=False, dropna=False).mean(skipna=False)
     return averages

@@ -1,5 +1,6 @@
 """What a table is, and what tables share: cells, costs, means with their intervals."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,15 +74,17 @@ def signed(difference: float) -> str:
 
 def lookup(averages: pd.DataFrame) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:
     """Rows by label, metric, SNR and machine type; with `is_second`: next to one that is significantly best."""
+    scopes: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in averages.to_dict("records"):
+        cells = {str(name): value for name, value in row.items()}
+        scopes.setdefault((cells["metric"], cells["db_level"], cells["machine_type"]), []).append(cells)
     means: dict[tuple[str, str, str, str], Mapping[str, Any]] = {}
-    for scope, rows in averages.groupby(["metric", "db_level", "machine_type"], sort=False):
-        metric, snr, machine_type = map(str, scope)
-        rising = MEASURED[metric][0].lower_is_better
-        order = list(rows.sort_values("mean", ascending=rising, kind="stable")["label"])
-        second = order[1] if rows["is_significantly_best"].any() else None
-        for row in rows.to_dict("records"):
-            cells = {str(name): value for name, value in row.items()}
-            means[str(row["label"]), metric, snr, machine_type] = {**cells, "is_second": row["label"] == second}
+    for (metric, snr, machine_type), rows in scopes.items():
+        sign = 1 if MEASURED[metric][0].lower_is_better else -1
+        order = sorted(rows, key=lambda cells: (math.isnan(cells["mean"]), sign * cells["mean"]))
+        second = order[1] if any(cells["is_significantly_best"] for cells in rows) else None
+        for cells in rows:
+            means[cells["label"], metric, snr, machine_type] = {**cells, "is_second": cells is second}
     return means
 
 
