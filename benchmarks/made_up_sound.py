@@ -79,6 +79,13 @@ def agreement(rows: Sequence[Row], real: Sequence[Row]) -> str:
     return f"Order of the models by their mean score, made up against real (Spearman): {' and '.join(parts)}.\n"
 
 
+def sections_of(frame: pd.DataFrame) -> str:
+    """Which sections the table is over, in words."""
+    ids = frame[SECTION].drop_duplicates().groupby("machine_type")["machine_id"].agg(sorted).to_dict()
+    named = "; ".join(f"{machine} {', '.join(own)}" for machine, own in ids.items())
+    return f"Over {sum(map(len, ids.values()))} sections ({named}); brackets: 95 % bootstrap over clips.\n"
+
+
 def markdown(rows: Sequence[Row], machines: Sequence[str], real: Sequence[Row]) -> str:
     """The table, and how the order of the models agrees with real sound."""
     header = ["Model", "AUC", *(f"AUC, {machine}" for machine in machines), "pAUC", "AUC, residual"]
@@ -108,7 +115,7 @@ def main() -> None:
     given = parser.parse_args()
     frame = common_runs([read_results(given.results), read_results(given.study)])
     rows = as_text(rows_of(frame, given.runs))
-    text = markdown(rows, machines_of(frame), read_csv(DOCS / "quality" / "results.csv"))
+    text = sections_of(frame) + "\n" + markdown(rows, machines_of(frame), read_csv(DOCS / "quality" / "results.csv"))
     print(text, *load_hints(frame), sep="\n")
     if given.page:
         write_csv(DOCS / "quality" / "made_up.csv", list(rows[0]), rows)
