@@ -72,6 +72,17 @@ def test_the_table_has_the_score_its_parts_and_the_machine_types(results, snr):
     assert best["low"] <= best["value"] <= best["high"]
 
 
+@pytest.mark.parametrize("snr", ["dcase2020", "dcase2021", "dcase2024"])
+def test_the_summary_says_the_score_of_the_table(results, snr):
+    made = results(snr)
+    header, _, *lines = summary(made.frame.drop(columns="label")).splitlines()[1:]
+    assert "official" in summary(made.frame.drop(columns="label")).splitlines()[0]
+    place = header.split().index("score")
+    table = official_score.make(made, snr)
+    shown = {line.split()[0]: line.split()[place] for line in lines[: len(MODELS)]}
+    assert shown == {"vae": table.rows[0][1].text, "isolation_forest": table.rows[1][1].text}
+
+
 def test_what_a_domain_lacks_is_missing_in_table_and_figure(results, monkeypatch):
     made = results("dcase2024")
 

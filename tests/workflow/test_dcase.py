@@ -23,7 +23,7 @@ def configured(workspace, year, *, models=None, studies=None, features=None, **d
     config["dataset"]["dcase"] |= {"year": year, **dcase}
     config |= {"models": models or {"mahalanobis": {}}, "seeds": [42], "studies": studies or {}, "metrics": QUICK}
     config["features"] = features or {}
-    config["report"] = {"figures": [], "tables": True}
+    config["report"] = {"figures": [], "tables": True, "page": False}
     (workspace.folder / "my_dcase.yaml").write_text(yaml.safe_dump(config))
 
 

@@ -1,10 +1,10 @@
 """Averages of results.csv for a terminal."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from mimii.data.sections import NO_LEVEL, snr_order
+from mimii.data.sections import NO_LEVEL, dcase_year, snr_order
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.results import average, busy_costs, direction_hints, load_hints, run_labels
 
@@ -37,13 +37,15 @@ def summary(frame: "pd.DataFrame") -> str:
     costs, busy = average(frame, list(COSTS)), busy_costs(frame, ["model", "variant"])
     overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
     residual = average(frame, ["auc_residual"])["auc_residual"].dropna().to_dict()
+    extra: dict[str, dict[Any, float]] = {"residual\nAUC": residual, "official\nscore": official_scores_of(frame)}
+    extra = {heading: values for heading, values in extra.items() if values}
 
     several = len(snrs) > 1
     titles = [metric.title for metric in metrics.values()]
     groups = [cell for snr in snrs for cell in (snr.replace(NO_LEVEL, ""), *[""] * (len(titles) - 1))]
     header = ["all\nAUC"] if several else []
     header += [f"{group}\n{title}" for group, title in zip(groups, titles * len(snrs), strict=True)]
-    header += ["residual\nAUC"] if residual else []
+    header += extra
     header += [f"{name}\n{unit}" for name, unit, _ in COSTS.values()]
     rows = []
     for key in overall.index:
@@ -51,8 +53,7 @@ def summary(frame: "pd.DataFrame") -> str:
         for snr in snrs:
             there = (*key, snr) in per_snr.index
             cells += [metric.text(per_snr.loc[(*key, snr), name]) if there else "" for name, metric in metrics.items()]
-        if residual:
-            cells.append(metrics["auc"].text(residual[key]) if key in residual else "")
+        cells += [metrics["auc"].text(values[key]) if key in values else "" for values in extra.values()]
         amounts = {cost: float(costs[cost][key]) for cost in COSTS}
         written = {cost: "" if amount != amount else f"{amount:{COSTS[cost][2]}}" for cost, amount in amounts.items()}
         cells += [text + "*" * ((*key, cost) in busy) for cost, text in written.items()]
@@ -63,3 +64,17 @@ def summary(frame: "pd.DataFrame") -> str:
     lines = (line.rstrip() for line in text.splitlines())
     hints = [*direction_hints(frame), *load_hints(frame), *([RESIDUAL] if residual else [])]
     return "\n".join([*lines, *(f"\n{hint}" for hint in hints)])
+
+
+def official_scores_of(frame: "pd.DataFrame") -> dict[Any, float]:
+    """The official score of DCASE's task 2 by model and variant, where every run has one and is at the same SNR."""
+    snrs = frame["db_level"].unique()
+    if len(snrs) != 1 or frame["official_score"].isna().any():
+        return {}
+    scores = frame["official_score"]
+    if dcase_year(snrs[0]) != 2020:
+        # Sections are of equally many values: the harmonic mean of their scores is that of all values.
+        keys = [frame[name] for name in ("model", "variant", "seed")]
+        scores = 1 / (1 / scores).groupby(keys, dropna=False).transform("mean")
+    found: dict[Any, float] = average(frame.assign(score=scores), ["score"])["score"].to_dict()
+    return found
