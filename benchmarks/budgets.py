@@ -78,7 +78,8 @@ def make_recordings(folder: Path, plan: Plan) -> dict[str, float]:
 def extract_features(plan: Plan, features: Path) -> dict[str, float]:
     """Returns what it costs, as `run`."""
     job = job_parameters.features_job(plan, "default", Section.parse(SECTION))
-    return run("extract_features", dataset=to_json(plan.config["dataset"]), job=job, output=features)
+    files = {"output": features, "record": features.with_suffix(".json")}
+    return run("extract_features", dataset=to_json(plan.config["dataset"]), job=job, **files)
 
 
 def make_features(folder: Path, plan: Plan) -> Path:
