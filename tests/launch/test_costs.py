@@ -12,7 +12,7 @@ from workspace import write_recordings
 from mimii.data.lookup import open_source
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_names
-from mimii.launch import costs, messages, speed
+from mimii.launch import costs, messages, run, speed
 from mimii.launch.costs import Estimate, Estimator, jobs_of_a_seed
 from mimii.launch.extent import Extent, extent_of
 from mimii.launch.jobs import Job
@@ -37,13 +37,13 @@ def all_jobs(plan):
     features = {(run.variant.features_name, run.section.path) for run in plan.runs()}
     yield from (Job("extract_features", {"features": name, "section": section}) for name, section in sorted(features))
     trained = set()
-    for run in plan.runs():
-        named = {"model": run.variant.model, "variant": run.variant.name, "seed": str(run.seed)}
-        if run.training_path not in trained:
-            trained.add(run.training_path)
-            yield Job("train_model", {**named, "scope": run.scope})
+    for each in plan.runs():
+        named = {"model": each.variant.model, "variant": each.variant.name, "seed": str(each.seed)}
+        if each.training_path not in trained:
+            trained.add(each.training_path)
+            yield Job("train_model", {**named, "scope": each.scope})
         for rule in ("score_clips", "compute_metrics"):
-            yield Job(rule, {**named, "section": run.section.path})
+            yield Job(rule, {**named, "section": each.section.path})
 
 
 def total(plan, speed=None):
@@ -260,3 +260,27 @@ def test_the_full_benchmark_on_all_of_mimii_is_estimated_before_any_of_it_is_the
     estimate = Estimator(plan).estimate(all_jobs(plan))
     assert estimate.uncounted == []
     assert estimate.features_mb == pytest.approx(4330, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "least", "said", "unsaid"),
+    [
+        (True, 1e9, "Estimated for this machine: ", "another machine"),
+        (False, 0, "of CPU time on another machine", "Estimated"),
+        (False, 1e9, "8 jobs; how long they take", "CPU time"),
+    ],
+)
+def test_a_start_measures_nothing_and_a_dry_run_does(monkeypatch, tmp_path, capsys, dry_run, least, said, unsaid):
+    measured = []
+    plan = planned(["vae"])
+    jobs = list(all_jobs(plan))
+    monkeypatch.setattr(run, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(run, "plan_jobs", lambda request, stop: jobs)
+    monkeypatch.setattr(run, "execute", lambda request, progress, stop: 0)
+    monkeypatch.setattr(run, "measured_speed", lambda: measured.append(1) or costs.reference_costs()["speed"])
+    monkeypatch.setattr(messages, "WORTH_SAYING", least)
+    assert run.launch(Request(cores="1", dry_run=dry_run), plan) == 0
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert unsaid not in printed
+    assert len(measured) == dry_run
