@@ -131,6 +131,11 @@ def test_embeddings_are_described_as_such_and_ensembles_by_their_members():
     (sentence,) = setup_section.features(pd.DataFrame([row]))
     assert "embeddings of ast-3f0c1b2a4d5e6f70, the last layer, mean over 0.5 s" in sentence
     ensemble = {"how": "rank", "members": ["knn/default", "pca/components=8"]}
-    row = {"model": "both", "variant": "ensemble", "features": "{}", "settings": json.dumps(ensemble)}
+    row = {
+        "model": "both",
+        "variant": "ensemble=knn+pca-components=8,how=rank",
+        "features": "{}",
+        "settings": json.dumps(ensemble),
+    }
     (sentence,) = setup_section.models(pd.DataFrame([row]))
     assert sentence == r"\textit{both}: mean of the ranks of the scores of knn, pca/components=8."

@@ -88,7 +88,7 @@ def run_of(plan):
 
 
 def combine(plan):
-    job = json.loads(job_parameters.ensemble_job(plan, "both", "42", Section.parse(SECTION)))
+    job = json.loads(job_parameters.ensemble_job(plan, "both", plan.compared[-1][1], "42", Section.parse(SECTION)))
     run = run_of(plan)
     names = {"scores_file": "scores.parquet", "training_file": "training.json", "scoring_file": "scoring.json"}
     combine_scores(Path("results/runs"), job, **{key: run / name for key, name in names.items()})
@@ -123,7 +123,8 @@ def test_an_ensemble_is_the_mean_of_its_members_and_says_whose(there):
     plan = ensemble_plan()
     combine(plan)
     run = run_of(plan)
-    assert run.as_posix() == f"results/runs/both/ensemble/seed=42/{SECTION}"
+    members = "+".join(f"{name}-{plan.variants[number].name}" for number, name in enumerate(MEMBERS))
+    assert run.as_posix() == f"results/runs/both/ensemble={members.replace('-default', '')}/seed=42/{SECTION}"
     members = [f"{one.path}" for one in plan.member_runs("both", 42, Section.parse(SECTION))]
     record = ScoringRecord.read(run / "scoring.json")
     assert record.members == {
@@ -166,10 +167,16 @@ def test_a_member_that_has_changed_since_is_refused_at_the_merge(there):
         combine(plan)
 
 
-def test_another_way_or_other_members_are_refused_at_the_merge(there):
-    combine(ensemble_plan())
-    with pytest.raises(UserError, match="it ran with how = 'standardised', the configuration says 'rank'"):
+def test_another_way_or_other_members_are_another_path_and_no_other_is_asked_for(there):
+    plan = ensemble_plan()
+    combine(plan)
+    paths = {run_of(other) for other in (plan, ensemble_plan(how="rank"), ensemble_plan(members=["pca", "knn"]))}
+    assert len(paths) == 3
+    with pytest.raises(UserError, match=r"both/ensemble=.*,how=rank/.*: metrics\.json is missing"):
         merge(ensemble_plan(how="rank"))
+    with pytest.raises(UserError, match="both/ensemble=vae: the configuration has both/ensemble=knn"):
+        job_parameters.ensemble_job(plan, "both", "ensemble=vae", "42", Section.parse(SECTION))
+    merge(plan)
 
 
 def test_members_that_scored_other_clips_are_refused(there):
@@ -194,7 +201,7 @@ def test_seeds_are_those_of_the_members(tmp_path):
     assert {run.seed for run in plan.runs(model="fixed")} == {1}
     assert {run.seed for run in plan.runs(model="drawn")} == {1, 2}
     assert [(run.variant.model, run.seed) for run in plan.member_runs("drawn", 2, section)] == [("pca", 1), ("vae", 2)]
-    assert ["drawn", "ensemble"] in plan.compared
+    assert ["drawn", "ensemble=pca+vae"] in plan.compared
 
 
 @pytest.mark.parametrize(

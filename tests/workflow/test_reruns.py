@@ -37,6 +37,7 @@ RULES = [
     "gather_clips",
     "make_page",
 ]
+ENSEMBLE = "ensemble=simple_ae-epochs=2+isolation_forest,how=rank"
 VARIANTS = {"simple_ae": "epochs=2", "deep_ae": "epochs=2", "isolation_forest": "default"}
 SECTIONS = ("6dB/fan/id_00", "6dB/valve/id_00")
 MERGE = {("merge_results", "results/results.csv")}
@@ -453,7 +454,7 @@ TABLE = {
             "an ensemble more",
             configure(ensembles={"both": {"members": ["simple_ae", "isolation_forest"], "how": "rank"}}),
             {
-                (rule, f"results/runs/both/ensemble/seed=42/{section}")
+                (rule, f"results/runs/both/{ENSEMBLE}/seed=42/{section}")
                 for rule in ("combine_scores", "compute_ensemble_metrics")
                 for section in SECTIONS
             }

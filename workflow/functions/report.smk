@@ -37,7 +37,7 @@ def compared_scores(wildcards):
 
 @ask
 def compared_losses(wildcards):
-    trained = (run for run in compared_runs() if run.variant.name not in WITHOUT_MODEL)
+    trained = (run for run in compared_runs() if has_model(run.variant.name))
     folders = dict.fromkeys(run.training_path for run in trained)
     return [f"{plan.runs_root}/{folder}/losses.parquet" for folder in folders]
 

@@ -83,5 +83,5 @@ def member_files(wildcards):
 def ensemble_job(wildcards):
     section = Section.parse(wildcards.section)
     return job_parameters.ensemble_job(
-        plan, wildcards.ensemble, wildcards.seed, section
+        plan, wildcards.ensemble, wildcards.members, wildcards.seed, section
     )

@@ -24,7 +24,7 @@ from mimii.planning import job_parameters
 from mimii.planning import resources as needs
 from mimii.planning.other_recordings import describe_other_recordings
 from mimii.planning.plan import Plan
-from mimii.runs.run import WITHOUT_MODEL
+from mimii.runs.run import has_model
 
 # Snakemake's graph of thousands of jobs is no garbage: looking for some in it again and again would take a quarter of
 # the time of planning. From the first job on (onstart) it is looked for, but seldom.
@@ -57,7 +57,7 @@ FEATURES = f"{plan.features_root}/{{features}}/{{section}}"
 RUN = f"{plan.runs_root}/{{model}}/{{variant}}/seed={{seed}}/{{section}}"
 TRAINED = f"{plan.runs_root}/{{model}}/{{variant}}/seed={{seed}}/{{scope}}"
 EXTERNAL_RUN = f"{plan.runs_root}/{{external}}/external/{{section}}"
-ENSEMBLE_RUN = f"{plan.runs_root}/{{ensemble}}/ensemble/seed={{seed}}/{{section}}"
+ENSEMBLE_RUN = f"{plan.runs_root}/{{ensemble}}/{{members}}/seed={{seed}}/{{section}}"
 RESULTS = plan.results_root
 RESULTS_CSV = plan.results_csv
 THREADS = plan.config["compute"]["threads"]
@@ -74,6 +74,7 @@ wildcard_constraints:
     study="|".join(plan.config["studies"]) or "(?!)",
     external="|".join(plan.external) or "(?!)",
     ensemble="|".join(plan.ensembles) or "(?!)",
+    members="ensemble=[^/]+",
 
 
 def ask(function):

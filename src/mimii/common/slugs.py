@@ -37,10 +37,15 @@ def slug(values: Settings, declarations: Declarations) -> str:
     """
     defaults = resolve(declarations)
     text = ",".join(f"{key}={_spell(values[key])}" for key in sorted(values) if values[key] != defaults[key])
-    if len(text) > LONGEST_SLUG:
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        text = f"{text[: LONGEST_SLUG - 17]}~{digest}"
-    return text or "default"
+    return shortened(text) or "default"
+
+
+def shortened(text: str) -> str:
+    """A folder's name as it is, or cut and closed with a hash of all of it where it is too long."""
+    if len(text) <= LONGEST_SLUG:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{text[: LONGEST_SLUG - 17]}~{digest}"
 
 
 def parse_slug(text: str, declarations: Declarations) -> dict[str, Any]:

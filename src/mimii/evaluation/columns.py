@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mimii.common.declarations import read_declarations
 from mimii.common.errors import UserError
-from mimii.runs.run import EXTERNAL, WITHOUT_MODEL
+from mimii.runs.run import EXTERNAL, has_model
 
 TYPES = ("string", "integer", "number", "json")
 
@@ -66,7 +66,7 @@ def read_columns() -> list[Column]:
 def row_faults(row: Mapping[str, Any], columns: Iterable[Column]) -> list[str]:
     """What is wrong with a row; empty if nothing is."""
     columns = list(columns)
-    external = row.get("variant") in WITHOUT_MODEL
+    external = not has_model(str(row.get("variant")))
     names = [column.name for column in columns]
     faults = [f"column {name} is missing" for name in names if name not in row]
     faults += [f"column {name} is unknown" for name in row if name not in names]

@@ -23,7 +23,7 @@ from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.intervals import percentile_interval
 from mimii.evaluation.resampling import MEASURED, RUN, SeedWeights, resampled_values
 from mimii.evaluation.results import average
-from mimii.runs.run import ENSEMBLE, EXTERNAL
+from mimii.runs.run import EXTERNAL, is_ensemble
 
 # So many seeds of a stochastic model are the least of which anything is claimed.
 LEAST_SEEDS = 3
@@ -102,7 +102,7 @@ def models_behind(row: "pd.Series[Any]") -> list[str]:
     """The models whose seeds a row depends on: its own; an ensemble's members; none of external scores."""
     if row["variant"] == EXTERNAL:
         return []
-    if row["variant"] != ENSEMBLE:
+    if not is_ensemble(row["variant"]):
         return [row["model"]]
     return [member.partition("/")[0] for member in json.loads(row["settings"])["members"]]
 

@@ -19,7 +19,7 @@ from mimii.evaluation.columns import check_rows, read_columns
 from mimii.evaluation.merge_files import MergeRecord, metrics_csv, record_of
 from mimii.features.file import read_metadata
 from mimii.runs.records import MetricsRecord, ScoringRecord
-from mimii.runs.run import WITHOUT_MODEL, Run
+from mimii.runs.run import Run, has_model
 
 LONG_COLUMNS = ("run_path", "score", "domain", "attributes", "metric", "value", "low", "high")
 # Files of a run that can be made again, in the order in which they are made.
@@ -162,7 +162,7 @@ def _recordings_faults(row: Mapping[str, Any], run: Run, expected: Expectation) 
             )
             continue
         file = expected.features_root / run.variant.features_name / f"{section}.parquet"
-        if run.variant.name not in WITHOUT_MODEL and _recordings_of(file) not in (None, own):
+        if has_model(run.variant.name) and _recordings_of(file) not in (None, own):
             yield Fault(f"it was trained on other features than {file} holds now", TRAINING)
 
 
@@ -195,7 +195,7 @@ def check_together(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         for section, recordings in _read_json(row["recordings"]).items():
             contents[section].setdefault(recordings["content"], row["run_path"])
-        network = row["variant"] not in WITHOUT_MODEL and model_declaration(row["model"]).base == "network"
+        network = has_model(row["variant"]) and model_declaration(row["model"]).base == "network"
         if network and row["device"] == "cpu":
             threads.setdefault(row["threads"], row["run_path"])
     faults = [

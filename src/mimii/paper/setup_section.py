@@ -12,7 +12,7 @@ from mimii.evaluation.inference import LEAST_SEEDS
 from mimii.features.settings import features_in_words
 from mimii.paper.references import papers_of
 from mimii.paper.table_formats import escape_latex
-from mimii.runs.run import ENSEMBLE, EXTERNAL, WITHOUT_MODEL
+from mimii.runs.run import EXTERNAL, has_model, is_ensemble
 
 YEARS = {
     2020: "koizumi2020dcase",
@@ -83,7 +83,7 @@ def clips(frame: pd.DataFrame) -> str:
 def features(frame: pd.DataFrame) -> list[str]:
     """Log-mel spectrograms or embeddings; each setting of them once."""
     sentences = []
-    for text in frame.loc[~frame["variant"].isin(WITHOUT_MODEL), "features"].dropna().unique():
+    for text in frame.loc[frame["variant"].map(has_model), "features"].dropna().unique():
         own = json.loads(text)
         if own.get("extractor", "log_mel") != "log_mel":
             sentences.append(escape_latex(f"Features are {features_in_words(own)}."))
@@ -123,7 +123,7 @@ def models(frame: pd.DataFrame) -> Iterator[str]:
         if row["variant"] == EXTERNAL:
             yield rf"\textit{{{escape_latex(name)}}}: scores of other code."
             continue
-        if row["variant"] == ENSEMBLE:
+        if is_ensemble(row["variant"]):
             own = json.loads(row["settings"])
             how = {"standardised": "standardised scores", "rank": "ranks of the scores"}[own["how"]]
             members = ", ".join(member.removesuffix("/default") for member in own["members"])

@@ -9,6 +9,7 @@ from typing import Any
 from mimii.common import fingerprints
 from mimii.common.canonical import to_json
 from mimii.common.declarations import resolve
+from mimii.common.errors import UserError
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
 from mimii.features.settings import resolve_features
@@ -16,7 +17,7 @@ from mimii.paper import entries
 from mimii.planning.config import parse_seed
 from mimii.planning.plan import Plan
 from mimii.planning.variants import ensemble_runs, external_runs, overrides_of, runs_of, study_variants, variant_of
-from mimii.runs.run import Run
+from mimii.runs.run import Run, ensemble_variant_name
 
 
 def made_up_job(plan: Plan) -> str:
@@ -128,8 +129,14 @@ def external_job(plan: Plan, name: str, section: Section) -> str:
     return to_json({"name": name, "section": section.path, "code": code, "recordings": plan.listed(section)})
 
 
-def ensemble_job(plan: Plan, name: str, seed: str, section: Section) -> str:
-    """What names an ensemble's run, its settings, whose mean it is, and the code that takes it."""
+def ensemble_job(plan: Plan, name: str, variant: str, seed: str, section: Section) -> str:
+    """What names an ensemble's run, its settings, whose mean it is, and the code that takes it.
+
+    Raises UserError where the variant is not that of the ensemble as it is configured.
+    """
+    configured = ensemble_variant_name(plan.ensembles[name])
+    if variant != configured:
+        raise UserError(f"{name}/{variant}: the configuration has {name}/{configured}")
     return to_json(
         {
             "name": name,

@@ -35,7 +35,7 @@ from mimii.planning.variants import (
     study_variants,
     variant_of,
 )
-from mimii.runs.run import ENSEMBLE, EXTERNAL, Run, Variant, in_scope, submission_names
+from mimii.runs.run import EXTERNAL, Run, Variant, ensemble_variant_name, in_scope, submission_names
 
 # Filters of the configuration that do not hold for what a model is trained on.
 SHARED_OVER = {"section": (), "machine_type": ("ids",), "snr": ("machines", "ids")}
@@ -173,7 +173,11 @@ class Plan:
     def compared(self) -> list[list[str]]:
         """What tables and figures compare: each model with its variant, external scores, ensembles; no study."""
         models = [[variant.model, variant.name] for variant in base_variants(self.config)]
-        return models + [[name, EXTERNAL] for name in self.external] + [[name, ENSEMBLE] for name in self.ensembles]
+        return (
+            models
+            + [[name, EXTERNAL] for name in self.external]
+            + [[name, ensemble_variant_name(own)] for name, own in self.ensembles.items()]
+        )
 
     @cached_property
     def snrs(self) -> list[str]:

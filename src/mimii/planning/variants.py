@@ -9,7 +9,7 @@ from mimii.common.slugs import slug
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
 from mimii.features.settings import feature_declarations, resolve_features
-from mimii.runs.run import ENSEMBLE, EXTERNAL, Run, Variant
+from mimii.runs.run import EXTERNAL, Run, Variant, ensemble_variant_name
 
 
 def models_of(study: Mapping[str, Any]) -> list[str]:
@@ -91,7 +91,7 @@ def external_runs(names: Iterable[str], sections: Sequence[Section]) -> Iterator
 
 def ensemble_variant(name: str, settings: Mapping[str, Any]) -> Variant:
     """What stands for a model where the configuration names an ensemble. settings: `ensemble_settings`."""
-    return Variant(name, ENSEMBLE, settings, {}, "")
+    return Variant(name, ensemble_variant_name(settings), settings, {}, "")
 
 
 def ensemble_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:

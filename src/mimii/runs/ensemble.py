@@ -19,7 +19,7 @@ from mimii.common.errors import UserError
 from mimii.common.records import sha256_of
 from mimii.runs.clip_scores import ABOUT, PRIMARY, RunScores, read_scores, write_scores
 from mimii.runs.records import ScoringRecord, TrainingRecord
-from mimii.runs.run import ENSEMBLE
+from mimii.runs.run import ensemble_variant_name
 
 LEAST_HELD_OUT = 2
 
@@ -55,7 +55,7 @@ def combine_scores(
     skipped = {clip.path: clip for training in trainings for clip in training.skipped_clips}
     TrainingRecord(
         model=job["name"],
-        variant=ENSEMBLE,
+        variant=ensemble_variant_name(job["settings"]),
         seed=job["seed"],
         scope=job["section"],
         settings=job["settings"],

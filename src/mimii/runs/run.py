@@ -5,12 +5,32 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from mimii.common.errors import UserError
+from mimii.common.slugs import shortened
 from mimii.data.sections import Section
 
 EXTERNAL = "external"  # variant of runs that come from external scores
-ENSEMBLE = "ensemble"  # variant of runs that are the mean of others
-WITHOUT_MODEL = (EXTERNAL, ENSEMBLE)
+ENSEMBLE = "ensemble="  # what the variant of runs that are the mean of others begins with; `ensemble_variant_name`
 SUBMISSION = "anomaly_score_"  # what the names of DCASE's submission files start with; they have no header
+
+
+def is_ensemble(variant: str) -> bool:
+    """Whether a variant is that of runs that are the mean of others."""
+    return variant.startswith(ENSEMBLE)
+
+
+def has_model(variant: str) -> bool:
+    """Whether runs of a variant come from a model of their own."""
+    return variant != EXTERNAL and not is_ensemble(variant)
+
+
+def ensemble_variant_name(settings: Mapping[str, Any]) -> str:
+    """`ensemble=simple_ae+knn-components=8,how=rank`: members in order, as `how` says unless it is the default.
+
+    settings: `how`, and `members`, `model/variant` each.
+    """
+    members = "+".join(member.removesuffix("/default").replace("/", "-") for member in settings["members"])
+    how = "" if settings["how"] == "standardised" else f",how={settings['how']}"
+    return shortened(f"{ENSEMBLE}{members}{how}")
 
 
 def submission_names(section: Section) -> list[tuple[str, ...]]:
