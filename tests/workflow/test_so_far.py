@@ -93,3 +93,15 @@ def test_runs_of_other_settings_are_missing(kept):
     (row,) = rows(kept.folder / "results" / "so_far" / "missing.csv")
     assert (row["model"], row["section"]) == ("simple_ae", "6dB/fan/id_00")
     assert "bootstrap_samples" in row["why"]
+
+
+def test_a_run_with_other_clip_scores_is_left_out(kept):
+    own, other = (
+        kept.folder / RUNS / "simple_ae/epochs=2/seed=42" / f"6dB/{machine}/id_00" for machine in ("fan", "valve")
+    )
+    (own / "scores.parquet").write_bytes((other / "scores.parquet").read_bytes())
+    done = results_so_far(kept)
+    assert done.returncode == 0, done.stderr
+    (row,) = rows(kept.folder / "results" / "so_far" / "missing.csv")
+    assert (row["model"], row["section"]) == ("simple_ae", "6dB/fan/id_00")
+    assert row["why"] == "scores.parquet: not the scores that the metrics were made of"

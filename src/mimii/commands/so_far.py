@@ -11,14 +11,17 @@ from pathlib import Path
 from mimii.common.csv_files import has_columns, write_csv
 from mimii.common.errors import UserError
 from mimii.common.files import refuse_foreign, written_whole
+from mimii.common.records import sha256_of
 from mimii.evaluation.merging import METRICS, Expectation, merge_results, read_run
 from mimii.evaluation.results import read_results
 from mimii.evaluation.summary import summary
 from mimii.planning.job_parameters import merge_job, recorded_columns
 from mimii.planning.plan import Plan
+from mimii.runs.records import MetricsRecord
 from mimii.runs.run import Run
 
 RESULTS = "results.csv"
+SCORES = "scores.parquet"
 COLUMNS = ("model", "variant", "seed", "section", "why")
 
 
@@ -42,13 +45,24 @@ def find_runs(plan: Plan) -> SoFar:
     missing: list[tuple[Run, str]] = []
     for run in plan.runs():
         record, faults = read_run(run, plan.runs_root, expected)
-        if not faults:
+        if not faults and record and (other := _other_scores(Path(plan.runs_root, run.path), record)):
+            missing.append((run, other))
+        elif not faults:
             finished.append(run)
         elif record is None and not Path(plan.runs_root, run.path, METRICS).exists():
             missing.append((run, "not finished yet"))
         else:
             missing.append((run, "; ".join(fault.text for fault in faults)))
     return SoFar(finished, missing, comparable(plan, finished))
+
+
+def _other_scores(folder: Path, record: MetricsRecord) -> str | None:
+    """What is wrong with the clip scores, which the tables read, of a run whose record has no fault."""
+    try:
+        same = sha256_of(folder / SCORES) == record.row.get("scores_sha256")
+    except OSError as error:
+        return f"{SCORES} cannot be read ({error.strerror})"
+    return None if same else f"{SCORES}: not the scores that the metrics were made of"
 
 
 def expectation(plan: Plan) -> Expectation:
