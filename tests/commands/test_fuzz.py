@@ -196,6 +196,29 @@ def test_nothing_of_somebody_s_own_is_replaced(benchmark, arguments):
     assert (benchmark / "out/file").read_bytes() == b"own"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["summary", "odd/pipe"],
+        ["compare", "odd/pipe", "results/results.csv"],
+        ["run", "--configfile", "odd/pipe", "--dry-run"],
+        ["score", RUN, "odd/pipe"],
+        ["score", "odd/pipe", CLIP],
+        ["export", "odd/pipe", "out/new.zip"],
+        ["page", "odd/pipe"],
+        ["init", "odd/pipe"],
+    ],
+)
+def test_a_pipe_is_refused_and_not_waited_for(benchmark, arguments):
+    os.mkfifo(benchmark / "odd/pipe")
+    try:
+        code, errors = run_command(arguments[0], arguments[1:])
+    finally:
+        (benchmark / "odd/pipe").unlink()
+    assert code == 1
+    assert "odd/pipe" in errors
+
+
 @settings(RELAXED, max_examples=30)
 @given(drawn=damages())
 def test_a_damaged_file_is_read_or_refused(benchmark, drawn):

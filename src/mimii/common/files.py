@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -32,6 +33,16 @@ def why_not_a_folder(path: str | os.PathLike[str], *, writable: bool) -> str | N
         cause = f" ({os.strerror(errno.EROFS)})" if os.statvfs(there).f_flag & os.ST_RDONLY else ""
         return f"{there} cannot be written into; choose another{cause}"
     return None
+
+
+def refuse_endless(path: str | os.PathLike[str]) -> None:
+    """Raise UserError for a pipe, a socket or a device in the place of a file: reading it may never end."""
+    try:
+        kind = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return  # whoever reads it says why
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise UserError(f"{os.fspath(path)}: not a file, but a pipe, a socket or a device; give a file")
 
 
 def is_foreign(path: str | os.PathLike[str], is_own: Callable[[bytes], bool]) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimii.common.errors import UserError
+from mimii.common.files import refuse_endless
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.merge_files import check_csv
 from mimii.runs.run import EXTERNAL
@@ -21,6 +22,7 @@ def read_results(path: str | Path) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    refuse_endless(path)
     # pandas' own reader rounds the last digit of some floats; Python's does not.
     types = {
         "string": ("string", str),

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from mimii.common.errors import UserError, exit_on_user_error
+from mimii.common.files import refuse_endless
 
 SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TAGS = "tag:yaml.org,2002:"
@@ -22,6 +23,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     That is: a key twice, of which YAML keeps the last; 010 and 1:30, which it reads as 8 and 90; tags; and aliases that
     stand for millions of values.
     """
+    refuse_endless(path)
     try:
         text = Path(path).read_text(encoding="utf-8")
         loader = SafeLoader(text)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from mimii.common import fingerprints
 from mimii.common.errors import UserError
-from mimii.common.files import written_whole
+from mimii.common.files import refuse_endless, written_whole
 from mimii.common.provenance import git_revision
 from mimii.common.records import DamagedError, Record, sha256_of
 from mimii.runs.records import ScoringRecord, TrainingRecord
@@ -66,6 +66,7 @@ def folder_of(run: str | Path) -> Iterator[Path]:
 
     Raises UserError where a file is no export or is damaged; errors within the context name the exported file.
     """
+    refuse_endless(run)
     if not Path(run).is_file():
         yield Path(run)
         return
