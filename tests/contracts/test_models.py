@@ -125,7 +125,10 @@ def test_a_clip_that_stands_still_scores_as_the_model_says(trained):
     clips = sound(0, [48] * 8, seed=4)
     own, still = clip_scores(trained, clips), clip_scores(trained, stand_still(clips))
     margin = 1e-3 * np.abs(own)  # of a clip's mean, the mean of its still twin differs by rounding alone
-    scored = "lower" if np.all(still < own - margin) else "higher" if np.all(still > own + margin) else "either"
+    # Which clips are near a class's edge differs with a processor's last bits, where classes are what is learnt.
+    share = 0.75 if trained.name() in SHARED else 1
+    lower, higher = (still < own - margin).mean(), (still > own + margin).mean()
+    scored = "lower" if lower >= share else "higher" if higher >= share else "either"
     assert model_declaration(trained.name()).still_clip == scored
 
 
