@@ -1,6 +1,8 @@
 """A configuration is read whole, or refused with all that is wrong with it."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,14 @@ def test_what_is_clear_is_taken_as_it_is_meant(written, meant):
 def test_what_is_not_clear_shows_what_to_write(written, says):
     with pytest.raises(UserError, match=says):
         read_config({"dataset": {"root": "data"}, "models": {"vae": {}}, **written})
+
+
+def test_a_path_that_the_locale_cannot_write_is_said():
+    """As with a configuration that was written elsewhere, in a locale other than UTF-8."""
+    config = {"dataset": {"root": "\xfc"}, "models": {"pca": {}}}
+    code = f"from mimii.planning.config import read_config; read_config({config!a})"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **locale}, capture_output=True, text=True, check=False
+    )
+    assert "dataset.root: '\\xfc' cannot be written in this locale's ascii; set PYTHONUTF8=1" in done.stderr

@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -320,8 +321,19 @@ def _paths_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(key, f"a name in {path[:50]!r}... is longer than 255 bytes")
         if path != path.strip():
             yield Problem(key, f"{path!r} begins or ends with a space")
-    if all(path.isprintable() for path in paths.values()):
+        if path.isprintable() and not _is_a_name_here(path):
+            encoding = sys.getfilesystemencoding()
+            yield Problem(key, f"{path!r} cannot be written in this locale's {encoding}; set PYTHONUTF8=1")
+    if all(path.isprintable() and _is_a_name_here(path) for path in paths.values()):
         yield from _places_problems({key: os.path.realpath(path) for key, path in paths.items()})
+
+
+def _is_a_name_here(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _places_problems(places: Mapping[str, str]) -> Iterator[Problem]:
