@@ -255,6 +255,23 @@ def test_processes_end_well_or_with_a_message(benchmark, drawn):
     is_success_or_a_message(done.returncode, done.stderr)
 
 
+def test_a_reader_that_has_gone_is_no_traceback(benchmark):
+    """As of `python -m mimii summary results/results.csv | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "mimii", "summary", "results/results.csv"],
+        cwd=benchmark,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == ""
+
+
 def test_the_benchmark_that_is_damaged_is_whole(benchmark):
     assert json.loads((benchmark / RUN / "metrics.json").read_text())["row"]["model"] == "pca"
     assert run_command("score", [RUN, "data"])[0] == 0
