@@ -3,6 +3,8 @@
 import pytest
 
 from mimii.common import fingerprints
+from mimii.common.errors import UserError
+from mimii.common.fingerprints import unchanged_code
 from mimii.detectors.declaration import model_declaration, model_names
 
 
@@ -94,3 +96,23 @@ def test_a_model_s_training_depends_on_no_other_model_nor_on_planning(model):
     base = model_declaration(model).base
     assert f"mimii.detectors.{base}" in modules
     assert ("mimii.detectors.network" in modules) != ("mimii.detectors.estimator" in modules)
+
+
+def test_a_job_is_held_to_the_code_that_it_was_planned_with(library):
+    entries = ("mimii.runs.training", "mimii.models.one")
+    planned, base = taken()["one"], library / "base.py"
+    own = base.read_text()
+    base.write_text(own.replace("x + 1", "x + 2"))
+    fingerprints.read_code_again()
+    with pytest.raises(UserError, match="edited since this job was planned"), unchanged_code(planned, *entries):
+        pytest.fail("it has started")
+    base.write_text(own)
+    fingerprints.read_code_again()
+    with pytest.raises(UserError, match="edited since this job was planned"), unchanged_code(planned, *entries):
+        base.write_text(own.replace("x + 1", "x + 22"))
+    base.write_text(own)
+    fingerprints.read_code_again()
+    with unchanged_code(planned, *entries):
+        base.write_text(own + "# a comment\n")
+    with unchanged_code(planned, *entries):
+        base.write_text(own)
