@@ -719,7 +719,7 @@ def test_noise_is_on_the_input_alone_and_in_training_alone():
             torch.manual_seed(3)
             expected = (detector.network(given_windows) - windows.flatten(1)).square().mean()
             torch.testing.assert_close(detector.loss(windows, 1), expected)
-        torch.testing.assert_close(detector.errors(windows).mean(), expected)
+        torch.testing.assert_close(detector.score_batch(windows).mean(), expected)
 
 
 @pytest.mark.parametrize("warmup", [0, 4])
@@ -786,9 +786,9 @@ def test_the_interpolation_network_never_sees_the_frame_that_it_must_give(frames
         around, missing = detector._split(windows)
         told = detector.network(around)
         torch.testing.assert_close(detector.network(detector._split(changed)[0]), told)
-        torch.testing.assert_close(detector.errors(windows), (told - missing).square().mean(1))
-        torch.testing.assert_close(detector.errors(changed), (told - missing - 1).square().mean(1))
-        torch.testing.assert_close(detector.loss(windows, 1), detector.errors(windows).mean())
+        torch.testing.assert_close(detector.score_batch(windows), (told - missing).square().mean(1))
+        torch.testing.assert_close(detector.score_batch(changed), (told - missing - 1).square().mean(1))
+        torch.testing.assert_close(detector.loss(windows, 1), detector.score_batch(windows).mean())
 
 
 def test_the_interpolation_network_has_the_papers_widths():

@@ -34,13 +34,13 @@ class CentreFrame(WindowNetwork):
     def build(self):
         return nn.Linear((self.settings["frames"] - 1) * self.n_mels, self.n_mels)
 
-    def errors(self, windows):
+    def score_batch(self, windows):
         centre = self.settings["frames"] // 2
         others = torch.cat([windows[:, :centre], windows[:, centre + 1 :]], dim=1)
         return (self.network(others.flatten(1)) - windows[:, centre]).square().mean(1)
 
     def loss(self, batch, epoch):
-        return self.errors(batch).mean()
+        return self.score_batch(batch).mean()
 
 
 class Labelled:

@@ -23,25 +23,25 @@ class AutoencoderDetector(ReconstructingDetector, WindowNetwork):
         """The mean squared error of the windows' reconstructions."""
         return mean_squared_error(self.network(batch), batch)
 
-    def errors(self, windows: Tensor) -> Tensor:
+    def score_batch(self, windows: Tensor) -> Tensor:
         """Mean squared error of each window's reconstruction."""
         return squared_errors(self.network(windows), windows)
 
     def mean_residuals(self, clips: Clips) -> NDArray[np.float64]:
-        return self.errors_and_mean_residuals(clips)[1]
+        return self.scores_and_mean_residuals(clips)[1]
 
-    def errors_and_mean_residuals(self, clips: Clips) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def scores_and_mean_residuals(self, clips: Clips) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         clip_of_window = self.windows(clips)[1]
-        errors = torch.empty(len(clip_of_window), device=self.device)
+        scores = torch.empty(len(clip_of_window), device=self.device)
         shape = (len(clips), self.settings["frames"], self.n_mels)
         sums = torch.zeros(shape, dtype=torch.float64, device=self.device)
         with torch.inference_mode():
             for clip, first, batch in self.passes(clips):
                 residuals = self.network(batch).flatten(1) - batch.flatten(1)
-                errors[first : first + len(batch)] = residuals.square().mean(1)
+                scores[first : first + len(batch)] = residuals.square().mean(1)
                 sums[clip] += residuals.sum(0).view(shape[1:])
         windows = np.bincount(clip_of_window, minlength=len(clips))[:, None]
-        return errors.double().cpu().numpy(), sums.mean(1).cpu().numpy() / windows
+        return scores.double().cpu().numpy(), sums.mean(1).cpu().numpy() / windows
 
     def learn_clip_statistics(self, training: Clips) -> None:
         super().learn_clip_statistics(training)

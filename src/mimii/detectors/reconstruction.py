@@ -27,7 +27,7 @@ class ReconstructingDetector(AnomalyDetector):
         (clips, n_mels). A clip's depends on that clip alone.
         """
 
-    def errors_and_mean_residuals(self, clips: Clips) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def scores_and_mean_residuals(self, clips: Clips) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """`window_scores` and `mean_residuals`; at once, where a model can."""
         return self.window_scores(clips), self.mean_residuals(clips)
 
@@ -41,8 +41,8 @@ class ReconstructingDetector(AnomalyDetector):
         learnt = self.clip_statistics
         if not learnt:
             return super().clip_scores(clips, top_k=top_k)
-        errors, residuals = self.errors_and_mean_residuals(clips)
-        scores = pool(errors, self.windows(clips)[1], len(clips), top_k=top_k)
+        of_windows, residuals = self.scores_and_mean_residuals(clips)
+        scores = pool(of_windows, self.windows(clips)[1], len(clips), top_k=top_k)
         if "precision" in learnt:
             scores["residual"] = distances(residuals, learnt["mean"], learnt["deviation"], learnt["precision"])
         if "source_precision" in learnt:

@@ -20,10 +20,10 @@ PASS_VALUES = 2**19
 
 
 class WindowNetwork(NetworkDetector):
-    """A model gives `build`, `loss` and `errors`, for windows (batch, frames, n_mels)."""
+    """A model gives `build`, `loss` and `score_batch`, for windows (batch, frames, n_mels)."""
 
     @abstractmethod
-    def errors(self, windows: Tensor) -> Tensor:
+    def score_batch(self, windows: Tensor) -> Tensor:
         """Anomaly score of every window, (batch,), which depends on that window alone."""
 
     def examples(self, clips: Clips) -> "Windows":
@@ -34,7 +34,7 @@ class WindowNetwork(NetworkDetector):
         scores = torch.empty(len(self.windows(clips)[0]), device=self.device)
         with torch.inference_mode():
             for _, first, batch in self.passes(clips):
-                scores[first : first + len(batch)] = self.errors(batch)
+                scores[first : first + len(batch)] = self.score_batch(batch)
         return scores.double().cpu().numpy()
 
     def passes(self, clips: Clips) -> Iterator[tuple[int, int, Tensor]]:

@@ -36,7 +36,7 @@ class Detector(WindowNetwork):
         around, missing = self._split(batch)
         return mean_squared_error(self.network(around), missing)
 
-    def errors(self, windows: Tensor) -> Tensor:
+    def score_batch(self, windows: Tensor) -> Tensor:
         """Mean squared error on each window's missing frame."""
         around, missing = self._split(windows)
         return squared_errors(self.network(around), missing)

@@ -41,7 +41,7 @@ class ScoringGraph(nn.Module):
 
     def forward(self, windows: Tensor) -> tuple[Tensor, ...]:
         inputs = (windows - self.mean) / self.deviation if self.scaled else windows
-        scores = self.detector.errors(inputs)
+        scores = self.detector.score_batch(inputs)
         if not isinstance(self.detector, ReconstructingDetector):
             return (scores,)
         made = self.network(inputs).reshape(inputs.shape)

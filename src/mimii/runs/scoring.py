@@ -49,48 +49,65 @@ def score_clips(
     job: `model`, `section`, `scoring` settings and `code`. Raises UserError where a score is not finite, or features or
     recordings are not those of training.
     """
-    record = TrainingRecord.read(training_record)
-    detector_class(record.model)  # imports the model, and with it the libraries that are prepared
+    training = TrainingRecord.read(training_record)
+    detector_class(training.model)  # imports the model, and with it the libraries that are prepared
     prepare_process(threads=threads)
-    detector = load_detector(model_file, record, device=device)
-
-    table, extraction = read_table(features), read_extraction(features)
-    table.check(features, job["section"], record.features)
-    table.check_recordings(features, record.recordings[job["section"]])
-    held_out = table.held_out(record.settings["val_split"])
+    detector = load_detector(model_file, training, device=device)
+    table, extraction = read_section(features, job["section"], training), read_extraction(features)
+    held_out = table.held_out(training.settings["val_split"])
     rows = [*table.usable("test"), *held_out]
     imports_mb = peak_host_memory_mb()
     clips = read_clips(features, rows)
-    _, clip = detector.windows(clips)
+    _, clip_of_window = detector.windows(clips)
 
-    reset_peak_gpu_memory(detector.device)
-    costs = measure_inference(detector, clips.select(0, min(TIMED_CLIPS, len(clips))))
-    stopwatch = Stopwatch()
-    scores = detector.clip_scores(clips, top_k=job["scoring"]["top_k"])
-    costs |= {"scoring_time_sec": stopwatch.wall_s, "scoring_cpu_sec": stopwatch.cpu_s, "load": machine_load()}
+    scores, costs = measure_scoring(detector, clips, top_k=job["scoring"]["top_k"])
     about = describe_clips(table, rows, held_out=len(held_out))
     check_finite(scores, about["path"], model_file)
     write_scores(scores_file, about, scores)
     ScoringRecord(
         section=job["section"],
-        scope=record.scope,
+        scope=training.scope,
         scoring=ScoringSettings.parse(job["scoring"]),
         recordings=table.metadata.recordings,
         test_normal_clips=table.count("test", "normal"),
         test_abnormal_clips=table.count("test", "abnormal"),
         code=job["code"],
-        model_sha256=record.model_sha256,
+        model_sha256=training.model_sha256,
         scores_sha256=sha256_of(scores_file),
         **costs,
         features_cpu_per_clip_ms=extraction.cpu_per_clip_ms if extraction else None,
-        test_windows=int((clip < len(rows) - len(held_out)).sum()),
-        peak_gpu_memory_mb=peak_gpu_memory_mb(detector.device),
+        test_windows=int((clip_of_window < len(rows) - len(held_out)).sum()),
         peak_host_memory_mb=peak_host_memory_mb(),
         imports_memory_mb=imports_mb,
         device=detector.device,
         threads=threads,
         host=host(),
     ).write(record_file)
+
+
+def read_section(features: Path, section: str, training: TrainingRecord) -> ClipTable:
+    """What a section's features say of its clips. Raises UserError where features or recordings are not training's."""
+    table = read_table(features)
+    table.check(features, section, training.features)
+    table.check_recordings(features, training.recordings[section])
+    return table
+
+
+def measure_scoring(
+    detector: AnomalyDetector, clips: Clips, *, top_k: int
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+    """The clips' scores, and the scoring record's values of what they cost."""
+    reset_peak_gpu_memory(detector.device)
+    inference = measure_inference(detector, clips.select(0, min(TIMED_CLIPS, len(clips))))
+    stopwatch = Stopwatch()
+    scores = detector.clip_scores(clips, top_k=top_k)
+    return scores, {
+        **inference,
+        "scoring_time_sec": stopwatch.wall_s,
+        "scoring_cpu_sec": stopwatch.cpu_s,
+        "load": machine_load(),
+        "peak_gpu_memory_mb": peak_gpu_memory_mb(detector.device),
+    }
 
 
 def describe_clips(table: ClipTable, rows: Sequence[int], *, held_out: int) -> dict[str, list[Any]]:

@@ -21,7 +21,7 @@ from mimii.common.provenance import (
     versions,
 )
 from mimii.common.records import sha256_of
-from mimii.detectors.contract import detector_class
+from mimii.detectors.contract import AnomalyDetector, FitResult, detector_class
 from mimii.features.clips import Clips
 from mimii.features.file import ClipTable, read_clips_of_files, read_table
 from mimii.features.record import read_extraction
@@ -106,30 +106,19 @@ def train_model(
     imports_mb = peak_host_memory_mb()
     training, validation = read_parts(tables, job["settings"])
     detector = make(job["settings"], training.n_mels, seed=job["seed"], device=device)
-    stopwatch = Stopwatch()
-    fit = detector.fit(training, validation)
-    training_time, training_cpu, load = stopwatch.wall_s, stopwatch.cpu_s, machine_load()
-
+    fit, costs = measure_training(detector, training, validation)
     with written_whole(losses_file) as temporary:
         pq.write_table(pa.Table.from_pylist(fit.losses, schema=LOSSES), temporary)
     with written_whole(model_file) as temporary:
         detector.save(temporary)
-    kept = next((losses for losses in fit.losses if losses["epoch"] == fit.kept_epoch), {})
     TrainingRecord(
         **{**job, "recordings": {some.metadata.section: some.metadata.recordings for some in tables.values()}},
         train_clips=len(training),
         validation_clips=len(validation),
         skipped_clips=[SkippedClip(*clip) for some in tables.values() for clip in some.skipped()],
-        train_windows=fit.training_windows,
-        epochs_run=fit.epochs_run,
-        kept_epoch=fit.kept_epoch,
-        training_time_sec=training_time,
-        training_cpu_sec=training_cpu,
+        **costs,
+        **course_of(fit),
         features_cpu_sec=extraction_cpu,
-        load=load,
-        training_loss=kept.get("training_loss"),
-        validation_loss=kept.get("validation_loss"),
-        peak_gpu_memory_mb=fit.peak_gpu_memory_mb,
         peak_host_memory_mb=peak_host_memory_mb(),
         imports_memory_mb=imports_mb,
         model_size_mb=model_file.stat().st_size / 1e6,
@@ -143,3 +132,27 @@ def train_model(
         versions=versions("numpy", "pyarrow", *make.libraries),
         git_revision=git_revision(),
     ).write(record_file)
+
+
+def measure_training(detector: AnomalyDetector, training: Clips, validation: Clips) -> tuple[FitResult, dict[str, Any]]:
+    """Fit a detector; how that went, and the training record's values of what it cost."""
+    stopwatch = Stopwatch()
+    fit = detector.fit(training, validation)
+    return fit, {
+        "training_time_sec": stopwatch.wall_s,
+        "training_cpu_sec": stopwatch.cpu_s,
+        "load": machine_load(),
+    }
+
+
+def course_of(fit: FitResult) -> dict[str, Any]:
+    """The training record's values of how a fit went; the losses are those of the epoch that was kept."""
+    kept = next((losses for losses in fit.losses if losses["epoch"] == fit.kept_epoch), {})
+    return {
+        "train_windows": fit.training_windows,
+        "epochs_run": fit.epochs_run,
+        "kept_epoch": fit.kept_epoch,
+        "training_loss": kept.get("training_loss"),
+        "validation_loss": kept.get("validation_loss"),
+        "peak_gpu_memory_mb": fit.peak_gpu_memory_mb,
+    }

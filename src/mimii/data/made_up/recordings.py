@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,30 +78,37 @@ def make_section(
     refuse_recordings(folder)
     machine = MachineID(section.machine, section.id, seed)
 
-    with written_whole(folder / MARK) as path:
-        path.touch()
-    for label in names:
-        for path in (folder / label).glob("*.wav"):
-            if path.name not in names[label]:
-                path.unlink()
+    clear_folder(folder, names)
     for label in names:
         for number, name in enumerate(names[label]):
             sound = machine.signal(label, number, round(seconds * SAMPLE_RATE))
             noise = NoiseField(random_generator(seed, section.path, label, number), len(sound))
             with written_whole(folder / label / name) as path:
                 write_wav(path, record(sound, noise, machine.azimuth, snr, channels))
-    faults = {name: machine.fault("abnormal", number) for number, name in enumerate(names["abnormal"])}
     made = {
         "section": section.path,
         **counts,
         "seconds": seconds,
         "channels": channels,
         "seed": seed,
-        "faults": faults,  # of each abnormal clip
+        "faults": {name: machine.fault("abnormal", number) for number, name in enumerate(names["abnormal"])},
         "files": recorded_files(folder, names),
     }
     with written_whole(folder / RECORD) as path:
         path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
+def clear_folder(folder: Path, names: Mapping[str, Sequence[str]]) -> None:
+    """Mark a section's folder as made up, and take away the clips of before that no new one will replace.
+
+    names: of the clips to come, by label.
+    """
+    with written_whole(folder / MARK) as path:
+        path.touch()
+    for label, wanted in names.items():
+        for path in (folder / label).glob("*.wav"):
+            if path.name not in wanted:
+                path.unlink()
 
 
 def snr_in_decibels(name: str) -> int:
