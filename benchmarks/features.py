@@ -80,9 +80,14 @@ def settings() -> dict:
 
 def command(root: Path, output: Path) -> list[str]:
     """The workflow's own job."""
-    job = {"section": SECTION, "settings": settings(), "on_bad_clip": "stop"}
-    arguments = ["--dataset", json.dumps(dataset(root)), "--job", json.dumps(job), "--output", str(output)]
-    return [sys.executable, str(SCRIPT), *arguments]
+    from mimii.data.sections import Section
+    from mimii.planning import job_parameters
+    from mimii.planning.plan import Plan
+
+    plan = Plan({"dataset": dataset(root), "models": {"pca": {}}})
+    job = job_parameters.features_job(plan, "default", Section.parse(SECTION))
+    files = ["--output", str(output), "--record", str(output.with_suffix(".json"))]
+    return [sys.executable, str(SCRIPT), "--dataset", json.dumps(dataset(root)), "--job", job, *files]
 
 
 def myself(function: str, *arguments: object) -> list[str]:

@@ -44,6 +44,13 @@ def test_gpu(benchmark):
 
 
 @pytest.mark.slow
+def test_features(benchmark):
+    figures = benchmark("features", "--clips", "20", "--repeat", "1")
+    assert figures["clips"] == 20
+    assert all(value > 0 for name, value in figures.items() if name.endswith(("ratio", "_s", "_mb", "per_clip")))
+
+
+@pytest.mark.slow
 def test_training(benchmark):
     row = benchmark("training", "--models", "simple_ae", "--clips", "2", "--pairs", "1")["models"]["simple_ae"]
     assert row["ratio"] == pytest.approx(row["windows_per_s"] / row["reference_windows_per_s"])
