@@ -228,7 +228,7 @@ def test_degrees_of_freedom_are_those_of_the_seeds_where_these_are_all_of_the_sp
     assert inference.seed_freedom(only_seeds, [seeds]) == pytest.approx(2, rel=0.05)
     assert inference.seed_freedom(10 * only_seeds, [seeds]) > 1000
     assert inference.seed_freedom(only_seeds, [seeds[:1]]) == np.inf
-    wide, narrow = (inference.centred_interval(0.8, only_seeds, freedom=freedom) for freedom in (2, np.inf))
+    wide, narrow = (intervals.centred_interval(0.8, only_seeds, freedom=freedom) for freedom in (2, np.inf))
     assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(4.303 / 1.96, rel=1e-3)
 
 

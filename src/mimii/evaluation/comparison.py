@@ -23,8 +23,8 @@ from mimii.common.errors import UserError
 from mimii.common.records import sha256_of
 from mimii.common.suggestions import unknown
 from mimii.data.sections import scored_year
-from mimii.evaluation.inference import centred_interval, paired_p_value, seed_freedom
-from mimii.evaluation.intervals import machine_generator, resample_counts
+from mimii.evaluation.inference import paired_p_value, seed_freedom
+from mimii.evaluation.intervals import centred_interval, machine_generator, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in
 from mimii.evaluation.official_score import SCORE
 from mimii.evaluation.official_scores import Key, Resampled, read_resampled

@@ -20,7 +20,7 @@ from statsmodels.stats.multitest import multipletests
 
 from mimii.data.sections import AVERAGE, snr_order
 from mimii.detectors.declaration import model_declaration, model_names
-from mimii.evaluation.intervals import percentile_interval
+from mimii.evaluation.intervals import centred_interval
 from mimii.evaluation.resampling import MEASURED, RUN, SeedWeights, resampled_values
 from mimii.evaluation.results import average
 from mimii.runs.run import EXTERNAL, is_ensemble
@@ -28,23 +28,6 @@ from mimii.runs.run import EXTERNAL, is_ensemble
 # So many seeds of a stochastic model are the least of which anything is claimed.
 LEAST_SEEDS = 3
 COMPARISON = ["label", "other", "metric", "db_level", "difference", "low", "high", "p_value", "p_holm", "enough_seeds"]
-
-
-def centred_interval(
-    value: float, resampled: NDArray[np.float64], confidence: float = 0.95, freedom: float = math.inf
-) -> tuple[float, float]:
-    """The percentile interval of the resamples, moved so that their mean lies at `value`, wider for a small `freedom`.
-
-    A resample holds clips twice, which raises average precision and pAUC a little; the average of many sections has so
-    little other spread that the plain percentile interval would miss the value itself.
-    """
-    resampled = resampled[np.isfinite(resampled)]  # precision has no value where no clip is above the threshold
-    if not len(resampled):
-        return math.nan, math.nan
-    low, high = percentile_interval(resampled - resampled.mean(), confidence)
-    tail = (1 + confidence) / 2
-    stretch = float(stats.t.ppf(tail, freedom) / stats.norm.ppf(tail))
-    return value + stretch * low, value + stretch * high
 
 
 def scopes(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import hmean
 
 from mimii.data.sections import Section
-from mimii.evaluation.intervals import count_blocks, machine_generator, percentile_interval
+from mimii.evaluation.intervals import centred_interval, count_blocks, machine_generator
 from mimii.evaluation.metrics import METRICS, FloatArray, curves_of, metric_values
 from mimii.runs.clip_scores import ClipScores
 
@@ -138,6 +138,5 @@ def score_of_run(
     for (domain, metric), names in shown.items():
         (value,), draws = (mean_of(year, [parts[name] for name in names]) for parts in (points, drawn))
         if np.isfinite(value):
-            # Moved so that the resamples' mean lies at the value: resampled clips raise pAUC a little.
-            low, high = percentile_interval(draws - draws.mean() + value, confidence)
+            low, high = centred_interval(float(value), draws, confidence)
             yield domain, metric, (float(value), max(low, 0.0), min(high, 1.0))

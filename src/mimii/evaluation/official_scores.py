@@ -10,7 +10,8 @@ import pandas as pd
 
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE, dcase_year, scored_year
-from mimii.evaluation.inference import centred_interval, seed_freedom
+from mimii.evaluation.inference import seed_freedom
+from mimii.evaluation.intervals import centred_interval
 from mimii.evaluation.metrics import FloatArray
 from mimii.evaluation.official_score import SCORE, SectionClips, official_score, part_values, parts_of
 from mimii.evaluation.resampling import mean_of_drawn_seeds, read_section

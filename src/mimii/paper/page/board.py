@@ -14,11 +14,11 @@ from mimii.evaluation.columns import read_columns
 from mimii.evaluation.inference import (
     Scope,
     average_metrics,
-    centred_interval,
     compare_models,
     has_enough_seeds,
     paired_p_value,
 )
+from mimii.evaluation.intervals import centred_interval
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.ranks import machine_table, rank_tests
 from mimii.evaluation.resampling import resample_runs, select_runs
