@@ -1,5 +1,6 @@
-# One parquet file per section: a row per clip, its frames unstacked; beside it what extraction cost. Log-mels and embeddings differ in what they need of a
-# machine, and in what may give them a GPU (profiles name extract_embeddings), so they are two rules with one body.
+# One parquet file per section: a row per clip, its frames unstacked; beside it what extraction cost. Log-mels and
+# embeddings differ in what they need of a machine, and in what may give them a GPU (profiles name extract_embeddings), so
+# they are two rules with one body.
 
 
 include: "../functions/features.smk"

@@ -102,7 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
         plan.check_folders(writable=not arguments.dry_run)
     request = Request(configfile, cores=arguments.cores, profile=arguments.profile, dry_run=arguments.dry_run)
     code = launch(request, plan)
-    if code == 0 and arguments.dry_run and (note := too_few_seeds(plan, speed=measured_speed())):
+    if code == 0 and arguments.dry_run and (note := too_few_seeds(plan, measure_speed=measured_speed)):
         print(note)
     if code == 0 and not arguments.dry_run:
         _print_summary(REPOSITORY / plan.results_csv)

@@ -255,7 +255,7 @@ def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Pla
         )
         code = launch(request, plan, prepare=lambda: write_configuration(configuration, configfile))
     if options.dry_run:
-        if code == 0 and (note := too_few_seeds(plan, *SEEDS_SET, speed=measured_speed())):
+        if code == 0 and (note := too_few_seeds(plan, *SEEDS_SET, measure_speed=measured_speed)):
             print(note)
         return code
     link_models(plan, Path(options.model_dir))

@@ -1,6 +1,6 @@
 """What is said where too few seeds were run for any claim."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mimii.evaluation.inference import LEAST_SEEDS
 from mimii.launch.costs import jobs_of_a_seed
@@ -17,11 +17,12 @@ def too_few_seeds(
     where: str = "`seeds: [{}]` in the configuration",
     separator: str = ", ",
     *,
-    speed: Mapping[str, float] | None = None,
+    measure_speed: Callable[[], Mapping[str, float]] | None = None,
 ) -> str | None:
     """One line: why tables make no claim, and what more seeds would do and cost; None where there are enough.
 
-    where: how seeds are set; it holds {} for them. speed: as `Estimator`.
+    where: how seeds are set; it holds {} for them. measure_speed: this machine's, where costs are to be its own;
+    called only where there is something to say.
     """
     models = dict.fromkeys(variant.model for variant in plan.variants)
     dependent = [model for model in models if len(seeds_of(model, [0, 1])) > 1]
@@ -30,7 +31,7 @@ def too_few_seeds(
     seeds = list(dict.fromkeys([*plan.seeds, *range(42, 42 + ENOUGH)]))[:ENOUGH]
     ran = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
     names = ", ".join(dependent) if len(dependent) < 4 else f"the {len(dependent)} models that depend on it"
-    estimate = estimate_costs(plan, list(jobs_of_a_seed(plan)), speed)
+    estimate = estimate_costs(plan, list(jobs_of_a_seed(plan)), measure_speed() if measure_speed else None)
     cost = f" (some {in_words((len(seeds) - len(plan.seeds)) * estimate.total)} of CPU time)" if estimate.total else ""
     return (
         f"With {ran}, tables make no claim of {names}: other seeds may rank them otherwise. "
