@@ -16,7 +16,7 @@ from mimii.paper.entries import table_entries
 from mimii.paper.results import Results, all_figures, make_tables
 from mimii.paper.study_tables import study_table
 from mimii.paper.table import COSTS, Cell, Table
-from mimii.paper.tables import differences, overview, ranks
+from mimii.paper.tables import differences, machine_ids, overview, ranks
 
 VAE, FOREST = "Variational autoencoder", "Isolation forest"
 
@@ -110,6 +110,9 @@ def test_snrs_and_machine_types_are_columns(made):
     assert [(cell.text, cell.below) for cell in ids.header[1:]] == [("Fan", "00"), ("Pump", "00")]
     aucs = results.frame.set_index(["model", "db_level", "machine_type"])["auc"].loc["vae", "6dB", "fan"]
     assert (ids.rows[0][1].text, ids.rows[0][1].below) == (f"{aucs.mean():.3f}", f"± {aucs.std():.3f}")
+    assert "±" in ids.notes
+    one_seed = replace(results, frame=results.frame[results.frame["seed"] == results.frame["seed"].min()])
+    assert "±" not in machine_ids.make(one_seed, "6dB").notes
 
 
 def test_every_caption_is_one_line_and_every_rate_has_three_digits(made):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from mimii.evaluation.metrics import point_values
 from mimii.evaluation.results import average
@@ -39,6 +40,7 @@ def draw(results: Results) -> Figure:
                 axes.plot(change, row, color=colour, marker=marker, linestyle="none", zorder=2)
         axes.set_yticks(range(len(changes)), [model_title(label) for label in changes])
         axes.set_ylim(len(changes) - 0.5, -0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(4))  # signed numbers of three digits are wide
         axes.set_xlabel("AUC minus that of the mean window score")
         handles = [Line2D([], [], color=colour, marker=marker, linestyle="none") for colour, marker in styles.values()]
         texts = [TITLES.get(name, name.replace("_", " ")) for name in scores]

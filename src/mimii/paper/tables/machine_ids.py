@@ -34,9 +34,12 @@ def make(results: Results, snr: str) -> Table:
         ]
     ).rename(columns={"label": "model"})
     at = f" at {snr_title(snr)}" if has_snrs([snr]) else ""
+    spread = (
+        ", ± their standard deviation below" if any(deviation == deviation for deviation in deviations.values()) else ""
+    )
     notes = (
-        "Means over seeds, ± their standard deviation below. Nothing is marked: single machines are not tested; their "
-        "intervals are in results.csv."
+        f"Means over seeds{spread}. Nothing is marked: single machines are not tested; their intervals are in "
+        "results.csv."
     )
     return Table(f"machine_ids_{snr}", f"AUC{at} per machine ID.", header, rows, data, notes)
 
