@@ -16,7 +16,7 @@ from mimii.paper.entries import table_entries
 from mimii.paper.results import Results, all_figures, make_tables
 from mimii.paper.study_tables import study_table
 from mimii.paper.table import COSTS, Cell, Table
-from mimii.paper.tables import differences, machine_ids, overview, ranks
+from mimii.paper.tables import differences, machine_ids, overview, ranks, thresholds
 
 VAE, FOREST = "Variational autoencoder", "Isolation forest"
 
@@ -49,11 +49,11 @@ def test_ranks_and_friedmans_test_stand_together(made):
     assert [[cell.text for cell in row[:2]] for row in table.rows] == [[VAE, "1.00"], [FOREST, "2.00"]]
     assert "Friedman" not in table.notes  # two models
     three = {
-        metric: {**one, "friedman": {"statistic": 4.0, "p_value": 0.1353, "f_statistic": 2.5, "f_p_value": 0.12}}
+        metric: {**one, "friedman": {"statistic": 4.0, "p_value": 0.1353, "f_statistic": 2.5, "f_p_value": 2e-5}}
         for metric, one in results.statistics.ranks.items()
     }
     changed = replace(results, statistics=replace(results.statistics, ranks=three))
-    assert "AUC 4.0, p = 0.14 (F 2.5, p = 0.12)" in ranks.make(changed).notes
+    assert "AUC 4.0, p = .14 (F 2.5, p < .001)" in ranks.make(changed).notes
 
 
 def test_differences_are_row_minus_column_and_bold_where_significant(made):
@@ -113,6 +113,19 @@ def test_snrs_and_machine_types_are_columns(made):
     assert "±" in ids.notes
     one_seed = replace(results, frame=results.frame[results.frame["seed"] == results.frame["seed"].min()])
     assert "±" not in machine_ids.make(one_seed, "6dB").notes
+    assert "±" in found["auc"].notes
+    alone = results.statistics.averages.assign(seed_deviation=float("nan"))
+    assert "±" not in replace(results, statistics=replace(results.statistics, averages=alone)).notes
+
+
+def test_a_kind_of_threshold_that_no_model_has_is_left_out(made):
+    results, found = made
+    assert [row[1].text for row in found["thresholds"].rows] == ["Gamma fit", "Conformal"] * 2
+    averages = results.statistics.averages
+    unknown = averages.assign(mean=averages["mean"].mask(averages["metric"].str.startswith("conformal")))
+    table = thresholds.make(replace(results, statistics=replace(results.statistics, averages=unknown)))
+    assert [row[1].text for row in table.rows] == ["Gamma fit"] * 2
+    assert "for which there are too few" in table.notes
 
 
 def test_every_caption_is_one_line_and_every_rate_has_three_digits(made):
@@ -201,6 +214,7 @@ def test_latex_leaves_numbers_to_siunitx_and_escapes_the_rest():
     assert r" & {\scriptsize {[}0, 1]} \\" in text
     assert r"c & {\underline{\num{0.800(1)}}} \\" in text
     assert r"d & {--} \\" in text
+    assert text.count(r"\addlinespace[2pt]") == 3  # each row, with small print or without
     assert r"\caption{A \& B, 50 \%.}" in text
     assert r"\label{tab:t-1}" in text
 
@@ -208,16 +222,16 @@ def test_latex_leaves_numbers_to_siunitx_and_escapes_the_rest():
 @pytest.mark.parametrize(
     ("texts", "wanted"),
     [
-        (["1,234.50", "0.12"], "4.2"),
-        (["+0.012", "−0.100", "–"], "+1.3"),
-        (["0.912 ± 0.100", "0.8"], "1.3(3)"),
-        (["42,440"], "5"),
-        (["fast", "1"], None),
-        (["–"], None),
+        (["1,234.50", "0.12"], "S[table-format=4.2]"),
+        (["+0.012", "−0.100", "–"], "S[table-format=+1.3]"),
+        (["0.912 ± 0.100", "0.8"], "S[table-format=1.3(3)]"),
+        (["42,440"], "S[table-format=5]"),
+        (["fast", "1"], "l"),
+        (["–"], "c"),
     ],
 )
 def test_columns_of_numbers_say_their_format(texts, wanted):
-    assert table_formats._number_format(texts) == wanted
+    assert table_formats._column_type(texts) == wanted
 
 
 def numbers_of(models):

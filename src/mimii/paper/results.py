@@ -13,7 +13,7 @@ from mimii.data.sections import snr_order
 from mimii.evaluation.compared import Statistics
 from mimii.evaluation.inference import has_enough_seeds
 from mimii.paper.entries import figure_entries, table_entries
-from mimii.paper.table import Table
+from mimii.paper.table import Table, averaging_notes, bold_notes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +50,12 @@ class Results:
     def unclaimed(self) -> list[str]:
         """Models of which nothing may be claimed: they have too few seeds."""
         return [label for label, enough in has_enough_seeds(self.frame).items() if not enough]
+
+    @property
+    def notes(self) -> str:
+        """Below every table of means that are compared."""
+        averaged = averaging_notes(self.statistics.averages, self.confidence)
+        return f"{averaged} {bold_notes(self.confidence, self.unclaimed)}"
 
     @property
     def confidence(self) -> float:

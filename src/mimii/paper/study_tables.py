@@ -20,7 +20,7 @@ from mimii.paper.table import (
     MISSING,
     Cell,
     Table,
-    averaging_order,
+    averaging_notes,
     cost_cell,
     interval_cell,
     lookup,
@@ -79,7 +79,7 @@ def study_table(
         data.append(numbers)
     header = _header(varied, wanted, official=bool(official))
     caption = f"Study {study}: variants in the configured order, none marked as the best."
-    notes = " ".join([_notes(confidence, snrs, unclaimed), *load_hints(frame)])
+    notes = " ".join([_notes(averages, confidence, unclaimed), *load_hints(frame)])
     return Table(study, caption, header, rows, pd.DataFrame(data), notes)
 
 
@@ -106,12 +106,11 @@ def _written(known: Mapping[str, Any], name: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _notes(confidence: float, snrs: Sequence[str], unclaimed: Sequence[str]) -> str:
+def _notes(averages: pd.DataFrame, confidence: float, unclaimed: Sequence[str]) -> str:
     notes = (
         "To pick a setting by the AUC on "
         "the test clips and to report that AUC is no fair baseline: the test clips have then been used for training. "
-        f"Averaged over {averaging_order(snrs)}; ± standard deviation over seeds. "
-        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips and seeds."
+        f"{averaging_notes(averages, confidence)}"
     )
     return f"{notes} {no_claim(unclaimed)}" if unclaimed else notes
 

@@ -1,7 +1,7 @@
 """What a table is, and what tables share: cells, costs, means with their intervals."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ COSTS = {
     "inference_time_per_clip_ms": (Cell("Inference", "ms/clip"), "{:,.2f}"),
     "num_parameters": (Cell("Parameters"), "{:,.0f}"),
     "model_size_mb": (Cell("Size", "MB"), "{:,.2f}"),
-    "memory_above_imports_mb": (Cell("Memory", "MB above imports"), "{:,.0f}"),
+    "memory_above_imports_mb": (Cell("Own memory", "MB"), "{:,.0f}"),
     "memory_usage_mb": (Cell("GPU memory", "MB"), "{:,.0f}"),
 }
 
@@ -65,6 +65,11 @@ def model_title(label: str) -> str:
     """`Variational autoencoder (beta=2)` of `vae (beta=2)`; external scores keep their name."""
     name, space, variant = label.partition(" ")
     return (model_declaration(name).title if name in model_names() else name) + space + variant
+
+
+def p_text(p: float) -> str:
+    """`p = .013`; very small ones as a bound."""
+    return "p < .001" if p < 0.001 else f"p = {p:.2g}".replace("0.", ".")
 
 
 def signed(difference: float) -> str:
@@ -113,20 +118,21 @@ def interval_cell(value: Mapping[str, float]) -> Cell:
     return Cell(f"{value['value']:.3f}", f"[{value['low']:.3f}, {value['high']:.3f}]")
 
 
-def averaging_order(snrs: Iterable[str]) -> str:
-    """What means are taken over, in order; SNRs where the data has any."""
-    return "seeds, then machine IDs, then machine types" + (", then SNRs" if has_snrs(snrs) else "")
-
-
-def how_averaged(confidence: float, snrs: Iterable[str], unclaimed: Sequence[str] = ()) -> str:
-    """What means, deviations and brackets are, and what is bold: nothing where `unclaimed` models lack seeds."""
-    text = (
-        f"Averaged over {averaging_order(snrs)}; ± standard deviation over seeds. "
-        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips and seeds. "
+def averaging_notes(averages: pd.DataFrame, confidence: float) -> str:
+    """How means of `average_metrics` were taken, in which order, and what deviations and brackets are."""
+    snrs = ", then SNRs" if has_snrs(set(averages["db_level"]) - {AVERAGE}) else ""
+    spread = "; ± standard deviation over seeds" if averages["seed_deviation"].notna().any() else ""
+    return (
+        f"Averaged over seeds, then machine IDs, then machine types{snrs}{spread}. "
+        f"Brackets: {100 * confidence:g} % bootstrap interval over test clips and seeds."
     )
+
+
+def bold_notes(confidence: float, unclaimed: Sequence[str]) -> str:
+    """What is bold and underlined: nothing where `unclaimed` models lack seeds."""
     if unclaimed:
-        return text + no_claim(unclaimed)
-    return text + (
+        return no_claim(unclaimed)
+    return (
         f"Bold: better than every other model on other clips of these machines, paired by clip, at the "
         f"{100 * (1 - confidence):.3g} % level; underlined: the next one."
     )

@@ -59,7 +59,7 @@ COLUMN, PAGE_WIDTH = 252.0, 516.0  # pt: one column and both of an IEEE page
 
 @dataclass(frozen=True)
 class Layout:
-    """How a table is set: environment and its width in pt, size of the type, width of its bold digits, least gap."""
+    """How a table is set: environment and its width in pt, size of the type, width of its digits, least gap."""
 
     environment: str
     width: float
@@ -67,15 +67,16 @@ class Layout:
     digit: float
     gap: float
 
-    def gap_of(self, widths: Sequence[int]) -> float:
-        """Between columns of so many characters, in pt: what is left of the width, at most 12."""
+    def gap_of(self, widths: Sequence[float]) -> float:
+        """Between columns as wide as so many digits, in pt: what is left of the width, at most 12."""
         return min((self.width - sum(widths) * self.digit) / max(len(widths) - 1, 1), 12)
 
 
 LAYOUTS = (
-    Layout("table", COLUMN, "footnotesize", 4.6, 5),
-    Layout("table*", PAGE_WIDTH, "footnotesize", 4.6, 5),
-    Layout("table*", PAGE_WIDTH, "scriptsize", 4.2, 3),
+    Layout("table", COLUMN, "footnotesize", 4.3, 5),
+    Layout("table", COLUMN, "scriptsize", 4.0, 3),
+    Layout("table*", PAGE_WIDTH, "footnotesize", 4.3, 5),
+    Layout("table*", PAGE_WIDTH, "scriptsize", 4.0, 3),
 )
 
 
@@ -85,8 +86,9 @@ def as_latex(table: Table) -> str:
     What stands below a cell is a row of its own, in small print; notes stand below the table.
     """
     columns = list(zip(table.header, *table.rows, strict=True))
-    formats = [None, *(_number_format([cell.text for cell in cells[1:]]) for cells in columns[1:])]
-    widths = [max(_width(text) for cell in cells for text in (cell.text, cell.below)) for cells in columns]
+    types = ["l", *(_column_type([cell.text for cell in cells[1:]]) for cells in columns[1:])]
+    below = any(cell.below for row in table.rows for cell in row)
+    widths = [max(map(_width, cells)) for cells in columns]
     layout = next((one for one in LAYOUTS if one.gap_of(widths) >= one.gap), LAYOUTS[-1])
     gap = layout.gap_of(widths)
     begin, end = "", ""
@@ -103,11 +105,11 @@ def as_latex(table: Table) -> str:
             rf"\{layout.size}",
             rf"\setlength{{\tabcolsep}}{{{gap / 2:.2g}pt}}",
             SIUNITX,
-            rf"{begin}\begin{{tabular}}{{@{{}}{' '.join(map(_latex_column, formats))}@{{}}}}",
+            rf"{begin}\begin{{tabular}}{{@{{}}{' '.join(types)}@{{}}}}",
             r"\toprule",
             *_latex_header(table.header),
             r"\midrule",
-            *(line for row in table.rows for line in _latex_row(row, formats)),
+            *(line for row in table.rows for line in _latex_row(row, types, below=below)),
             r"\bottomrule",
             rf"\end{{tabular}}{end}",
             *([notes] if table.notes else []),
@@ -117,38 +119,46 @@ def as_latex(table: Table) -> str:
     )
 
 
-def _width(text: str) -> int:
-    """In characters; a sign is nearly twice as wide as a digit."""
-    return len(text) + text.startswith(("+", "−"))
+NARROW, WIDE, BOLD = " .,:[]ijl", "+−±%mwMW", 1.15
 
 
-def _number_format(texts: Sequence[str]) -> str | None:
-    """siunitx's table-format of a column of numbers and dashes; None where it holds anything else."""
+def _width(cell: Cell) -> float:
+    """In digits of its type, as Computer Modern has them."""
+
+    def width_of(text: str) -> float:
+        return sum(0.67 if char in NARROW else 1.7 if char in WIDE else 1.5 if char.isupper() else 1 for char in text)
+
+    return max(width_of(cell.text) * (BOLD if cell.bold else 1), width_of(cell.below))
+
+
+def _column_type(texts: Sequence[str]) -> str:
+    """Of tabular: siunitx's for numbers and dashes, centred for dashes alone, else to the left."""
     matches = [NUMBER.fullmatch(text) for text in texts if text != MISSING]
     numbers = [match for match in matches if match]
-    if not numbers or len(numbers) < len(matches):
-        return None
+    if not matches:
+        return "c"
+    if len(numbers) < len(matches):
+        return "l"
     whole = max(len(match["whole"].replace(",", "")) for match in numbers)
     part = max(len(match["part"] or ".") - 1 for match in numbers)
     sign = "+" if any(match["sign"] for match in numbers) else ""
     deviation = max(len((match["deviation"] or "").lstrip("0")) for match in numbers)
     uncertain = any(match["deviation"] for match in numbers)
-    return f"{sign}{whole}" + (f".{part}" if part else "") + (f"({max(deviation, 1)})" if uncertain else "")
+    number = f"{sign}{whole}" + (f".{part}" if part else "") + (f"({max(deviation, 1)})" if uncertain else "")
+    return f"S[table-format={number}]"
 
 
-def _latex_column(number: str | None) -> str:
-    return "l" if number is None else f"S[table-format={number}]"
-
-
-def _latex_row(row: Sequence[Cell], formats: Sequence[str | None]) -> list[str]:
-    upper = " & ".join(_latex_cell(cell, number) for cell, number in zip(row, formats, strict=True))
+def _latex_row(row: Sequence[Cell], types: Sequence[str], *, below: bool) -> list[str]:
+    """below: whether any row has small print below it, so that rows are set apart."""
+    apart = [r"\addlinespace[2pt]"] if below else []
+    upper = " & ".join(_latex_cell(cell, number=type.startswith("S")) for cell, type in zip(row, types, strict=True))
     if not any(cell.below for cell in row):
-        return [upper + r" \\"]
-    return [upper + r" \\[-2pt]", " & ".join(map(_braced, map(_small, row))) + r" \\", r"\addlinespace[2pt]"]
+        return [upper + r" \\", *apart]
+    return [upper + r" \\[-2pt]", " & ".join(map(_braced, map(_small, row))) + r" \\", *apart]
 
 
-def _latex_cell(cell: Cell, number: str | None) -> str:
-    if number is None:
+def _latex_cell(cell: Cell, *, number: bool) -> str:
+    if not number:
         text = escape_latex(cell.text)
         return rf"\textbf{{{text}}}" if cell.bold else rf"\underline{{{text}}}" if cell.second else text
     match = NUMBER.fullmatch(cell.text)

@@ -11,7 +11,7 @@ from mimii.data.sections import AVERAGE, snr_order, snr_title
 from mimii.evaluation.inference import LEAST_SEEDS
 from mimii.evaluation.results import direction_hints
 from mimii.features.settings import features_in_words
-from mimii.paper.table import best_first, signed
+from mimii.paper.table import best_first, p_text, signed
 from mimii.runs.run import EXTERNAL
 
 # Wilcoxon's test cannot reach .05 with fewer.
@@ -187,11 +187,6 @@ def _differing(labels: list[str], pairs: Pairs, level: float) -> list[tuple[str,
     return [
         (one, other) for place, one in enumerate(labels) for other in labels[place + 1 :] if pairs[one, other].p < level
     ]
-
-
-def p_text(p: float) -> str:
-    """`p = .013`; very small ones as a bound."""
-    return "p < .001" if p < 0.001 else f"p = {p:.2g}".replace("0.", ".")
 
 
 def _join(parts: list[str]) -> str:

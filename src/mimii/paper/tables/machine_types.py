@@ -7,7 +7,7 @@ import pandas as pd
 from mimii.data.sections import AVERAGE, snr_title
 from mimii.evaluation.metrics import Metric
 from mimii.paper.results import Results
-from mimii.paper.table import Cell, Table, best_first, how_averaged, lookup, mean_cell, model_title
+from mimii.paper.table import Cell, Table, best_first, lookup, mean_cell, model_title
 
 
 def make(results: Results, snr: str, metric: Metric) -> Table:
@@ -25,7 +25,6 @@ def make(results: Results, snr: str, metric: Metric) -> Table:
             numbers |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
         data.append(numbers)
     at = f" at {snr_title(snr)}" if snr_title(snr) else ""
-    notes = how_averaged(results.confidence, results.snrs, results.unclaimed)
     header = [Cell("Model"), *(Cell("Mean" if name == AVERAGE else name.capitalize()) for name in machine_types)]
     name = f"{metric.name}_machine_types_{snr}"
-    return Table(name, f"{metric.title}{at} per machine type.", header, rows, pd.DataFrame(data), notes)
+    return Table(name, f"{metric.title}{at} per machine type.", header, rows, pd.DataFrame(data), results.notes)

@@ -5,7 +5,7 @@ import pandas as pd
 from mimii.data.sections import AVERAGE, has_snrs, snr_title
 from mimii.evaluation.metrics import Metric
 from mimii.paper.results import Results
-from mimii.paper.table import Cell, Table, best_first, how_averaged, lookup, mean_cell, model_title
+from mimii.paper.table import Cell, Table, best_first, lookup, mean_cell, model_title
 
 
 def make(results: Results, metric: Metric) -> Table:
@@ -18,7 +18,6 @@ def make(results: Results, metric: Metric) -> Table:
         rows.append([Cell(model_title(label)), *(mean_cell(value) for value in cells)])
         data += [{name: value[name] for name in averages.columns if name != "machine_type"} for value in cells]
     title = f"{metric.title} per SNR" if has_snrs(snrs) else metric.title
-    notes = how_averaged(results.confidence, results.snrs, results.unclaimed)
     header = [Cell("Model"), *(Cell(snr_title(snr)) for snr in snrs), Cell("Overall")]
     data_frame = pd.DataFrame(data).rename(columns={"label": "model"})
-    return Table(metric.name, f"{title}.", header, rows, data_frame, notes)
+    return Table(metric.name, f"{title}.", header, rows, data_frame, results.notes)

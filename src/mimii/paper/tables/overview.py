@@ -6,7 +6,7 @@ from mimii.data.sections import AVERAGE
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.results import average, busy_costs, direction_hints, load_hints
 from mimii.paper.results import Results
-from mimii.paper.table import COSTS, Cell, Table, best_first, cost_cell, how_averaged, lookup, mean_cell, model_title
+from mimii.paper.table import COSTS, Cell, Table, best_first, cost_cell, lookup, mean_cell, model_title
 
 
 def make(results: Results) -> Table:
@@ -27,6 +27,6 @@ def make(results: Results) -> Table:
         data.append(numbers)
     caption = "Means over all sections, and what a model costs on one section."
     hints = [*direction_hints(frame), *load_hints(frame)]
-    notes = " ".join([how_averaged(results.confidence, results.snrs, results.unclaimed), *hints])
+    notes = " ".join([results.notes, *hints])
     header = [Cell("Model"), *(Cell(metric.title) for metric in metrics.values()), *(COSTS[cost][0] for cost in shown)]
     return Table("overview", caption, header, rows, pd.DataFrame(data), notes)

@@ -8,7 +8,7 @@ import pandas as pd
 from mimii.data.sections import has_snrs
 from mimii.evaluation.metrics import metrics_in
 from mimii.paper.results import Results
-from mimii.paper.table import Cell, Table, model_title, no_claim
+from mimii.paper.table import Cell, Table, model_title, no_claim, p_text
 
 
 def make(results: Results) -> Table:
@@ -35,8 +35,8 @@ def _notes(results: Results, ranks: Mapping[str, Mapping[str, Any]]) -> str:
     for name, metric in metrics_in("tables").items():
         if friedman := ranks[name]["friedman"]:
             value = friedman["f_statistic"]
-            corrected = "all machines agree" if value is None else f"F {value:.1f}, p = {friedman['f_p_value']:.2g}"
-            tests.append(f"{metric.title} {friedman['statistic']:.1f}, p = {friedman['p_value']:.2g} ({corrected})")
+            corrected = "all machines agree" if value is None else f"F {value:.1f}, {p_text(friedman['f_p_value'])}"
+            tests.append(f"{metric.title} {friedman['statistic']:.1f}, {p_text(friedman['p_value'])} ({corrected})")
     notes = f"{averaged.capitalize().replace('snr', 'SNR')} of a machine are averaged first. "
     if tests:
         notes += f"Friedman's χ² with {models - 1} degrees of freedom (Iman and Davenport's F): {'; '.join(tests)}. "
