@@ -1,17 +1,26 @@
 """What holds for every test."""
 
+import gc
 import signal
 import sys
 
 import hypothesis
 import pytest
-import torch  # noqa: F401  # first of all: a job of a classical model hides it from what comes after in its process
+import torch  # first of all: a job of a classical model hides it from what comes after in its process
+from threadpoolctl import threadpool_limits
 
 pytest_plugins = ["made_up_runs"]
 
 # A busy machine is no fault: no test fails by the time it takes.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_collection_finish():
+    """Every library that tests import is there now."""
+    gc.freeze()  # statsmodels collects garbage at each correction of p-values; no library is any
+    threadpool_limits(1)  # tests run side by side, and threads that wait for each other take the others' time
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True, scope="session")

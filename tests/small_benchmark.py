@@ -1,11 +1,11 @@
 """A benchmark of one model on one tiny section of noise, whose stages run in this process."""
 
 import io
-import json
 import os
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import in_process
 import numpy as np
 import pytest
 import soundfile
@@ -14,15 +14,9 @@ import yaml
 from mimii.commands import main as commands
 from mimii.common.errors import UserError
 from mimii.data.sections import Section
-from mimii.evaluation.merging import Expectation, merge_results
 from mimii.evaluation.results import read_results
-from mimii.evaluation.row import compute_metrics
-from mimii.features.extraction import extract_features
-from mimii.planning import job_parameters
 from mimii.planning.config_file import read_yaml
 from mimii.planning.plan import Plan
-from mimii.runs.scoring import score_clips
-from mimii.runs.training import train_model
 
 RATE = 16000
 SECTION = "6dB/fan/id_00"
@@ -80,40 +74,19 @@ class Benchmark:
         return Path(self.plan.features_file(self.plan.variants[0], self.section))
 
     def features(self):
-        job = json.loads(job_parameters.features_job(self.plan, self.plan.variants[0].features_name, self.section))
-        section, settings = Section.parse(job.pop("section")), job.pop("settings")
-        folder = self.plan.checkpoint_folder(settings)
-        extract_features(self.plan.source, section, settings, self.features_file, checkpoint=folder, **job)
+        in_process.extract(self.plan, self.plan.variants[0], self.section)
 
     def training(self):
-        variant = self.plan.variants[0]
-        job = json.loads(job_parameters.training_job(self.plan, variant.model, variant.name, "42", self.section.path))
-        names = {"model_file": self.model_file.name, "losses_file": "losses.parquet", "record_file": "training.json"}
-        files = {key: self.run / name for key, name in names.items()}
-        train_model([self.features_file], job, **files, device="cpu", threads=1)
+        in_process.train(self.plan, next(self.plan.runs()))
 
     def scoring(self):
-        score_clips(
-            self.features_file,
-            self.model_file,
-            self.run / "training.json",
-            json.loads(job_parameters.scoring_job(self.plan, self.plan.variants[0].model, self.section)),
-            scores_file=self.run / "scores.parquet",
-            record_file=self.run / "scoring.json",
-            device="cpu",
-            threads=1,
-        )
+        in_process.score(self.plan, next(self.plan.runs()))
 
     def metrics(self):
-        job = json.loads(job_parameters.metrics_job(self.plan))
-        files = [self.run / name for name in ("scores.parquet", "training.json", "scoring.json")]
-        compute_metrics(*files, job["metrics"], code=job["code"]).write(self.run / "metrics.json")
+        in_process.measure(self.plan, next(self.plan.runs()))
 
     def merge(self):
-        job = json.loads(job_parameters.merge_job(self.plan))
-        columns = job_parameters.recorded_columns(job)
-        expected = Expectation(columns, job["recordings"], Path(self.plan.features_root))
-        merge_results(job_parameters.listed_runs(job), "results/runs", "results/results.csv", expected)
+        in_process.merge(self.plan)
 
     def summary(self):
         read_results("results/results.csv")

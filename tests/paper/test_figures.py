@@ -46,14 +46,16 @@ def texts(figure):
     return {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
 
 
-def test_every_figure_is_written_with_every_ending_and_the_same_again(made, tmp_path):
+def test_every_figure_is_drawn_and_one_is_the_same_again_with_every_ending(made, tmp_path):
     _, drawn = made
     assert set(drawn) == {entry.name for entry in figure_entries([CLASSICAL, NETWORK], ["6dB", "min6dB"])}
     for name, draw in drawn.items():
-        drawing.save(draw(), tmp_path / "figures" / name)
+        # matplotlib writes what it draws in any format: one figure in all of them is enough.
+        all_endings = {} if name == "auc_heatmap" else {"endings": ["png"]}
+        drawing.save(draw(), tmp_path / "figures" / name, **all_endings)
         with Image.open(tmp_path / "figures" / f"{name}.png") as image:
             assert len(image.getcolors(1 << 24)) > 10, name  # something is drawn
-        assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "figures" / "auc_heatmap.pdf").read_bytes().startswith(b"%PDF")
     for ending in ("svg", "pdf", "png"):
         drawing.save(drawn["auc_heatmap"](), tmp_path / "again", endings=[ending])
         assert (tmp_path / f"again.{ending}").read_bytes() == (tmp_path / f"figures/auc_heatmap.{ending}").read_bytes()

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -23,12 +24,14 @@ from mimii.paper.tables import official_score
 MODELS = (("isolation_forest", 0.3), ("vae", 3.0))
 
 
-@pytest.fixture
-def results(run_folder, tmp_path):
+@pytest.fixture(scope="module")
+def results(run_folder, tmp_path_factory):
+    @cache
     def make(snr, domains=True):
+        root = tmp_path_factory.mktemp("runs")
         rows = [
             run_folder(
-                tmp_path,
+                root,
                 model=model,
                 section=f"{snr}/{machine}/section_00",
                 seed=seed,
@@ -41,7 +44,7 @@ def results(run_folder, tmp_path):
             for seed in (1, 2)
         ]
         frame = select_runs(pd.DataFrame(rows), [[model, "default"] for model, _ in MODELS])
-        return Results(frame, compute_statistics(frame, tmp_path), tmp_path, [snr] if domains else [])
+        return Results(frame, compute_statistics(frame, root), root, [snr] if domains else [])
 
     return make
 
@@ -127,6 +130,5 @@ def test_clips_without_domains_are_said(results):
     made = results("dcase2024", domains=False)
     with pytest.raises(UserError, match="its clips have no domain, which the official score of 2024 needs"):
         scores_of_runs(made.frame, made.runs_root, "dcase2024")
-    assert np.isfinite(
-        scores_of_runs(results("dcase2020", domains=False).frame, made.runs_root, "dcase2020")["value"]
-    ).all()
+    without = results("dcase2020", domains=False)
+    assert np.isfinite(scores_of_runs(without.frame, without.runs_root, "dcase2020")["value"]).all()

@@ -32,6 +32,7 @@ def benchmark(project_root, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_gpu(benchmark):
     small = ["--clips", "2", "--epochs", "1", "--reference-epochs", "1", "--sharing-epochs", "1", "--jobs", "1", "2"]
     figures = benchmark("gpu", "--device", "cpu", "--models", "simple_ae", *small)
@@ -99,6 +100,7 @@ def real_frames(project_root, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_real_frames_goes_on_where_it_stopped(real_frames):
     models = ["--models", "pca", "mahalanobis", "--seeds", "1", "2"]
     first, out = real_frames(*models, "--ids", "toycar_id_01")
