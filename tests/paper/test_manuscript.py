@@ -37,8 +37,11 @@ def manuscript(run_folder, tmp_path_factory):
         writer.writerows(rows)
     frame = select_runs(pd.DataFrame(rows), [["vae", "default"], ["pca", "default"]])
     results = Results(frame, compute_statistics(frame, folder / "runs"), folder / "runs")
+    results.statistics.write(folder / "statistics")
     write_tables(make_tables(results), folder / "tables")
-    save(all_figures(results)["auc_over_snr"](), folder / "figures" / "auc_over_snr", endings=["pdf"])
+    figures = all_figures(results)
+    for name, endings in (("auc_over_snr", ["pdf", "png"]), ("critical_difference/nemenyi", ["png"])):
+        save(figures[name](), folder / "figures" / name, endings=endings)
     write_manuscript(folder, folder.parent / "paper")
     return folder, folder.parent / "paper"
 
@@ -50,11 +53,23 @@ def test_all_tables_and_figures_are_in_it_and_everything_cited_is_listed(manuscr
         assert rf"\input{{tables/{table.stem}}}" in main
         assert (paper / "tables" / table.name).read_bytes() == table.read_bytes()
     assert r"\includegraphics{figures/auc_over_snr}" in main
-    assert (paper / "figures" / "auc_over_snr.pdf").is_file()
+    assert {path.name for path in (paper / "figures").rglob("*.p*")} == {"auc_over_snr.pdf", "nemenyi.png"}
+    assert (
+        r"\begin{figure*}\centering\includegraphics{figures/critical_difference/nemenyi}" in main
+    )  # over both columns
+    assert r"\caption{AUC of each model.}\label{fig:auc-over-snr}" in main
+    assert "dotted: chance" in main  # what a reader has to know of the figure
     cited = {key for keys in re.findall(r"\\cite\{([^}]+)\}", setup) for key in keys.split(",")}
     assert cited == set(re.findall(r"@\w+\{(\w+),", bib))
     assert {"kingma2014vae", "jackson1979residuals", "holm1979multiple"} <= cited
     assert model_declaration("vae").title in setup
+
+
+def test_what_may_be_said_of_the_results_is_in_it_with_titles_of_models(manuscript):
+    text = (manuscript[1] / "results.tex").read_text()
+    assert rf"On these clips \textit{{{model_declaration('vae').title}}} scored higher than" in text
+    assert "2 machines are too few to say whether the order holds" in text
+    assert "`" not in text
 
 
 def test_the_setup_says_data_features_models_seeds_tests_and_versions(manuscript):
@@ -70,6 +85,7 @@ def test_the_setup_says_data_features_models_seeds_tests_and_versions(manuscript
         "python 3.11.0",
     ):
         assert part in setup, part
+    assert "early stopping patience" not in setup  # it is not set
     assert "node1" not in setup  # a host's name is nobody's business
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from mimii.common.files import written_whole
 
 COLUMN, PAGE = 3.5, 7.16  # inches: one column and both of an IEEE page
+DPI = 300  # of PNG
 
 # Okabe & Ito's colours without yellow, which is too light for lines; markers and dashes repeat out of step with them.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
@@ -62,7 +63,7 @@ def save(figure: Figure, path: str | Path, *, endings: Sequence[str] = ("svg", "
     dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
     for ending in endings:
         with written_whole(f"{path}.{ending}") as temporary, mpl.rc_context(STYLE):
-            figure.savefig(temporary, format=ending, dpi=300, metadata=dates[ending])
+            figure.savefig(temporary, format=ending, dpi=DPI, metadata=dates[ending])
 
 
 def note(text: str) -> Figure:

@@ -93,6 +93,11 @@ def _entries(kind: Kind, models: Sequence[str], snrs: Sequence[str], domains: Se
             yield Entry(name.format(**values), category, caption, labels, module, values)
 
 
+def caption_text(entry: Entry) -> str:
+    """The caption in the report, in one line."""
+    return " ".join(line for line in entry.caption.read_text(encoding="utf-8").splitlines() if not HEAD.fullmatch(line))
+
+
 def _head(path: Path) -> dict[str, str]:
     """The comments that a caption starts with."""
     lines = itertools.takewhile(bool, path.read_text(encoding="utf-8").splitlines())

@@ -186,13 +186,17 @@ def computation(frame: pd.DataFrame) -> list[str]:
     for text in frame["versions"].dropna().unique():
         for name, version in json.loads(text).items():
             versions.setdefault(name, set()).add(version)
-    cited = cite("molder2021snakemake", *(key for name, key in LIBRARIES.items() if name in versions))
-    said = ", ".join(f"{name} {' and '.join(sorted(own))}" for name, own in sorted(versions.items()))
+    said = ", ".join(
+        escape_latex(f"{name} {' and '.join(sorted(own))}") + (cite(LIBRARIES[name]) if name in LIBRARIES else "")
+        for name, own in sorted(versions.items())
+    )
     devices = join_words(sorted({str(device) for device in frame["device"].dropna()}))
     threads = join_words([str(int(count)) for count in sorted(frame["threads"].dropna().unique())])
-    sentences = [f"The benchmark is a Snakemake workflow{cited}" + (f" ({escape_latex(said)})." if said else ".")]
+    workflow = f"The benchmark is a Snakemake workflow{cite('molder2021snakemake')}"
+    sentences = [workflow + (f" ({said})." if said else ".")]
     if devices:
-        sentences.append(escape_latex(f"Computed on: {devices}; threads of a job: {threads}."))
+        todo = "\n% TODO: say which processor." if "cpu" in devices else ""
+        sentences.append(escape_latex(f"Computed on: {devices}; threads of a job: {threads}.") + todo)
     return sentences
 
 
@@ -202,17 +206,16 @@ def cite(*keys: str) -> str:
 
 
 def written(settings: Mapping[str, Any]) -> str:
-    """`batch size 256, hidden 128-64`; what is off or not set stands so."""
-    words = {True: "on", False: "off", None: "none"}
+    """`batch size 256, hidden 128-64, whiten off`; without what is not set."""
 
     def text(value: Any) -> str:
         if isinstance(value, list):
             return "-".join(map(text, value))
-        if isinstance(value, bool) or value is None:
-            return words[value]
+        if isinstance(value, bool):
+            return "on" if value else "off"
         return f"{value:g}" if isinstance(value, float) else str(value)
 
-    return ", ".join(f"{name.replace('_', ' ')} {text(value)}" for name, value in settings.items())
+    return ", ".join(f"{name.replace('_', ' ')} {text(value)}" for name, value in settings.items() if value is not None)
 
 
 def join_words(parts: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import html
 import itertools
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": r"\textbar{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
     "−": "$-$",
@@ -88,7 +92,9 @@ def as_latex(table: Table) -> str:
     columns = list(zip(table.header, *table.rows, strict=True))
     types = ["l", *(_column_type([cell.text for cell in cells[1:]]) for cells in columns[1:])]
     below = any(cell.below for row in table.rows for cell in row)
-    widths = [max(map(_width, cells)) for cells in columns]
+    shared = Counter(cell.text for cell in table.header)
+    heads = [_width(cell) / shared[cell.text] for cell in table.header]
+    widths = [max(head, *map(_width, cells[1:])) for head, cells in zip(heads, columns, strict=True)]
     layout = next((one for one in LAYOUTS if one.gap_of(widths) >= one.gap), LAYOUTS[-1])
     gap = layout.gap_of(widths)
     begin, end = "", ""

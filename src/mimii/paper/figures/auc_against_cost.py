@@ -50,6 +50,8 @@ def draw(results: Results) -> Figure:
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(title)
+        figure.align_xlabels(panels)
+        figure.get_layout_engine().set(wspace=0.08)  # type: ignore[union-attr, call-arg]
         panels[0].set_ylabel("AUC")
         handles = [Line2D([], [], linestyle="none", **_marker(styles[label])) for label in labels]
         front_line = Line2D([], [], color="0.55", linewidth=0.8)

@@ -18,10 +18,10 @@ def make(results: Results) -> Table:
         ]
         for label, values in zip(data.index, data[list(COMPONENTS)].to_numpy(), strict=True)
     ]
-    caption = "Standard deviation of the AUC of a run, by where it comes from."
+    caption = "Standard deviation of a run's AUC by its source."
     notes = (
         "On one section: another seed, other test clips, another ID of the machine type, another machine type. "
-        "A dash: there is one only."
+        "0: the others explain all of it. A dash: there is one only."
     )
     header = [Cell("Model"), Cell("Seed"), Cell("Clips"), Cell("Machine ID"), Cell("Machine type")]
     return Table("variance", caption, header, rows, data.reset_index().rename(columns={"label": "model"}), notes)
