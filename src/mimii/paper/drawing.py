@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mimii.common.files import written_whole
 
-COLUMN, PAGE = 3.5, 7.16  # inches: one column and both of an IEEE page
+COLUMN, PAGE = 252 / 72.27, 516 / 72.27  # inches: one column of an IEEE page and both, 252 and 516 of TeX's points
 DPI = 300  # of PNG
 
 # Okabe & Ito's colours without yellow, which is too light for lines; markers and dashes repeat out of step with them.

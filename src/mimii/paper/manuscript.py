@@ -26,7 +26,7 @@ from mimii.paper.table import model_title
 from mimii.paper.table_formats import escape_latex
 
 MAIN = r"""\documentclass[10pt,twocolumn]{article}
-\usepackage[a4paper,textwidth=7.16in,textheight=9.6in,columnsep=0.16in]{geometry}
+\usepackage[a4paper,textwidth=516pt,textheight=9.6in,columnsep=12pt]{geometry}
 \usepackage{booktabs}
 \usepackage{cite}
 \usepackage{graphicx}
