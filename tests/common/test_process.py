@@ -107,6 +107,29 @@ def test_the_test_would_see_what_a_job_changes(tmp_path):
     assert set(json.loads(done.stdout)) == changed
 
 
+def test_a_job_imports_little_of_torch():
+    """And what it leaves out fails aloud where somebody needs it."""
+    code = """
+import sys
+from mimii.common.process import prepare_process
+prepare_process()
+import torch
+assert "torch._decomp.decompositions" not in sys.modules
+made = torch.empty(3, device="meta")
+try:
+    torch.linalg.eig(torch.empty(3, 3, device="meta"))
+except NotImplementedError:
+    pass
+else:
+    raise AssertionError
+prepare_process(hide=False)
+sys.modules.pop("torch._meta_registrations")
+import torch._meta_registrations
+torch.linalg.eig(torch.empty(3, 3, device="meta"))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_job_without_torch_stays_without_it():
     code = """
 import sys

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from mimii.common.problems import Problem
 from mimii.common.suggestions import unknown
 
@@ -56,6 +54,8 @@ def canonical(value: Any, schema: Mapping[str, Any]) -> Any:
 
 def problems(values: Settings, declarations: Declarations) -> list[Problem]:
     """What is wrong with values given for declared settings; empty when all is well."""
+    from jsonschema import Draft202012Validator  # .07 s, and jobs, whose settings were checked before, do without
+
     faults = []
     for key, value in values.items():
         if key not in declarations:
