@@ -15,6 +15,7 @@ from devtools import opened_browser
 from mimii.common.errors import UserError
 from mimii.data.published import clip_counts
 from mimii.data.sections import AVERAGE, Section
+from mimii.detectors.declaration import model_declaration
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.compared import compute_statistics
 from mimii.evaluation.resampling import COMPARED, select_runs
@@ -210,6 +211,7 @@ def test_two_results_on_the_same_clips_stand_in_one_ranking(results, run_folder,
     write_csv(tmp_path / "results.csv", rows)
     (board,) = make_boards([read_any(path, tmp_path) for path in (results, tmp_path)])
     assert [one["label"] for one in board["methods"]][-1] == f"pca, {tmp_path.name}"
+    assert [one["title"] for one in board["methods"]][-1] == f"{model_declaration('pca').title}, {tmp_path.name}"
     assert len(board["sectionPairs"]) == 6
 
 
@@ -382,6 +384,12 @@ def test_a_browser_shows_every_view(results, tmp_path):
                 tab.look(width)
                 tab.show(view)
                 assert tab.do("document.documentElement.scrollWidth <= innerWidth"), (view, width)
+        tab.show("section/0/0")
+        drawn = "document.querySelectorAll('figure canvas').length"
+        charts = tab.do(drawn)
+        assert charts > 1
+        # A browser prints what is there when its listeners have run.
+        assert tab.do(f"(dispatchEvent(new Event('beforeprint')), Promise.resolve().then(() => {drawn}))") == charts
         tab.look(media="print", dark=True)
         for elsewhere in ("compare/7/9/9", "section/9/9", "section/0", "section/length/0", "constructor"):
             tab.show(elsewhere)

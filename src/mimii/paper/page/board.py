@@ -28,7 +28,7 @@ from mimii.paper.page.errors import error_analysis
 from mimii.paper.page.readers import SECTION, Results, ScoredSection, read_sections, records, run_scores
 from mimii.paper.page.references import references_for
 from mimii.paper.page.scores import number, packed, run_details
-from mimii.paper.table import COSTS
+from mimii.paper.table import COSTS, model_title
 
 # In the CSV alone: texts too long to read in a table.
 NOT_SHOWN = {"features", "settings", "versions", "skipped_paths", "model_sha256"}
@@ -152,13 +152,15 @@ def method_entry(
     costs, busy = average(rows, list(COSTS), ["label"]).iloc[0], busy_costs(rows, ["label"])
     of_sections = rows.groupby(SECTION)[["auc", "auc_low", "auc_high"]].mean()
     intervals = {key: tuple(values) for key, values in zip(of_sections.index, of_sections.to_numpy(), strict=True)}
+    model = str(rows["model"].iloc[0])
     return {
         "label": label,
-        "model": str(rows["model"].iloc[0]),
+        "title": model_title(model) + label.removeprefix(model),
+        "model": model,
         "variant": str(rows["variant"].iloc[0]),
         "settings": json.loads(rows["settings"].iloc[0]),
         "seeds": [None if pd.isna(seed) else int(seed) for seed in rows["seed"].unique()],
-        "costs": {name: number(value) for name, value in costs.items()},
+        "costs": {name: number(value, 9) for name, value in costs.items()},
         "busyCosts": sorted(cost for _, cost in busy),
         "averages": [
             [

@@ -156,7 +156,7 @@ def sentences(findings: Findings) -> list[str]:
         for one in dict.fromkeys(one for one, _ in differing):
             lines += _better(one, [other for first, other in differing if first == one], pairs)
     total = len(order) * (len(order) - 1) // 2
-    how = f"p below {level:g} with Holm's correction, paired by clip"
+    how = f"p below {level:g}".replace("0.", ".") + " with Holm's correction, paired by clip"
     lines.append(f"{len(differing)} of {total} pairs differ in overall AUC ({how}).")
     general, machines = _machines(findings)
     return [*lines, machines] if general else lines

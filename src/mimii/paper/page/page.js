@@ -47,15 +47,18 @@ function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
-// `name` becomes code.
-const withCode = text => text.split("`").map((part, place) => (place % 2 ? el("code", {}, part) : part));
+// `label` becomes the method's title; nothing breaks a line within p = .013.
+const withTitles = text =>
+  text.split("`").map((part, place) => (place % 2 ? el("em", { title: part }, titleOf(part)) : unbroken(part)));
+const titleOf = label => board.methods.find(one => one.label === label)?.title ?? label;
+const unbroken = text => text.replace(/\bp ([=<]) /g, "p\u00a0$1\u00a0");
 const fixed = (value, digits = 3) =>
   value === null || value === undefined ? "–" : value.toFixed(digits).replace("-", "−");
 const signed = value => (value === null ? "–" : (value > 0 ? "+" : "") + fixed(value));
 const pText = p => (p === null ? "–" : p < 0.001 ? "< .001" : p.toPrecision(2).replace(/^0/, ""));
 const interval = (low, high) => (low === null ? "" : `[${fixed(low)}, ${fixed(high)}]`);
 const costText = value =>
-  value === null ? "–" : value >= 100 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
+  value === null ? "–" : value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 
 function table(caption, heads, rows, className = "") {
   const cell = (value, tag) =>
@@ -112,7 +115,7 @@ function choice(title, options, chosen, act) {
 const methodChoice = (title, chosen, act) =>
   choice(
     title,
-    board.methods.map((one, place) => [place, one.label]),
+    board.methods.map((one, place) => [place, one.title]),
     chosen,
     act,
   );
@@ -139,6 +142,13 @@ function averageOf(method, metric, snr, machine = ALL) {
   const [, , , mean, low, high, seedDeviation, machineDeviation, best] = row;
   return { mean, low, high, seedDeviation, machineDeviation, best };
 }
+
+// Places of the methods, the highest overall AUC first.
+const bestFirst = () =>
+  board.methods
+    .map((method, place) => [place, averageOf(method, "auc", ALL).mean])
+    .sort((one, other) => other[1] - one[1])
+    .map(([place]) => place);
 
 const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -168,7 +178,8 @@ function chart(caption, label, { data, series, scales, axes, draw, height = 250 
     font: "12px system-ui",
     labelFont: "12px system-ui",
   };
-  requestAnimationFrame(() => {
+  // As soon as the view is in place: a frame later would be too late for print.
+  queueMicrotask(() => {
     if (!holder.isConnected) return;
     const plot = new uPlot(
       {
@@ -228,7 +239,7 @@ function overview(view) {
         el(
           "ul",
           {},
-          board.claims.map(text => el("li", {}, withCode(text))),
+          board.claims.map(text => el("li", {}, withTitles(text))),
         ),
         board.caveats.length
           ? [
@@ -236,7 +247,7 @@ function overview(view) {
               el(
                 "ul",
                 { class: "warn" },
-                board.caveats.map(text => el("li", {}, withCode(text))),
+                board.caveats.map(text => el("li", {}, withTitles(text))),
               ),
             ]
           : null,
@@ -284,7 +295,7 @@ function ranking(metric, snr) {
   const rows = found.map(one => ({
     value: one.mean,
     cells: [
-      one.method.label,
+      [one.method.title, one.method.title === one.method.label ? "" : el("small", {}, one.method.label)],
       one.best === 2 ? el("strong", { class: "best" }, fixed(one.mean)) : fixed(one.mean),
       interval(one.low, one.high),
       intervalDrawing(one, 0.4),
@@ -337,12 +348,9 @@ function sectionGrid() {
       { css: { "--share": Math.round(100 * Math.min(Math.max((value - 0.4) / 0.6, 0), 1)) } },
       target ? el("a", { href: target }, fixed(value, 2)) : el("span", {}, fixed(value, 2)),
     );
-  const order = board.methods
-    .map((method, place) => [place, averageOf(method, "auc", ALL).mean])
-    .sort((one, other) => other[1] - one[1]);
-  const rows = order.map(([place]) => ({
+  const rows = bestFirst().map(place => ({
     cells: [
-      board.methods[place].label,
+      board.methods[place].title,
       ...board.methods[place].sections.map(([auc], section) => cell(auc, `#section/${place}/${section}`)),
     ],
   }));
@@ -609,12 +617,12 @@ function scatter(a, b, x, y, section) {
       key(colour("normal"), "normal"),
       key(colour("abnormal"), "abnormal"),
     ],
-    `Scatter of clip scores of ${a.label} and ${b.label}`,
+    `Scatter of clip scores of ${a.title} and ${b.title}`,
     {
       data: [order.map(clip => x[clip]), of(0), of(1)],
       series: [points(colour("normal")), points(colour("abnormal"))],
       scales: { x: { time: false } },
-      axes: [{ label: a.label }, { label: b.label, size: 60 }],
+      axes: [{ label: a.title }, { label: b.title, size: 60 }],
       height: 330,
     },
   );
@@ -661,10 +669,10 @@ function section(view, method, place) {
     location.hash = ["section", ...parts].join("/");
   };
   const found = board.details.filter(one => one.method === method && one.section === place);
-  const { label } = board.methods[method],
+  const { title } = board.methods[method],
     { path } = board.sections[place];
   view.append(
-    el("h2", {}, `${label} on ${path}`),
+    el("h2", {}, `${title} on ${path}`),
     el(
       "div",
       { class: "controls" },
@@ -710,7 +718,7 @@ function section(view, method, place) {
                 el(
                   "a",
                   { href: `#section/${one.method}/${one.section}` },
-                  `${board.methods[one.method].label} on ${board.sections[one.section].path}`,
+                  `${board.methods[one.method].title} on ${board.sections[one.section].path}`,
                 ),
               ]),
             ].flat(3)
@@ -779,7 +787,7 @@ function distribution({ edges: [low, high], counts: [normal, abnormal], threshol
       several ? `Scores, seed ${seed}` : "Scores",
       key(colour("normal"), "normal"),
       key(colour("abnormal"), "abnormal"),
-      threshold === null ? "" : " – – threshold",
+      threshold === null ? "" : el("span", { class: "key dashed" }, el("span"), "threshold"),
     ],
     "Distribution of clip scores",
     {
@@ -977,7 +985,8 @@ function scoreLine(clip, record) {
 // ---- Errors
 
 function errors(view) {
-  const found = board.errors;
+  const found = board.errors,
+    order = bestFirst();
   view.append(el("h2", {}, "Clips that all methods get wrong"));
   if (!found.judged.length)
     view.append(el("p", {}, "No method has a threshold, so none says which clips are anomalous."));
@@ -1021,17 +1030,19 @@ function errors(view) {
       el("h2", {}, "Agreement"),
       table(
         "Spearman's correlation of clip scores, mean over sections: methods that agree make the same mistakes.",
-        ["", ...board.methods.map(one => one.label)],
-        found.agreement.map((row, place) => ({
+        ["", ...order.map((place, number) => el("span", { title: board.methods[place].title }, `(${number + 1})`))],
+        order.map((place, number) => ({
           cells: [
-            board.methods[place].label,
-            ...row.map(value =>
-              el(
-                "td",
-                { css: { "--share": Math.round(100 * Math.max(value ?? 0, 0)) } },
-                el("span", {}, fixed(value, 2)),
+            `${board.methods[place].title} (${number + 1})`,
+            ...order
+              .map(other => found.agreement[place][other])
+              .map(value =>
+                el(
+                  "td",
+                  { css: { "--share": Math.round(100 * Math.max(value ?? 0, 0)) } },
+                  el("span", {}, fixed(value, 2)),
+                ),
               ),
-            ),
           ],
         })),
         "heat",
@@ -1061,9 +1072,9 @@ function errors(view) {
 }
 
 function byKind(kinds, caption = "") {
-  const rows = board.methods.map((method, place) => ({
+  const rows = bestFirst().map(place => ({
     cells: [
-      method.label,
+      board.methods[place].title,
       ...kinds.map(([, values]) =>
         el("td", {}, fixed(values[place].mean), el("small", {}, interval(values[place].low, values[place].high))),
       ),
