@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo test test-all lint format clean
+.PHONY: demo test test-all test-here test-cluster lint format clean
 
 demo: $(INSTALLED)
 	@echo "Demo: recordings are made, ten detectors, a reference and two more trained and tested; some 10 minutes on 2 cores. Result: demo/results/page.html"
@@ -17,9 +17,14 @@ test: $(INSTALLED)
 	@echo "Fast tests, two at a time; minutes."
 	$(PYTEST) -m "not slow and not cluster"
 
-# Slurm's packages are installed where this may; elsewhere the cluster's tests skip, and say why.
-test-all: $(INSTALLED)
+# Two at once with --jobs: the cluster's tests mostly wait.
+test-all: test-here test-cluster
+
+test-here: $(INSTALLED)
 	$(PYTEST) -m "not cluster"
+
+# Slurm's packages are installed where this may; elsewhere the cluster's tests skip, and say why.
+test-cluster: $(INSTALLED)
 	$(BIN)/pytest -rs -m cluster
 
 lint: $(INSTALLED)
