@@ -8,7 +8,7 @@ import sys
 import pytest
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the kernel's name is one of x86-64 processors")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these are kernels of x86-64")
 def test_the_kernel_of_matrix_products_is_recorded():
     """The one that computes, which OPENBLAS_CORETYPE may have chosen: it decides the last bits."""
     code = "import numpy; from mimii.common.provenance import blas; print(blas())"
