@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs
 from scipy import stats
 
 from mimii.evaluation.results import average
@@ -49,6 +48,8 @@ def rank_tests(table: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, Any]:
     Wilcoxon's test does not depend on which other models take part (Benavoli et al. 2016), but with fewer than 6
     machines it cannot reach .05 at all.
     """
+    import scikit_posthocs  # imports matplotlib, half a second that who only compares or prints a table does without
+
     blocks, models = table.shape
     ranks = table.rank(axis=1, ascending=False).mean()
     tests: dict[str, Any] = {
