@@ -108,6 +108,7 @@ def test_a_page_of_own_recordings_has_no_word_snr(results, board, run_folder, tm
     write_csv(tmp_path / "results.csv", [run_folder(tmp_path / "runs", "vae", "+/+/+", 1)])
     (own,) = make_boards([read_any(tmp_path, tmp_path)])
     assert not own["hasSnrs"]
+    assert dict(own["facts"])["Sections"] == "1: +"
     words = {key: value for key, value in own.items() if key not in ("runs", "hasSnrs")}
     assert "SNR" not in json.dumps(words)
 

@@ -106,8 +106,8 @@ def _floats(figures: Sequence[tuple[Entry, Path]]) -> Iterator[str]:
     """The figures, each over as many columns as it is wide, with what a reader has to know of it in small print."""
     for entry, path in figures:
         wide = "*" * (_width(path) > COLUMN * INCH + 1)
-        snr = entry.labels["SNR"]
-        caption = escape_latex(entry.labels["Figure"] + ("" if snr == "all" else f", {snr_title(snr)}"))
+        snr = "" if entry.labels["SNR"] == "all" else snr_title(entry.labels["SNR"])
+        caption = escape_latex(", ".join(filter(None, [entry.labels["Figure"], snr])))
         yield rf"\begin{{figure{wide}}}\centering\includegraphics{{figures/{entry.name}}}%"
         yield rf"\caption{{{caption}.}}\label{{fig:{entry.name.replace('/', '-').replace('_', '-')}}}%"
         yield rf"\parbox{{\linewidth}}{{\scriptsize {escape_latex(caption_text(entry))}}}\end{{figure{wide}}}"

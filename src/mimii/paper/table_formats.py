@@ -35,6 +35,7 @@ LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
+    "\u00a0": "~",
     "<": "$<$",
     ">": "$>$",
     "|": r"\textbar{}",
@@ -49,8 +50,8 @@ LATEX = {
 
 
 def escape_latex(text: str) -> str:
-    """`text` as LaTeX prints it."""
-    return "".join(LATEX.get(character, character) for character in text)
+    """`text` as LaTeX prints it; no line ends within p = .013."""
+    return "".join(LATEX.get(character, character) for character in re.sub(r"\bp ([=<]) ", "p\u00a0\\1\u00a0", text))
 
 
 # A number as tables write it: 1,234.50, +0.012, 0.912 ± 0.004.
@@ -138,44 +139,44 @@ def _width(cell: Cell) -> float:
 
 
 def _column_type(texts: Sequence[str]) -> str:
-    """Of tabular: siunitx's for numbers and dashes, centred for dashes alone, else to the left."""
+    """Of tabular: siunitx's for numbers and dashes, else to the left.
+
+    Centred where there are dashes alone, or deviations: numbers with one and without stand above their intervals.
+    """
     matches = [NUMBER.fullmatch(text) for text in texts if text != MISSING]
     numbers = [match for match in matches if match]
-    if not matches:
-        return "c"
     if len(numbers) < len(matches):
         return "l"
+    if not numbers or any(match["deviation"] for match in numbers):
+        return "c"
     whole = max(len(match["whole"].replace(",", "")) for match in numbers)
     part = max(len(match["part"] or ".") - 1 for match in numbers)
     sign = "+" if any(match["sign"] for match in numbers) else ""
-    deviation = max(len((match["deviation"] or "").lstrip("0")) for match in numbers)
-    uncertain = any(match["deviation"] for match in numbers)
-    number = f"{sign}{whole}" + (f".{part}" if part else "") + (f"({max(deviation, 1)})" if uncertain else "")
-    return f"S[table-format={number}]"
+    return f"S[table-format={sign}{whole}" + (f".{part}]" if part else "]")
 
 
 def _latex_row(row: Sequence[Cell], types: Sequence[str], *, below: bool) -> list[str]:
     """below: whether any row has small print below it, so that rows are set apart."""
     apart = [r"\addlinespace[2pt]"] if below else []
-    upper = " & ".join(_latex_cell(cell, number=type.startswith("S")) for cell, type in zip(row, types, strict=True))
+    upper = " & ".join(_latex_cell(cell, type) for cell, type in zip(row, types, strict=True))
     if not any(cell.below for cell in row):
         return [upper + r" \\", *apart]
-    return [upper + r" \\[-2pt]", " & ".join(map(_braced, map(_small, row))) + r" \\", *apart]
+    return [upper + r" \\[-1pt]", " & ".join(map(_braced, map(_small, row))) + r" \\", *apart]
 
 
-def _latex_cell(cell: Cell, *, number: bool) -> str:
-    if not number:
-        text = escape_latex(cell.text)
-        return rf"\textbf{{{text}}}" if cell.bold else rf"\underline{{{text}}}" if cell.second else text
+def _latex_cell(cell: Cell, type: str) -> str:
     match = NUMBER.fullmatch(cell.text)
-    if match is None:
-        return "{--}"
+    if type == "l" or match is None:
+        text = escape_latex(cell.text)
+        if type.startswith("S"):
+            return _braced(text)
+        return rf"\textbf{{{text}}}" if cell.bold else rf"\underline{{{text}}}" if cell.second else text
     text = match["sign"].replace("−", "-") + match["whole"].replace(",", "") + (match["part"] or "")
     if match["deviation"]:
         text += f"({int(match['deviation'])})"
     if cell.second:
         return rf"{{\underline{{\num{{{text}}}}}}}"
-    return rf"\bfseries {text}" if cell.bold else text
+    return (r"\bfseries " if cell.bold else "") + (text if type.startswith("S") else rf"\num{{{text}}}")
 
 
 def _latex_header(header: Sequence[Cell]) -> list[str]:

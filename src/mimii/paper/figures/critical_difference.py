@@ -8,6 +8,7 @@ import pandas as pd
 import scikit_posthocs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from mimii.paper.drawing import COLOURS, COLUMN, PAGE, STYLE, note
 from mimii.paper.entries import PostHoc
@@ -47,7 +48,7 @@ def draw(results: Results, test: PostHoc) -> Figure:
         axes.spines["top"].set_visible(True)
         how = f"α = {ranks['alpha']:.3g}"
         if test.name == "nemenyi":
-            _draw_ruler(axes, ranks["critical_difference"], 1.0 + 0.27 / figure.get_figheight())
+            _draw_ruler(axes, ranks["critical_difference"])
         axes.set_title(f"Average rank over {ranks['machines']} machines, {test.title}, {how}", pad=26)
     return figure
 
@@ -57,10 +58,11 @@ def _width(names: Sequence[str]) -> float:
     return COLUMN if max(map(len, names)) < 14 else PAGE
 
 
-def _draw_ruler(axes: Axes, length: float, height: float) -> None:
-    """A line as long as the critical difference, from rank 1 on; height: in heights of the axes."""
-    over = axes.get_xaxis_transform()  # x in ranks, y in heights of the axes
+def _draw_ruler(axes: Axes, length: float) -> None:
+    """A line as long as the critical difference, from rank 1 on, above the labels of the axis."""
+    figure = axes.figure
+    over = axes.get_xaxis_transform() + ScaledTranslation(0, 0.24, figure.dpi_scale_trans)  # x in ranks
     style: Any = {"transform": over, "color": "black", "linewidth": 0.8, "clip_on": False}
-    axes.plot([1, 1 + length], [height, height], marker="|", markersize=5, **style)
+    axes.plot([1, 1 + length], [1, 1], marker="|", markersize=5, **style)
     text = f"critical difference {length:.2f}"
-    axes.annotate(text, (1 + length, height), xycoords=over, xytext=(4, 0), textcoords="offset points", va="center")
+    axes.annotate(text, (1 + length, 1), xycoords=over, xytext=(4, 0), textcoords="offset points", va="center")

@@ -62,7 +62,7 @@ def _draw_rows(values: pd.DataFrame, metric: Metric) -> Figure:
         axes.hlines(places, values["low"], values["high"], color=COLOURS[0], linewidth=0.8)
         axes.plot(values["mean"], places, color=COLOURS[0], marker="o", linestyle="none")
         axes.set_yticks(places, list(map(model_title, values.index)))
-        axes.invert_yaxis()
+        axes.set_ylim(len(values) - 0.5, -0.5)
         axes.set_xlabel(metric.title)
         if metric.chance is not None:
             axes.axvline(metric.chance, color="0.6", linewidth=0.6, linestyle=":")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mimii.data.sections import AVERAGE, snr_order, snr_title
+from mimii.data.sections import AVERAGE, has_snrs, snr_order, snr_title
 from mimii.evaluation.inference import LEAST_SEEDS
 from mimii.evaluation.results import direction_hints
 from mimii.features.settings import features_in_words
@@ -83,9 +83,10 @@ def facts(findings: Findings) -> list[list[str]]:
     broken = f"; {skipped} left out as broken" if skipped else ""
     seeds = sorted({int(seed) for seed in frame["seed"].dropna()})
     seconds = float(frame["training_time_sec"].sum() + frame["scoring_time_sec"].sum())
+    at = f" at {', '.join(map(snr_title, snrs))}" if has_snrs(snrs) else ""
     lines = [
         ["Dataset", _dataset(findings)],
-        ["Sections", f"{len(sections)}: {', '.join(machines)} at {', '.join(map(snr_title, snrs))}"],
+        ["Sections", f"{len(sections)}: {', '.join(machines)}{at}"],
         [
             "Clips",
             f"{counts['train_files']:,} to train on, {counts['normal_test_clips']:,} normal and "
@@ -111,6 +112,9 @@ def _dataset(findings: Findings) -> str:
         "made_up": "made up by the workflow",
         "zenodo": "MIMII",
         "dcase2020": "DCASE 2020 task 2, development data",
+        "folder": "recordings in MIMII's layout",
+        "labelled": "own recordings, in folders",
+        "table": "own recordings, beside a table",
     }
     return known.get(source, source)
 

@@ -549,7 +549,8 @@ function compare(view, one = 0, other = 1, section = 0) {
   const sign = one < other ? 1 : -1;
   const isPair = row => row[0] === Math.min(one, other) && row[1] === Math.max(one, other);
   const turned = (difference, low, high) => (sign > 0 ? [difference, low, high] : [-difference, -high, -low]);
-  const overall = board.pairs.filter(isPair).map(([, , snr, difference, low, high, p, holm]) => {
+  const wanted = row => isPair(row) && (row[2] === ALL || snrs().length > 1);
+  const overall = board.pairs.filter(wanted).map(([, , snr, difference, low, high, p, holm]) => {
     const [value, from, to] = turned(difference, low, high);
     const title = snr === ALL ? "All sections" : snrs().find(([name]) => name === snr)[1];
     return {

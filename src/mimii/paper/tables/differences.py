@@ -26,7 +26,7 @@ def make(results: Results) -> Table:
             else:
                 row.append(Cell(signed(difference), bold=differs))
         rows.append(row)
-    caption = "Overall AUC of the row's model minus that of the column's."
+    caption = "Overall AUC, row minus column."
     notes = (
         f"Paired by clip, over clips and seeds. Bold: differs at the {100 * (1 - confidence):.3g} % level, with Holm's "
         "correction for all pairs. It is about other clips of these machines. Intervals and p-values: differences.csv."

@@ -9,8 +9,8 @@ from mimii.paper.table import Cell, Table, best_first, lookup, mean_cell, model_
 
 
 def make(results: Results, metric: Metric) -> Table:
-    """Model by SNR and overall: mean ± deviation over seeds, and the interval below."""
-    averages, snrs = results.statistics.averages, results.snrs
+    """Model by SNR, where there are several, and overall: mean ± deviation over seeds, and the interval below."""
+    averages, snrs = results.statistics.averages, results.snrs if len(results.snrs) > 1 else []
     means = lookup(averages)
     rows, data = [], []
     for label in best_first(averages, metric.name, AVERAGE):
