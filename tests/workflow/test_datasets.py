@@ -8,7 +8,9 @@ import pandas
 import pyarrow.parquet as pq
 import pytest
 from dcase_layout import wav
+from in_process import compute, tabulate
 from mirror import ABNORMAL, NORMAL, clip_bytes, packed, serving, small_archive, table
+from small_benchmark import working_in
 from workspace import QUICK, REPOSITORY, Workspace, blocks, write_recordings
 
 ARCHIVES = {
@@ -18,7 +20,9 @@ ARCHIVES = {
 }
 CLIPS = {"fan": {"id_00": (NORMAL, ABNORMAL), "id_02": (NORMAL, ABNORMAL)}, "pump": {"id_00": (NORMAL, ABNORMAL)}}
 SECTIONS = ["6dB/fan/id_00", "6dB/fan/id_02", "min6dB/pump/id_00"]
-RUNS = "isolation_forest/default/seed=42"
+RUNS = "mahalanobis/default/seed=42"
+NO_REPORT = {"tables": False, "figures": [], "page": False}
+MODEL = {"models": {"mahalanobis": {}}, "metrics": QUICK, "report": NO_REPORT}
 
 
 def small_mimii(workspace):
@@ -34,9 +38,7 @@ def config(mirror, *, keep=False, **changes):
             "snrs": ["6dB", "min6dB"],
             "zenodo": {"address": mirror.address, "keep_archives": keep},
         },
-        "models": {"isolation_forest": {}},
-        "metrics": {"bootstrap_samples": 100},
-        "report": {"tables": False, "figures": [], "page": False},
+        **MODEL,
         **changes,
     }
 
@@ -71,6 +73,7 @@ def jobs_of(rule, jobs):
     }
 
 
+@pytest.mark.slow
 def test_only_the_needed_archives_are_downloaded_each_once_and_removed_after_use(fetched):
     workspace, requests, _ = fetched
     assert sorted(set(requests)) == ["-6_dB_pump.zip", "6_dB_fan.zip"]
@@ -84,20 +87,24 @@ def test_only_the_needed_archives_are_downloaded_each_once_and_removed_after_use
         assert (row["normal_test_clips"], row["abnormal_test_clips"], row["skipped_clips"]) == ("3", "3", "0")
 
 
+@pytest.mark.slow
 def test_progress_reaches_the_terminal(fetched):
     assert "6_dB_fan.zip: downloading" in fetched[2]
     assert "6_dB_fan.zip: removed" in fetched[2]
 
 
+@pytest.mark.slow
 def test_an_archive_is_gone_before_the_next_but_one_comes(fetched):
     lines = [line for line in fetched[2].splitlines() if line.endswith("are there") or ": downloading" in line]
     assert [line.split(":")[0] for line in lines if "downloading" in line] == ["6_dB_fan.zip", "-6_dB_pump.zip"]
 
 
+@pytest.mark.slow
 def test_features_that_are_there_need_no_archive(workspace):
     assert workspace.planned() == set()
 
 
+@pytest.mark.slow
 def test_another_section_downloads_its_own_archive_alone(workspace, mirror):
     workspace.configure(config(mirror, dataset={**config(mirror)["dataset"], "snrs": "all"}))
     jobs = workspace.planned()
@@ -109,20 +116,22 @@ def test_another_section_downloads_its_own_archive_alone(workspace, mirror):
     assert ("remove_archive", "results/features/0_dB_pump.zip.removed") in jobs
 
 
+@pytest.mark.slow
 def test_other_features_download_again_and_leave_the_first_ones_alone(workspace, mirror):
-    studies = {"bands": {"model": "isolation_forest", "vary": {"n_mels": [32]}}}
+    studies = {"bands": {"model": "mahalanobis", "vary": {"n_mels": [32]}}}
     workspace.configure(config(mirror, studies=studies))
     wanted = {f"n_mels=32/{section}" for section in SECTIONS}
     jobs = workspace.planned()
     assert jobs_of("download_archive", jobs) == jobs_of("extract_features", jobs) == wanted
     assert {name for rule, name in jobs if rule == "train_classical_model"} == {
-        f"results/runs/isolation_forest/n_mels=32/seed=42/{section}" for section in SECTIONS
+        f"results/runs/mahalanobis/n_mels=32/seed=42/{section}" for section in SECTIONS
     }
     mirror.requests.clear()
     workspace.snakemake(f"results/features/n_mels=32/{SECTIONS[0]}.parquet")
     assert mirror.names() == ["6_dB_fan.zip"]
 
 
+@pytest.mark.slow
 def test_kept_archives_stay_and_are_not_downloaded_again(workspace, mirror):
     workspace.configure(config(mirror, keep=True, features={"n_mels": 16}))
     mirror.requests.clear()
@@ -173,21 +182,20 @@ def test_every_layout_gives_the_same_scores(workspace):
     (data / "zipped/-6_dB_pump").symlink_to(data / "unpacked/-6_dB_pump")
     unpack(data / "original/6dB", "fan.zip", ARCHIVES["6_dB_fan.zip"])
     unpack(data / "original/min6dB", "pump.zip", ARCHIVES["-6_dB_pump.zip"])
-    target = f"runs/{RUNS}/min6dB/pump/id_00/scores.parquet"
-    expected = (workspace.folder / "results" / target).read_bytes()
+    files = [f"runs/{RUNS}/{section}/scores.parquet" for section in SECTIONS]
+    expected = [(workspace.folder / "results" / file).read_bytes() for file in files]
     for layout in ("zipped", "unpacked", "original"):
-        workspace.configure(
-            {
-                "dataset": {"root": f"data/{layout}", "snrs": ["6dB", "min6dB"]},
-                "models": {"isolation_forest": {}},
-                "report": {"tables": False, "figures": [], "page": False},
-                "paths": {"results": layout, "features": f"{layout}/features", "runs": f"{layout}/runs"},
-            }
-        )
-        workspace.snakemake(f"{layout}/{target}")
-        assert (workspace.folder / layout / target).read_bytes() == expected
+        dataset = {"root": str(data / layout), "snrs": ["6dB", "min6dB"]}
+        places = {"results": layout, "features": f"{layout}/features", "runs": f"{layout}/runs"}
+        workspace.configure(MODEL | {"dataset": dataset, "paths": places})
+        planned = {name for rule, name in workspace.planned() if rule == "score_clips"}
+        assert planned == {f"{layout}/runs/{RUNS}/{section}" for section in SECTIONS}
+        with working_in(workspace.folder):
+            compute(MODEL | {"dataset": dataset, "paths": places})
+        assert [(workspace.folder / layout / file).read_bytes() for file in files] == expected
 
 
+@pytest.mark.slow
 def test_the_page_on_adding_a_dataset_can_be_followed(tmp_path):
     page = (REPOSITORY / "docs/adding_a_dataset.md").read_text()
     workspace = Workspace(tmp_path)
@@ -211,7 +219,7 @@ def test_the_page_on_adding_a_dataset_can_be_followed(tmp_path):
     with (tmp_path / "results/results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["model"], row["db_level"], row["machine_type"], row["machine_id"]) for row in rows] == [
-        (model, "+", "lathe", "left") for model in ("isolation_forest", "mahalanobis")
+        (model, "+", "lathe", "left") for model in ("mahalanobis", "pca")
     ]
 
 
@@ -220,7 +228,7 @@ def test_a_dataset_that_cannot_be_used_yet_can_be_checked(tmp_path):
     folder = tmp_path / "data/6dB/fan/id_00/normal"
     folder.mkdir(parents=True)
     (folder / "00000000.wav").write_bytes(clip_bytes(0))
-    workspace.configure({"dataset": {"root": "data"}, "models": {"isolation_forest": {}}})
+    workspace.configure({"dataset": {"root": "data"}, "models": {"mahalanobis": {}}})
     done = workspace.snakemake("check_dataset", check=False)
     assert done.returncode
     assert "6dB/fan/id_00: 1 normal, 0 abnormal: cannot be run\n" in done.stdout
@@ -269,27 +277,33 @@ def test_one_model_for_all_ids_of_a_machine_type(tmp_path):
     }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("source", ["labelled", "table"])
-def test_domains_and_attributes_of_own_recordings_reach_tables_and_figures(tmp_path, source):
-    workspace = Workspace(tmp_path)
+def press_in_two_halls(root):
+    """Recordings of a press in folders of their label, hall and speed, and a table that says the same."""
     lines = ["path,label,machine,domain,attributes"]
     for label, count in (("normal", 12), ("abnormal", 3)):
         for domain, hall in (("source", "old hall"), ("target", "new hall")):
             for speed in ("speed 1", "speed 2"):
                 folder = f"press/{label}/{hall}/{speed}"
-                (tmp_path / "data" / folder).mkdir(parents=True)
+                (root / folder).mkdir(parents=True)
                 for number in range(count):
                     seed = [number, len(label), *folder.encode()]
-                    (tmp_path / "data" / folder / f"{number}.wav").write_bytes(wav(seed))
+                    (root / folder / f"{number}.wav").write_bytes(wav(seed))
                     lines.append(f"{folder}/{number}.wav,{label},press,{domain},{speed}")
-    (tmp_path / "data/labels.csv").write_text("\n".join(lines))
+    (root / "labels.csv").write_text("\n".join(lines))
+
+
+@pytest.mark.slow
+def test_domains_and_attributes_of_own_recordings_reach_tables_and_figures(tmp_path):
+    """By folders, through the workflow; and of the same clips a table says the same."""
+    workspace = Workspace(tmp_path)
+    press_in_two_halls(tmp_path / "data")
+    folders = {"source": "labelled", "labelled": {"source": ["old hall"], "target": ["new hall"]}}
+    shared = {"models": {"mahalanobis": {}}, "metrics": QUICK}
     workspace.configure(
         {
-            "dataset": {"source": source, "root": "data", "labelled": {"source": ["old hall"], "target": ["new hall"]}},
-            "models": {"mahalanobis": {}, "knn": {}},
-            "metrics": QUICK,
-            "report": {"tables": True, "figures": ["svg"]},
+            "dataset": {"root": "data", **folders},
+            **shared,
+            "report": {"tables": True, "figures": ["svg"], "clips": {"sections": []}},
         }
     )
     workspace.snakemake()
@@ -301,14 +315,20 @@ def test_domains_and_attributes_of_own_recordings_reach_tables_and_figures(tmp_p
     metrics = pandas.read_csv(tmp_path / "results/metrics.csv")
     assert set(metrics["domain"].dropna()) == {"source", "target"}
     assert set(metrics["attributes"].dropna()) == {"speed 1", "speed 2"}
-    clips = pandas.read_parquet(next((tmp_path / "results/runs").rglob("scores.parquet")))
+    (file,) = (tmp_path / "results/runs").rglob("scores.parquet")
+    clips = pandas.read_parquet(file)
     tested = clips[(clips["split"] == "test") & (clips["label"] == "normal")]
     assert tested["domain"].value_counts().to_dict() == {"source": 6, "target": 6}
     page = (tmp_path / "results/page.html").read_text()
     assert "speed 2" in page
 
+    (tmp_path / "by_table").mkdir()
+    with working_in(tmp_path / "by_table"):
+        compute({"dataset": {"root": str(tmp_path / "data"), "source": "table"}, **shared, "report": NO_REPORT})
+    by_table = pandas.read_parquet(tmp_path / "by_table" / file.relative_to(tmp_path))
+    pandas.testing.assert_frame_equal(*(one.sort_values("path", ignore_index=True) for one in (by_table, clips)))
 
-@pytest.mark.slow
+
 def test_own_recordings_at_every_depth_are_averaged_right(tmp_path):
     """Folders of normal and abnormal recordings below none, one, two and three folders, one of them called all."""
     workspace = Workspace(tmp_path)
@@ -320,15 +340,19 @@ def test_own_recordings_at_every_depth_are_averaged_right(tmp_path):
     }
     for folder in folders.values():
         write_recordings(tmp_path / "data" / folder)
-    workspace.configure(
-        {
-            "dataset": {"source": "labelled", "root": "data"},
-            "models": {"pca": {}, "mahalanobis": {}},
-            "metrics": QUICK,
-            "report": {"tables": True, "figures": ["svg"]},
-        }
-    )
-    workspace.snakemake()
+    models = ["pca", "mahalanobis"]
+    config = {
+        "dataset": {"source": "labelled", "root": "data"},
+        "models": {model: {} for model in models},
+        "metrics": QUICK,
+        "report": {"tables": True, "figures": [], "page": False},
+    }
+    workspace.configure(config)
+    assert {name for rule, name in workspace.planned() if rule == "score_clips"} == {
+        f"results/runs/{model}/default/seed=42/{section}" for model in models for section in folders
+    }
+    with working_in(tmp_path):
+        tabulate(compute(config))
     rows = pandas.read_csv(tmp_path / "results/results.csv")
     assert len(rows) == 2 * len(folders)
     assert {"/".join(row) for row in rows[["db_level", "machine_type", "machine_id"]].to_numpy()} == set(folders)
