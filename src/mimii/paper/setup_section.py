@@ -23,7 +23,7 @@ YEARS = {
     2025: "nishida2025dcase",
 }
 # Libraries in the record of a run, by the name of their package.
-LIBRARIES = {"torch": "paszke2019pytorch", "scikit-learn": "pedregosa2011sklearn"}
+LIBRARIES = {"numpy": "harris2020numpy", "torch": "paszke2019pytorch", "scikit-learn": "pedregosa2011sklearn"}
 
 
 def setup_section(frame: pd.DataFrame, config: Mapping[str, Any]) -> str:

@@ -278,6 +278,7 @@ function overview(view) {
   );
   show();
   view.append(
+    ...board.references.map(one => el("p", { class: "quiet" }, `In grey: ${one.name}. ${one.source}.`)),
     el("h2", {}, "Sections"),
     el(
       "p",
@@ -313,7 +314,7 @@ function ranking(metric, snr) {
       value,
       published: true,
       cells: [
-        el("span", { title: reference.source }, reference.name),
+        reference.name,
         fixed(value),
         "published",
         intervalDrawing({ mean: value, low: null }, 0.4),
@@ -358,7 +359,7 @@ function sectionGrid() {
     rows.push({
       published: true,
       cells: [
-        el("span", { title: reference.source }, reference.name),
+        reference.name,
         ...board.sections.map(one => (one.path in reference.auc ? cell(reference.auc[one.path], null) : "")),
       ],
     });
