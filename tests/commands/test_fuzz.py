@@ -226,21 +226,21 @@ def test_a_damaged_file_is_read_or_refused(benchmark, drawn):
 
 
 @pytest.mark.slow
-@settings(RELAXED, max_examples=1500)
+@settings(RELAXED, max_examples=600)
 @given(drawn=command_lines())
 def test_many_command_lines_work_or_are_refused(benchmark, drawn):
     check_command_line(benchmark, drawn)
 
 
 @pytest.mark.slow
-@settings(RELAXED, max_examples=500)
+@settings(RELAXED, max_examples=200)
 @given(drawn=damages())
 def test_many_damaged_files_are_read_or_refused(benchmark, drawn):
     check_damage(benchmark, drawn)
 
 
 @pytest.mark.slow
-@settings(RELAXED, max_examples=40)
+@settings(RELAXED, max_examples=15)
 @given(drawn=command_lines().filter(lambda drawn: drawn[0] not in ("run", "research", "results-so-far", "save")))
 def test_processes_end_well_or_with_a_message(benchmark, drawn):
     command, arguments = drawn

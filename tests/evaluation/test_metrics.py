@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
@@ -53,6 +53,7 @@ def test_every_metric_stays_in_its_range(data):
         assert np.isnan(value) or metrics.METRICS[name].minimum <= value <= metrics.METRICS[name].maximum
 
 
+@settings(max_examples=40)  # of three resamples each
 @given(labelled_scores(), st.integers(0, 2**32 - 1))
 def test_weights_mean_repeated_clips(data, seed):
     abnormal, scores = data
