@@ -135,17 +135,7 @@ def extract_features(
     metadata = FeaturesMetadata(section.path, dict(settings), on_bad_clip, code=code, versions=versions(*libraries))
     tally, stopwatch = Tally(), Stopwatch()
     with written_whole(output) as temporary, FeatureWriter(temporary, metadata) as writer:
-        clips = iter(source.clips(section))
-        while some := list(islice(clips, extractor.clips_at_once)):
-            for clip, sound, frames in clips_features(source, some, settings, extractor):
-                if isinstance(sound, BadClipError):
-                    tally.add_bad(clip, sound)
-                    writer.add(clip, None, str(sound))
-                else:
-                    tally.add(clip, sound)
-                    writer.add(clip, frames)
-            if on_bad_clip == "stop" and len(tally.bad) >= MOST_ERRORS:
-                break
+        _write_clips(writer, tally, source, section, extractor)
         if on_bad_clip == "stop":
             tally.refuse_bad(section)
         tally.check(section, settable=source.config.get("clip_seconds") is not None)
@@ -161,6 +151,23 @@ def extract_features(
         threads=threads,
         host=host(),
     )
+
+
+def _write_clips(
+    writer: FeatureWriter, tally: Tally, source: DatasetSource, section: Section, extractor: FeatureExtractor
+) -> None:
+    """Write and count every clip of a section; where bad clips are to stop it, up to MOST_ERRORS of those."""
+    metadata, clips = writer.metadata, iter(source.clips(section))
+    while some := list(islice(clips, extractor.clips_at_once)):
+        for clip, sound, frames in clips_features(source, some, metadata.settings, extractor):
+            if isinstance(sound, BadClipError):
+                tally.add_bad(clip, sound)
+                writer.add(clip, None, str(sound))
+            else:
+                tally.add(clip, sound)
+                writer.add(clip, frames)
+        if metadata.on_bad_clip == "stop" and len(tally.bad) >= MOST_ERRORS:
+            break
 
 
 def clips_features(

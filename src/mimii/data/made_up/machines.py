@@ -325,26 +325,34 @@ class Slider(Machine):
         add_hits(signal, begin + stroke, 2.5 * knocks, self.body.ring(brightness=0.6))
         if fault == "rail damage":
             way = np.where(numbers % 2 == 0, self.damage, 1.0 - self.damage)
-            knocking = int(3 + 9 * severity)  # balls that pass the spot one after the other
-            starts = (
-                (begin + stroke * way)[:, None]
-                + 0.012 * np.arange(knocking)
-                + rng.normal(0, 0.002, (len(begin), knocking))
-            )
-            strengths = 9.0 * severity * np.exp(0.4 * rng.standard_normal(starts.size))
-            add_hits(signal, starts.ravel(), strengths, self.body.ring(brightness=1.3, seconds=0.03))
+            self._add_knocks_of_rail(signal, rng, begin + stroke * way, severity)
         elif fault == "belt":
             slaps = 6.0 * severity * np.exp(0.3 * rng.standard_normal(len(begin)))
             add_hits(signal, begin + rng.uniform(0.01, 0.04, len(begin)), slaps, self.body.ring(brightness=0.9))
         elif fault == "dry rail":
-            squeal = np.zeros(4)
-            squeal[1:] = 0.6 * severity * np.array([1.0, 0.5, 0.3])
-            pitch = self.body.frequencies[3] * rng.uniform(0.9, 1.1)
-            gripping = np.maximum(0.0, slow(rng, samples, rate=6.0)) * speed
-            signal += rotating(turns(pitch, samples, rng, wander=0.01), squeal, rng) * gripping.astype(np.float32)
-            scraping = shaped_noise(rng, samples, band(4500.0, 1.5))
-            signal += scraping * (0.4 * severity * speed).astype(np.float32)
+            self._add_squeal(signal, rng, speed, severity)
         return signal
+
+    def _add_knocks_of_rail(
+        self, signal: Signal, rng: np.random.Generator, passing: NDArray[np.float64], severity: float
+    ) -> None:
+        """Balls knock, one after the other, each time that the carriage passes the spot. passing: when, in seconds."""
+        balls = int(3 + 9 * severity)
+        starts = passing[:, None] + 0.012 * np.arange(balls) + rng.normal(0, 0.002, (len(passing), balls))
+        strengths = 9.0 * severity * np.exp(0.4 * rng.standard_normal(starts.size))
+        add_hits(signal, starts.ravel(), strengths, self.body.ring(brightness=1.3, seconds=0.03))
+
+    def _add_squeal(
+        self, signal: Signal, rng: np.random.Generator, speed: NDArray[np.float64], severity: float
+    ) -> None:
+        """The carriage squeals where it grips the dry rail, and scrapes while it moves. speed: (samples,), 0 to 1."""
+        squeal = np.zeros(4)
+        squeal[1:] = 0.6 * severity * np.array([1.0, 0.5, 0.3])
+        pitch = self.body.frequencies[3] * rng.uniform(0.9, 1.1)
+        gripping = np.maximum(0.0, slow(rng, len(signal), rate=6.0)) * speed
+        signal += rotating(turns(pitch, len(signal), rng, wander=0.01), squeal, rng) * gripping.astype(np.float32)
+        scraping = shaped_noise(rng, len(signal), band(4500.0, 1.5))
+        signal += scraping * (0.4 * severity * speed).astype(np.float32)
 
 
 class Valve(Machine):
