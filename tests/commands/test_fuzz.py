@@ -29,7 +29,7 @@ CLIP = f"data/{SECTION}/normal/00000005.wav"
 READERS = {
     "results/results.csv": ["summary", "compare", "page", "share"],
     CLIP: ["score", "check_dataset"],
-    f"{RUN}/model.skops": ["score", "share"],
+    f"{RUN}/model.npz": ["score", "share"],
     f"{RUN}/scores.parquet": ["compare", "page", "share", "results-so-far"],
     f"{RUN}/training.json": ["score", "page", "results-so-far"],
 }

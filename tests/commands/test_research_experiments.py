@@ -194,7 +194,7 @@ def test_models_are_linked_under_names_that_say_what_they_are(plan, tmp_path):
     for _ in range(2):
         link_models(plan, tmp_path / "models")
     links = {link.name: link for link in (tmp_path / "models").iterdir()}
-    assert set(links) == {"vae_latent=4_fan_id_00_6dB_seed42.pth", "pca_fan_id_00_6dB_seed42.skops"}
+    assert set(links) == {"vae_latent=4_fan_id_00_6dB_seed42.pth", "pca_fan_id_00_6dB_seed42.npz"}
     for link in links.values():
         assert link.is_symlink()
         assert not link.readlink().is_absolute()

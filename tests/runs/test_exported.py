@@ -81,9 +81,9 @@ def changed(exported, target, change):
 
 
 def flip_a_byte(members):
-    content = bytearray(members["model.skops"])
+    content = bytearray(members["model.npz"])
     content[len(content) // 2] ^= 1
-    members["model.skops"] = bytes(content)
+    members["model.npz"] = bytes(content)
 
 
 def edit_the_threshold(members):
@@ -102,7 +102,7 @@ def edit_the_record(members):
         edit_the_threshold,
         edit_the_record,
         lambda members: members.pop("training.json"),
-        lambda members: members.pop("model.skops"),
+        lambda members: members.pop("model.npz"),
         lambda members: members.update({"model.pth": b"another model"}),
     ],
 )

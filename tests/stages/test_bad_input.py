@@ -842,8 +842,8 @@ TABLE = {
         ),
         Kind(
             "model truncated",
-            lambda b: cut(b.run / "model.skops", 100),
-            "model.skops: damaged (not the file that training wrote: its checksum differs)",
+            lambda b: cut(b.run / "model.npz", 100),
+            "model.npz: damaged (not the file that training wrote: its checksum differs)",
             "scoring",
             before="scoring",
         ),
@@ -963,8 +963,8 @@ TABLE = {
         command_row("a folder of recordings, for score", command("score", "RUN", "data"), OK),
         command_row(
             "a model's file for its folder",
-            command("score", "RUN/model.skops", f"data/{SECTION}/{CLIP}"),
-            "model.skops: is a file; give the folder of the run",
+            command("score", "RUN/model.npz", f"data/{SECTION}/{CLIP}"),
+            "model.npz: is a file; give the folder of the run",
         ),
         command_row(
             "a run that is none",

@@ -26,8 +26,8 @@ CONFIG = {
     "models": {"simple_ae": {}, "pca": {"components": 4}, "mahalanobis": {}},
     "metrics": QUICK,
 }
-# Columns that say how long something took or how much memory it needed; and a .skops holds the time of its writing.
-COSTS = re.compile("time|throughput|memory|_cpu_sec$|_ms$|_load$|model_sha256")
+# Columns that say how long something took or how much memory it needed.
+COSTS = re.compile("time|throughput|memory|_cpu_sec$|_ms$|_load$")
 
 
 def disturbed(folder):

@@ -35,7 +35,7 @@ rule train_model:
 
 use rule train_model as train_classical_model with:
     output:
-        model=f"{TRAINED}/model.skops",
+        model=f"{TRAINED}/model.npz",
         losses=f"{TRAINED}/losses.parquet",
         record=f"{TRAINED}/training.json",
     wildcard_constraints:

@@ -1,6 +1,6 @@
 """Base of the detectors that see a clip, or a stretch of it, as one vector: what makes a vector, whatever scores it.
 
-Imports neither scikit-learn nor torch; a model imports what it needs.
+Imports neither scikit-learn nor torch; a model's `fit` imports what it needs.
 """
 
 from abc import abstractmethod

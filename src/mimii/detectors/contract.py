@@ -46,6 +46,8 @@ class AnomalyDetector(ABC):
     suffix: the ending of its file's name, and of nothing more.
     uses_gpu: whether it computes on a GPU where there is one.
     libraries: the distributions, beside numpy and pyarrow, whose versions belong in the record of its training.
+    fit_modules: what `fit` imports and nothing else does; a training job imports it first, lest its
+    import count as training, and its threads be as many as it likes.
     reconstructs: whether `reconstruct` gives its reconstruction of a clip.
 
     clip_statistics: what `clip_scores` needs beside the scores of windows, learnt from the clips fitted on: name ->
@@ -54,7 +56,8 @@ class AnomalyDetector(ABC):
 
     suffix: ClassVar[str]
     uses_gpu: ClassVar[bool] = False
-    libraries: ClassVar[tuple[str, ...]]
+    libraries: ClassVar[tuple[str, ...]] = ()
+    fit_modules: ClassVar[tuple[str, ...]] = ()
     reconstructs: ClassVar[bool] = False
 
     def __init__(self, settings: Mapping[str, Any], n_mels: int, *, seed: int, device: str = "cpu") -> None:

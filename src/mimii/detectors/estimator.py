@@ -1,42 +1,30 @@
 """Base of the detectors without a training loop: they learn from windows as vectors, and score vectors.
 
-Imports neither scikit-learn nor torch; a model imports what it needs.
+Imports neither scikit-learn nor torch; a model's `fit` imports what it needs.
 """
 
-import io
-import json
 import os
-import zipfile
 from abc import abstractmethod
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
+from mimii.detectors.array_file import read_arrays, write_arrays
 from mimii.detectors.contract import AnomalyDetector, FitResult
 from mimii.detectors.scaling import mean_and_deviation
 from mimii.features.clips import Clips
-
-# Types beyond skops' own list that may be in a file. A tree's state is arrays, but scikit-learn does not check them: a
-# file is loaded after its checksum was verified.
-TRUSTED = ["sklearn.tree._tree.Tree"]
-# Vectors in one block where vectors need not stay with their clip.
-BLOCK = 2**13
 
 
 class EstimatorDetector(AnomalyDetector):
     """A model gives `learn` and `vector_scores`, and keeps all that it learns in `self.learnt`, which is what is saved.
 
-    learnt: name -> array, number or scikit-learn estimator; empty before fit.
+    learnt: name -> array or number; empty before fit.
     """
 
-    suffix = ".skops"
-    libraries = ("scikit-learn",)
-    # Whether the score of a projected vector is the same to the last bit in whatever block it comes.
-    exact_in_blocks: ClassVar[bool] = False
+    suffix = ".npz"
 
     learnt: dict[str, Any]
 
@@ -65,16 +53,9 @@ class EstimatorDetector(AnomalyDetector):
 
     def window_scores(self, clips: Clips) -> NDArray[np.float64]:
         starts, clip = self.windows(clips)
-        scores: list[NDArray[np.float64]] = []
-        block: list[NDArray[np.float32]] = []
         # Clip by clip, since the last bits of a matrix product depend on how many rows it has.
-        for part in np.split(starts, np.flatnonzero(np.diff(clip)) + 1) if len(starts) else []:
-            block.append(self.projected(self.vectors(clips, part)))
-            if not self.exact_in_blocks or sum(map(len, block)) >= BLOCK:
-                scores.append(self.vector_scores(np.concatenate(block)))
-                block = []
-        if block:
-            scores.append(self.vector_scores(np.concatenate(block)))
+        parts = np.split(starts, np.flatnonzero(np.diff(clip)) + 1) if len(starts) else []
+        scores = [self.vector_scores(self.projected(self.vectors(clips, part))) for part in parts]
         return np.concatenate(scores) if scores else np.zeros(0)
 
     def vectors(self, clips: Clips, starts: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -115,7 +96,8 @@ class EstimatorDetector(AnomalyDetector):
         return vectors
 
     def learn_components(self, vectors: NDArray[np.float32], *, whiten: bool) -> NDArray[np.float32]:
-        """For models with the setting components: keep what `in_components` needs; returns its result.
+        """For models with the setting components: keep what `in_components` needs; returns its result. They name
+        sklearn.decomposition in `fit_modules`.
 
         vectors: scaled; they are changed. whiten: bring all components to the same variance, but for those in which the
         vectors hardly vary; these are left out, for they would be noise alone. Raises UserError where none varies.
@@ -151,53 +133,20 @@ class EstimatorDetector(AnomalyDetector):
         return sum(int(np.size(value)) for value in self.learnt.values())
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        import skops.io
-
-        content = {"model": self.name(), "settings": self.settings, "n_mels": self.n_mels, "seed": self.seed}
-        content |= {"learnt": self.learnt, "clip_statistics": self.clip_statistics}
-        Path(path).write_bytes(_same_bytes(skops.io.dumps(content)))
+        about = {"model": self.name(), "settings": self.settings, "n_mels": self.n_mels, "seed": self.seed}
+        parts = {"learnt": self.learnt, "clip_statistics": self.clip_statistics}
+        write_arrays(path, about, {f"{part}/{name}": value for part in parts for name, value in parts[part].items()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
-        """Loads what skops trusts by itself and `TRUSTED`. Verify the file's checksum first."""
-        import skops.io
-        from skops.io.exceptions import UntrustedTypesFoundException
-
         try:
-            content = skops.io.load(path, trusted=TRUSTED)
-            cls._check_name(content["model"], path)
-            detector = cls(content["settings"], content["n_mels"], seed=content["seed"], device=device)
-            detector.learnt, detector.clip_statistics = content["learnt"], content["clip_statistics"]
-        except UntrustedTypesFoundException as error:
-            raise UserError(f"{path}: holds types that are not a model's ({error}); do not use this file") from error
-        except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+            about, arrays = read_arrays(path)
+            cls._check_name(about["model"], path)
+            detector = cls(about["settings"], about["n_mels"], seed=about["seed"], device=device)
+            parts = {"learnt": detector.learnt, "clip_statistics": detector.clip_statistics}
+            for name, array in arrays.items():
+                part, _, key = name.partition("/")
+                parts[part][key] = array
+        except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a {cls.name()} model, or damaged; remove the file and train again") from error
         return detector
-
-
-def _same_bytes(archive: bytes) -> bytes:
-    """A skops file without the time and the memory addresses that it was made at, so that equal models are equal."""
-    numbers: dict[int, int] = {}
-    names = {"schema.json": "schema.json"}
-
-    def numbered(node: Any) -> Any:
-        if isinstance(node, list):
-            return [numbered(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        number = numbers.setdefault(node["__id__"], len(numbers)) if "__id__" in node else None
-        node = {key: numbered(value) for key, value in node.items()}
-        if number is not None:
-            node["__id__"] = number
-            if "file" in node:
-                name = f"{number}{Path(node['file']).suffix}"
-                names[node["file"]], node["file"] = name, name
-        return node
-
-    whole = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(whole, "w") as target:
-        schema = numbered(json.loads(source.read("schema.json")))
-        for entry in source.infolist():
-            content = json.dumps(schema).encode() if entry.filename == "schema.json" else source.read(entry)
-            target.writestr(zipfile.ZipInfo(names[entry.filename]), content, entry.compress_type)
-    return whole.getvalue()

@@ -17,7 +17,6 @@ Paper: Guan et al., ICASSP 2023, arXiv:2305.03328.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.mixture import GaussianMixture
 
 from mimii.common.errors import UserError
 from mimii.detectors.clip_vectors import ClipVectorDetector
@@ -26,7 +25,12 @@ from mimii.detectors.clip_vectors import ClipVectorDetector
 class Detector(ClipVectorDetector):
     """See the module."""
 
+    libraries = ("scikit-learn",)
+    fit_modules = ("sklearn.mixture",)
+
     def learn_vectors(self, vectors: NDArray[np.float32]) -> None:
+        from sklearn.mixture import GaussianMixture
+
         components, regularization = self.settings["components"], self.settings["regularization"]
         if len(vectors) < components:
             raise UserError(f"gmm: {len(vectors)} training vectors are fewer than components {components}; lower it")
@@ -44,14 +48,20 @@ class Detector(ClipVectorDetector):
             precisions_init=np.array([np.linalg.inv(covariance)] * components),
             random_state=self.seed,  # which is not used: every first value is given
         )
-        self.learnt |= {"mixture": mixture.fit(values)}
+        mixture.fit(values)
+        self.learnt |= {
+            "weights": mixture.weights_,
+            "means": mixture.means_,
+            "precisions_cholesky": mixture.precisions_cholesky_,
+        }
 
     def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        return -self.learnt["mixture"].score_samples(vectors.astype(np.float64))
-
-    def parameter_count(self) -> int | None:
-        if not self.learnt:
-            return None
-        mixture = self.learnt["mixture"]
-        arrays = (mixture.weights_, mixture.means_, mixture.covariances_, self.learnt["mean"], self.learnt["deviation"])
-        return sum(array.size for array in arrays)
+        values, learnt = vectors.astype(np.float64), self.learnt
+        densities = []  # logarithms, with the weight, of each Gaussian
+        for weight, mean, cholesky in zip(
+            learnt["weights"], learnt["means"], learnt["precisions_cholesky"], strict=True
+        ):
+            squares = np.square((values - mean) @ cholesky).sum(1)
+            constant = np.log(weight) + np.log(np.diag(cholesky)).sum() - len(mean) * np.log(2 * np.pi) / 2
+            densities.append(constant - squares / 2)
+        return -np.logaddexp.reduce(densities, axis=0)

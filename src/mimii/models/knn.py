@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mimii.detectors.back_ends import banks_of, nearest_bank, neighbour_distances, spacing, unit_length
+from mimii.detectors.back_ends import banks_of, ledoit_wolf, nearest_bank, neighbour_distances, spacing, unit_length
 from mimii.detectors.clip_vectors import ClipVectorDetector
 
 
@@ -87,8 +87,6 @@ def oversampled(
 
 def whitening(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """The symmetric inverse square root of the covariance, (values, values); it mixes values as little as may be."""
-    from sklearn.covariance import LedoitWolf
-
-    variances, axes = np.linalg.eigh(LedoitWolf(assume_centered=True).fit(vectors).covariance_)
+    variances, axes = np.linalg.eigh(ledoit_wolf(vectors.astype(np.float64)))
     # Of values with variance 1: where the clips hardly vary at all, there is rounding alone.
     return (axes / np.sqrt(np.maximum(variances, 1e-6))) @ axes.T

@@ -13,8 +13,8 @@ Papers: Mahalanobis, 1936; Ledoit and Wolf, Journal of Multivariate Analysis 88,
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.covariance import LedoitWolf
 
+from mimii.detectors.back_ends import ledoit_wolf
 from mimii.detectors.clip_vectors import ClipVectorDetector
 
 
@@ -22,7 +22,7 @@ class Detector(ClipVectorDetector):
     """See the module."""
 
     def learn_vectors(self, vectors: NDArray[np.float32]) -> None:
-        self.learnt |= {"precision": LedoitWolf(assume_centered=True).fit(vectors).precision_}
+        self.learnt |= {"precision": np.linalg.pinv(ledoit_wolf(vectors.astype(np.float64)), hermitian=True)}
 
     def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.sqrt(((vectors @ self.learnt["precision"]) * vectors).sum(1))

@@ -15,8 +15,6 @@ Paper: Schölkopf et al., Neural Computation 13, 2001.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.svm import OneClassSVM
 
 from mimii.detectors.estimator import EstimatorDetector
 from mimii.features.clips import Clips
@@ -28,7 +26,12 @@ NARROWNESS = 5.0
 class Detector(EstimatorDetector):
     """See the module."""
 
+    libraries = ("scikit-learn",)
+    fit_modules = ("sklearn.decomposition", "sklearn.svm")
+
     def learn(self, training: Clips) -> int:
+        from sklearn.svm import OneClassSVM
+
         settings = self.settings
         self.learn_scale(training)
         vectors = self.scaled(self.drawn_vectors(training, settings["max_vectors"]))
@@ -56,7 +59,8 @@ class Detector(EstimatorDetector):
         return self.in_components(self.scaled(vectors))
 
     def vector_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        learnt = self.learnt
         # The decision function by matrix products: libsvm's own goes vector by vector and is many times slower.
-        kernel = rbf_kernel(vectors.astype(np.float64), learnt["support_vectors"], learnt["gamma"])
-        return -(kernel @ learnt["weights"] + learnt["intercept"])
+        values, support_vectors = vectors.astype(np.float64), self.learnt["support_vectors"]
+        squares = np.square(values).sum(1)[:, None] + np.square(support_vectors).sum(1)
+        kernel = np.exp(-self.learnt["gamma"] * np.maximum(squares - 2 * values @ support_vectors.T, 0))
+        return -(kernel @ self.learnt["weights"] + self.learnt["intercept"])

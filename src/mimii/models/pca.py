@@ -11,18 +11,25 @@ Paper: Jackson and Mudholkar, Technometrics 21, 1979.
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
-from mimii.detectors.estimator import BLOCK, EstimatorDetector
+from mimii.detectors.estimator import EstimatorDetector
 from mimii.detectors.reconstruction import ReconstructingDetector
 from mimii.features.clips import Clips
+
+# Windows of which the covariance is summed at once.
+BLOCK = 2**13
 
 
 class Detector(ReconstructingDetector, EstimatorDetector):
     """See the module."""
 
+    libraries = ("scipy",)
+    fit_modules = ("scipy.linalg",)
+
     def learn(self, training: Clips) -> int:
+        import scipy.linalg
+
         self.learn_scale(training)
         starts, _ = self.windows(training)
         values = self.settings["frames"] * self.n_mels

@@ -39,7 +39,7 @@ from mimii.runs.run import EXTERNAL, Run, Variant, ensemble_variant_name, in_sco
 
 # Filters of the configuration that do not hold for what a model is trained on.
 SHARED_OVER = {"section": (), "machine_type": ("ids",), "snr": ("machines", "ids")}
-MODEL_FILES = {"network": "model.pth", "estimator": "model.skops", "clip_vectors": "model.skops"}
+MODEL_FILES = {"network": "model.pth", "estimator": "model.npz", "clip_vectors": "model.npz"}
 
 
 def dataset_problems(config: Mapping[str, Any]) -> Iterable[Problem]:

@@ -1,6 +1,6 @@
 """A finished run as one file that `load_detector` reads on another machine: a zip of the run's own open files.
 
-In it lie the model (weights alone, or a skops file), the records of training, scoring and metrics, which hold the
+In it lie the model (weights, or arrays, alone), the records of training, scoring and metrics, which hold the
 features' settings and the threshold, and `export.json` with their checksums. Nothing in it is code.
 """
 
@@ -21,7 +21,7 @@ from mimii.runs.records import ScoringRecord, TrainingRecord
 
 RECORD = "export.json"
 RECORDS = ("training.json", "scoring.json", "metrics.json")
-MODELS = ("model.pth", "model.skops")
+MODELS = ("model.pth", "model.npz")
 
 log = logging.getLogger(__name__)
 

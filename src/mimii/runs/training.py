@@ -1,6 +1,7 @@
 """One training job: features in, a fitted detector, its losses and its record out."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,8 @@ def train_model(
     on, or training comes to nothing.
     """
     make = detector_class(job["model"])
+    for module in make.fit_modules:
+        import_module(module)
     prepare_process(threads=threads)
     device = pick_device(device) if make.uses_gpu else "cpu"
     tables, extraction_cpu = read_tables(features, job), features_cpu_sec(features)
