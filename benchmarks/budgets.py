@@ -144,19 +144,19 @@ if __name__ == "__main__":
     parser.add_argument("--clips", type=int, nargs=2, default=(1011, 407), metavar=("NORMAL", "ABNORMAL"))
     parser.add_argument("--jobs", type=int, default=1, help="models side by side")
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = (given.folder or Path(temporary)).absolute()
+        folder = (arguments.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        plan = Plan(configuration(folder, given.clips))
+        plan = Plan(configuration(folder, arguments.clips))
         features = make_features(folder, plan)
         heads = ["training CPU s", "scoring CPU s", "metrics CPU s", "wall s", "budget s", "peak MB"]
         print("| model | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|")
         started = time.perf_counter()
         figures = {}
-        with ThreadPoolExecutor(given.jobs) as pool:
-            rows = pool.map(lambda name: measure(folder, plan, features, name), given.models)
-            for name, row in zip(given.models, rows, strict=True):
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            rows = pool.map(lambda name: measure(folder, plan, features, name), arguments.models)
+            for name, row in zip(arguments.models, rows, strict=True):
                 figures[name] = row
                 print(
                     f"| {name} | {row['training_cpu_s']:.1f} | {row['scoring_cpu_s']:.1f} | "
@@ -168,15 +168,15 @@ if __name__ == "__main__":
     ten = sum(row["cpu_s"] for name, row in figures.items() if name not in REFERENCES)
     most = max(row["peak_rss_mb"] for row in figures.values())
     print(f"\nWithout the references: {ten:.0f} CPU s (budget of ten on two cores: {2 * ALL_BUDGET} s)")
-    print(f"All, {given.jobs} at a time: {wall:.0f} s; most memory: {most:.0f} MB (budget: {MEMORY_BUDGET_MB} MB)")
+    print(f"All, {arguments.jobs} at a time: {wall:.0f} s; most memory: {most:.0f} MB (budget: {MEMORY_BUDGET_MB} MB)")
     inside = sum(row["fitting_s"] + row["scoring_s"] for row in figures.values())
     outside = sum(row["wall_s"] for row in figures.values()) / inside
     print(f"Wall time of all jobs: {outside:.2f} times that inside fitting and scoring (goal: at most {OVERHEAD_GOAL})")
-    if given.json:
+    if arguments.json:
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        given.json.write_text(
+        arguments.json.write_text(
             json.dumps(
-                {"models": figures, "jobs": given.jobs, "wall_s": wall, "wall_over_inside": outside, **machine},
+                {"models": figures, "jobs": arguments.jobs, "wall_s": wall, "wall_over_inside": outside, **machine},
                 indent=1,
             )
             + "\n"

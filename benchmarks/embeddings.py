@@ -50,17 +50,17 @@ def measure(folder: Path, clips: int) -> None:
         open_source(source), SECTION, resolve_features(settings), folder / "features.parquet", checkpoint=checkpoint
     )
     weights_mb = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors")) / 1e6
-    asked = resources.EMBEDDING + resources.PER_WEIGHTS_MB * weights_mb
+    asked_mb = resources.EMBEDDING + resources.PER_WEIGHTS_MB * weights_mb
     print(f"{record.cpu_per_clip_ms / 1000:.2f} s of CPU a clip; load {record.load:.1f} a core")
-    print(f"{weights_mb:.0f} MB of weights: {peak_host_memory_mb():.0f} MB at the peak, {asked:.0f} asked for")
+    print(f"{weights_mb:.0f} MB of weights: {peak_host_memory_mb():.0f} MB at the peak, {asked_mb:.0f} asked for")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=14, help="clips of the section, at least 12")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as name:
-            measure(Path(name), given.clips)
+            measure(Path(name), arguments.clips)
     except UserError as error:
         sys.exit(f"error: {error}")

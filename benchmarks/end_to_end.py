@@ -89,12 +89,12 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=10, help="length of a clip (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        figures = measure(Path(temporary), tuple(given.clips), given.seconds, given.epochs)
+        figures = measure(Path(temporary), tuple(arguments.clips), arguments.seconds, arguments.epochs)
     print("| | wall s | CPU s | AUC |\n|---|---:|---:|---:|")
     for name, row in figures.items():
         print(f"| {name} | {row['wall_s']:.1f} | {row['cpu_s']:.1f} | {row['auc']:.3f} |")
-    if given.json:
+    if arguments.json:
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        given.json.write_text(json.dumps({"commands": figures, **machine}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({"commands": figures, **machine}, indent=1) + "\n")

@@ -174,15 +174,15 @@ if __name__ == "__main__":
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--run", choices=["reference", "ours", "read_back"], help=argparse.SUPPRESS)
     parser.add_argument("paths", type=Path, nargs="*", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.run:
-        {"reference": reference, "ours": ours, "read_back": read_back}[given.run](*given.paths)
+    arguments = parser.parse_args()
+    if arguments.run:
+        {"reference": reference, "ours": ours, "read_back": read_back}[arguments.run](*arguments.paths)
         sys.exit()
-    figures = measure(given.clips, given.recordings, given.repeat)
+    figures = measure(arguments.clips, arguments.recordings, arguments.repeat)
     for name, value in figures.items():
         goal = GOALS.get(name)
         limit = "" if goal is None else f"   goal {'at most' if name == 'peak_rss_mb' else 'at least'} {goal}"
         print(f"{name:26} {value:10.2f}{limit}")
-    if given.json:
+    if arguments.json:
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        given.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")

@@ -33,8 +33,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=20_000)
     parser.add_argument("--seeds", type=int, default=3)
-    given = parser.parse_args()
-    run = {"seeds": given.seeds, "trials": given.trials}
+    arguments = parser.parse_args()
+    run = {"seeds": arguments.seeds, "trials": arguments.trials}
     for factor in (1, 1.1, 1.25):
         print(f"right, deviation over seeds x {factor}: fails {100 * (1 - pass_rate(factor=factor, **run)):.1f} %")
     for shift in (0.01, 0.015, 0.02, 0.03):

@@ -86,17 +86,17 @@ def job(names: list[str], clips: int, epochs: int, device: str) -> None:
     print(sum(row["windows_per_s"] * row["seconds"] for row in rows))
 
 
-def measure(given: argparse.Namespace) -> dict[str, Any]:
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     heads = ["seconds", "windows/s", "reference/s", "ratio", "floor s", "MB over features"]
     print("| model | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|")
     models = {}
-    for name in given.models:
-        train(name, 2, 1, given.device)  # libraries load at first use
-        reference_speed(name, 2, 1, given.device)
-        row = train(name, given.clips, given.epochs, given.device)
-        row["reference_per_s"] = reference_speed(name, given.clips, given.reference_epochs, given.device)
+    for name in arguments.models:
+        train(name, 2, 1, arguments.device)  # libraries load at first use
+        reference_speed(name, 2, 1, arguments.device)
+        row = train(name, arguments.clips, arguments.epochs, arguments.device)
+        row["reference_per_s"] = reference_speed(name, arguments.clips, arguments.reference_epochs, arguments.device)
         row["ratio"] = row["windows_per_s"] / row["reference_per_s"]
-        row["floor_s"] = operations(name) * row["windows_per_s"] * row["seconds"] / (given.peak_tflops * 1e12)
+        row["floor_s"] = operations(name) * row["windows_per_s"] * row["seconds"] / (arguments.peak_tflops * 1e12)
         models[name] = row
         memory = row["memory_over_features_mb"]
         print(
@@ -105,12 +105,13 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             flush=True,
         )
     shared = {
-        jobs: side_by_side(jobs, given.models, given.clips, given.sharing_epochs, given.device) for jobs in given.jobs
+        jobs: side_by_side(jobs, arguments.models, arguments.clips, arguments.sharing_epochs, arguments.device)
+        for jobs in arguments.jobs
     }
     alone = sum(row["seconds"] for row in models.values())
     best = max(shared, key=lambda jobs: shared[jobs])
     gain = shared[best] / shared[min(shared)] * min(shared)
-    minutes = alone * SECTIONS * (MIMII_MEAN_CLIPS / given.clips) * (50 / given.epochs) / gain / 60
+    minutes = alone * SECTIONS * (MIMII_MEAN_CLIPS / arguments.clips) * (50 / arguments.epochs) / gain / 60
     print()
     for jobs, speed in shared.items():
         print(f"{jobs} job(s) side by side: {speed:,.0f} windows/s together")
@@ -121,9 +122,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         "best_jobs": best,
         "all_of_mimii_minutes": minutes,
         "goals": GOALS,
-        "device": torch.cuda.get_device_name() if given.device.startswith("cuda") else "cpu",
-        "clips": given.clips,
-        "epochs": given.epochs,
+        "device": torch.cuda.get_device_name() if arguments.device.startswith("cuda") else "cpu",
+        "clips": arguments.clips,
+        "epochs": arguments.epochs,
         **machine(),
     }
 
@@ -140,11 +141,11 @@ if __name__ == "__main__":
     parser.add_argument("--peak-tflops", type=float, default=67.0, help="of the device in float32 (default: an H100's)")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--run", nargs="+", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if given.run:
-        job(given.run, given.clips, given.epochs, given.device)
+    if arguments.run:
+        job(arguments.run, arguments.clips, arguments.epochs, arguments.device)
         sys.exit()
-    figures = measure(given)
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=1) + "\n")
+    figures = measure(arguments)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -67,13 +67,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        figures = {**fixed_costs(Path(first), given.repeat), **two_jobs(Path(second))}
+        figures = {**fixed_costs(Path(first), arguments.repeat), **two_jobs(Path(second))}
     for name, value in figures.items():
         goal = GOALS.get(name)
         limit = "" if goal is None else f"   goal: at {'least' if name == 'two_jobs_ratio' else 'most'} {goal}"
         print(f"{name:26} {value:8.2f}{limit}")
-    if given.json:
+    if arguments.json:
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        given.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")

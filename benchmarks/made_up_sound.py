@@ -36,8 +36,8 @@ def common_runs(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     models = list(dict.fromkeys(zip(frame["model"], frame["variant"], strict=True)))
     counts = frame.groupby(SECTION)["run_path"].nunique()
     common = counts[counts == counts.max()].index
-    kept = frame.set_index(SECTION).loc[common].reset_index()
-    return select_runs(kept, models)
+    common_rows = frame.set_index(SECTION).loc[common].reset_index()
+    return select_runs(common_rows, models)
 
 
 def machines_of(frame: pd.DataFrame) -> list[str]:
@@ -51,7 +51,7 @@ def rows_of(frame: pd.DataFrame, runs: Path) -> list[dict[str, object]]:
     means = lookup(average_metrics(frame, resampled, confidence=float(frame["confidence"].iloc[0])))
     residual = average(frame, ["auc_residual"], ["label"])["auc_residual"].to_dict()
     trainings = frame.drop_duplicates("training_path").groupby("label")["training_cpu_sec"].sum()
-    found = []
+    rows = []
     for label in dict.fromkeys(frame["label"]):
         row: dict[str, object] = {"model": label, "sections": int((frame["label"] == label).sum())}
         for metric in ("auc", "pauc"):
@@ -59,8 +59,8 @@ def rows_of(frame: pd.DataFrame, runs: Path) -> list[dict[str, object]]:
             row |= {metric: mean["mean"], f"{metric}_low": mean["low"], f"{metric}_high": mean["high"]}
         row |= {machine: means[label, "auc", AVERAGE, machine]["mean"] for machine in machines_of(frame)}
         row |= {"auc_residual": residual[label] if residual[label] == residual[label] else None}
-        found.append(row | {"training_cpu_s": float(trainings[label])})
-    return sorted(found, key=lambda row: -float(str(row["auc"])))
+        rows.append(row | {"training_cpu_s": float(trainings[label])})
+    return sorted(rows, key=lambda row: -float(str(row["auc"])))
 
 
 def agreement(rows: Sequence[Row], real: Sequence[Row]) -> str:
@@ -73,17 +73,17 @@ def agreement(rows: Sequence[Row], real: Sequence[Row]) -> str:
             if (row["section"], row["weights"], row["score"], row["train_per"]) == (section, TRAINED, "mean", "section")
         }
         shared = [row for row in rows if row["model"] in there]
-        found = spearmanr([float(row["auc"]) for row in shared], [there[row["model"]] for row in shared])
-        value = f"{decimals(str(found.statistic))} against `{section}`"
-        parts.append(f"{value} ({len(shared)} models, p = {found.pvalue:.2f})")
+        agreement = spearmanr([float(row["auc"]) for row in shared], [there[row["model"]] for row in shared])
+        value = f"{decimals(str(agreement.statistic))} against `{section}`"
+        parts.append(f"{value} ({len(shared)} models, p = {agreement.pvalue:.2f})")
     return f"Order of the models by their mean score, made up against real (Spearman): {' and '.join(parts)}.\n"
 
 
 def sections_of(frame: pd.DataFrame) -> str:
     """Which sections the table is over, in words."""
     ids = frame[SECTION].drop_duplicates().groupby("machine_type")["machine_id"].agg(sorted).to_dict()
-    named = "; ".join(f"{machine} {', '.join(own)}" for machine, own in ids.items())
-    return f"Over {sum(map(len, ids.values()))} sections ({named}); brackets: 95 % bootstrap over clips.\n"
+    machines = "; ".join(f"{machine} {', '.join(own)}" for machine, own in ids.items())
+    return f"Over {sum(map(len, ids.values()))} sections ({machines}); brackets: 95 % bootstrap over clips.\n"
 
 
 def markdown(rows: Sequence[Row], machines: Sequence[str], real: Sequence[Row]) -> str:
@@ -112,12 +112,12 @@ def main() -> None:
     parser.add_argument("--study", type=Path, default=results / "studies" / "smaller_batches.csv")
     parser.add_argument("--runs", type=Path, default=Path("benchmarks/quality/runs"), help="folder of the runs")
     parser.add_argument("--page", action="store_true", help="the table becomes that of docs/quality.md")
-    given = parser.parse_args()
-    frame = common_runs([read_results(given.results), read_results(given.study)])
-    rows = as_text(rows_of(frame, given.runs))
+    arguments = parser.parse_args()
+    frame = common_runs([read_results(arguments.results), read_results(arguments.study)])
+    rows = as_text(rows_of(frame, arguments.runs))
     text = sections_of(frame) + "\n" + markdown(rows, machines_of(frame), read_csv(DOCS / "quality" / "results.csv"))
     print(text, *load_hints(frame), sep="\n")
-    if given.page:
+    if arguments.page:
         write_csv(DOCS / "quality" / "made_up.csv", list(rows[0]), rows)
         put_into_page(DOCS / "quality.md", text, START, END)
 

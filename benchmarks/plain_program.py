@@ -75,5 +75,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of a section: normal/*.wav, abnormal/*.wav")
     parser.add_argument("--epochs", type=int, default=50)
-    given = parser.parse_args()
-    print(json.dumps({"auc": area_under_curve(given.folder, given.epochs)}))
+    arguments = parser.parse_args()
+    print(json.dumps({"auc": area_under_curve(arguments.folder, arguments.epochs)}))

@@ -105,8 +105,8 @@ def profiled(folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=False, capture_output=True)
     spent: Counter[str] = Counter()
     for (file, _, _), (_, _, own, _, _) in pstats.Stats(str(folder / "profile")).stats.items():
-        found = re.search(r"site-packages/([^/]+)|/(mimii)/|(workflow)/rules", file)
-        spent[next(filter(None, found.groups())) if found else "Python"] += own
+        match = re.search(r"site-packages/([^/]+)|/(mimii)/|(workflow)/rules", file)
+        spent[next(filter(None, match.groups())) if match else "Python"] += own
     for package, seconds in spent.most_common(10):
         print(f"  {package:30} {seconds:6.2f} s")
 
@@ -116,7 +116,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--profile", action="store_true", help="show where the time of the dry run goes")
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for part in PARTS:
@@ -125,9 +125,9 @@ if __name__ == "__main__":
         make_recordings(folder / "dataset")
         config = folder / "config" / "config.yaml"
 
-        config.write_text(yaml.safe_dump(configuration(given.seeds)))
+        config.write_text(yaml.safe_dump(configuration(arguments.seeds)))
         printed, dry = snakemake(folder, "--dry-run", "--quiet", "rules")
-        if given.profile:
+        if arguments.profile:
             profiled(folder)
         jobs = int(re.search(r"^total\s+(\d+)", printed, re.MULTILINE)[1])
 
@@ -139,7 +139,7 @@ if __name__ == "__main__":
         if "Nothing to be done" not in printed:
             sys.exit(f"there was something to do:\n{printed[:2000]}")
         figures = {
-            "runs": len(list(Plan(configuration(given.seeds)).runs())),
+            "runs": len(list(Plan(configuration(arguments.seeds)).runs())),
             "jobs": jobs,
             **{f"dry_run_{name}": value for name, value in dry.items()},
             "finished_runs": len(list(plan.runs())),
@@ -149,6 +149,6 @@ if __name__ == "__main__":
     for name, value in figures.items():
         limit = f"   goal: at most {GOALS[name]}" if name in GOALS else ""
         print(f"{name:26} {value:10,.1f}{limit}")
-    if given.json:
+    if arguments.json:
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        given.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")

@@ -58,21 +58,21 @@ if __name__ == "__main__":
     parser.add_argument("--models", nargs="+", choices=model_names(), default=model_names())
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     source = open_source(
-        {"source": "folder", "root": str(given.recordings), "snrs": "all", "machines": "all", "ids": "all"}
+        {"source": "folder", "root": str(arguments.recordings), "snrs": "all", "machines": "all", "ids": "all"}
     )
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         features = Path(folder, "features.parquet")
-        extract_features(source, given.section, resolve_features(), features)
+        extract_features(source, arguments.section, resolve_features(), features)
         print(f"| model | mean rank of {HELD_OUT + 1} | rank in each split | CPU s |\n|---|---|---|---|")
-        for name in given.models:
+        for name in arguments.models:
             started = time.process_time()
-            ranks = [statistics.mean(ranks_of(features, name, split)) for split in range(given.splits)]
+            ranks = [statistics.mean(ranks_of(features, name, split)) for split in range(arguments.splits)]
             seconds = time.process_time() - started
             figures[name] = {"mean_rank": statistics.mean(ranks), "ranks": ranks, "cpu_s": seconds}
-            listed = ", ".join(f"{rank:g}" for rank in ranks)
-            print(f"| {name} | {statistics.mean(ranks):.1f} | {listed} | {seconds:.0f} |", flush=True)
-    if given.json:
-        given.json.write_text(json.dumps({"section": given.section.path, "models": figures}, indent=1) + "\n")
+            ranks_in_words = ", ".join(f"{rank:g}" for rank in ranks)
+            print(f"| {name} | {statistics.mean(ranks):.1f} | {ranks_in_words} | {seconds:.0f} |", flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"section": arguments.section.path, "models": figures}, indent=1) + "\n")

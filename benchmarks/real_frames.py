@@ -242,12 +242,12 @@ def estimates(
     )
     metrics = [metric_values(curves_of(abnormal, values, counts), SHOWN) for values in scores]
     drawn = np.random.default_rng(1).integers(len(scores), size=(SAMPLES, len(scores)))
-    found = {}
+    of_metrics = {}
     for name in SHOWN:
         values = np.array([metric[name] for metric in metrics])
         resampled = np.take_along_axis(values[:, 1:].T, drawn, axis=1).mean(1)
-        found[name] = Estimate(values[:, 0], resampled)
-    return found
+        of_metrics[name] = Estimate(values[:, 0], resampled)
+    return of_metrics
 
 
 Key = tuple[str, str, str]  # model, weights, score
@@ -274,13 +274,13 @@ def section_estimates(
     return seconds, {key: estimates(values, abnormal) for key, values in columns.items()}
 
 
-def training_adds(found: dict[Key, dict[str, Estimate]]) -> Iterator[tuple[str, str, str, dict[str, Estimate]]]:
+def training_adds(of_scores: dict[Key, dict[str, Estimate]]) -> Iterator[tuple[str, str, str, dict[str, Estimate]]]:
     """(model, score, what it is compared with, difference of each metric) of every trained network."""
-    reference = found.get(("mahalanobis", TRAINED, "mean"))
-    for (model, weights, score), estimate in found.items():
+    reference = of_scores.get(("mahalanobis", TRAINED, "mean"))
+    for (model, weights, score), estimate in of_scores.items():
         if weights != TRAINED or model == "mahalanobis":
             continue
-        untrained = found.get((model, UNTRAINED, score))
+        untrained = of_scores.get((model, UNTRAINED, score))
         if untrained and all(len(untrained[name].by_seed) == len(estimate[name].by_seed) for name in SHOWN):
             yield model, score, UNTRAINED, {n: estimate[n] - untrained[n] for n in SHOWN}
         if reference:
@@ -351,15 +351,15 @@ def _one_frame_clips(vectors: NDArray[np.float32]) -> Clips:
 
 def result_rows(section: Section, out: Path, fits: Sequence[Fit]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of results.csv and of training_adds.csv."""
-    seconds, found = section_estimates(section, out, fits)
+    seconds, of_scores = section_estimates(section, out, fits)
     start = {"section": section.name, "settled_on": section.name in SETTLED_ON}
     results, adds = [], []
-    for (model, weights, score), estimate in found.items():
+    for (model, weights, score), estimate in of_scores.items():
         of_seeds = seconds[model, weights]
         row = start | {"model": model, "train_per": train_per(model), "weights": weights, "score": score}
         row |= {"seeds": " ".join(map(str, of_seeds))}
         results.append(row | _flat(estimate) | {"training_s": float(np.mean([*of_seeds.values()]))})
-    for model, score, against, difference in training_adds(found):
+    for model, score, against, difference in training_adds(of_scores):
         adds.append(start | {"model": model, "score": score, "against": against} | _flat(difference))
     return results, adds
 
@@ -383,24 +383,26 @@ def main() -> None:
     parser.add_argument("--make", type=Path, metavar="DCASE", help="make FOLDER's missing files of ToyCar from this")
     parser.add_argument("--tables", action="store_true", help="fit nothing: tables of what is there")
     parser.add_argument("--page", action="store_true", help="the tables become those of docs/quality.md")
-    given = parser.parse_args()
-    for name in given.ids if given.make else ():
-        if not (given.folder / f"{name}.parquet").exists():
-            make_section(given.make, given.folder / f"{name}.parquet")
-    sections = [read_section(given.folder, name) for name in given.ids]
-    fits = list(fits_of(given.ids, given.models, given.seeds))
-    for fit in () if given.tables else fits:
-        seconds = fit_and_score(fit, [section for section in sections if section.name in fit.sections], given.out)
+    arguments = parser.parse_args()
+    for name in arguments.ids if arguments.make else ():
+        if not (arguments.folder / f"{name}.parquet").exists():
+            make_section(arguments.make, arguments.folder / f"{name}.parquet")
+    sections = [read_section(arguments.folder, name) for name in arguments.ids]
+    fits = list(fits_of(arguments.ids, arguments.models, arguments.seeds))
+    for fit in () if arguments.tables else fits:
+        seconds = fit_and_score(fit, [section for section in sections if section.name in fit.sections], arguments.out)
         if seconds is not None:
-            places = ", ".join(str(fit.path(given.out, name)) for name in fit.sections)
+            places = ", ".join(str(fit.path(arguments.out, name)) for name in fit.sections)
             print(f"{places}: {seconds:.1f} s of training", flush=True)
     results, adds = [], []
     for section in sections:
-        rows = result_rows(section, given.out, fits)
+        rows = result_rows(section, arguments.out, fits)
         results += rows[0]
         adds += rows[1]
-    means = list(clip_mean_rows(given.folder))
-    write_figures(dict(zip(FIGURES, map(as_text, (results, adds, means)), strict=True)), given.out, page=given.page)
+    means = list(clip_mean_rows(arguments.folder))
+    write_figures(
+        dict(zip(FIGURES, map(as_text, (results, adds, means)), strict=True)), arguments.out, page=arguments.page
+    )
 
 
 def write_figures(figures: dict[str, list[Row]], out: Path, *, page: bool) -> None:

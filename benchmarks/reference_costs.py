@@ -169,18 +169,20 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--output", type=Path, help="where to write the file of the estimates")
-    given = parser.parse_args()
-    if given.output and set(given.models) != set(model_names()):
+    arguments = parser.parse_args()
+    if arguments.output and set(arguments.models) != set(model_names()):
         parser.error("--output: with --models, figures of other models would be lost")
     with tempfile.TemporaryDirectory() as temporary:
-        folder, clips = Path(temporary), tuple(given.clips)
-        if given.check:
-            figures = rounded(check(folder, clips, given.epochs, given.models))
+        folder, clips = Path(temporary), tuple(arguments.clips)
+        if arguments.check:
+            figures = rounded(check(folder, clips, arguments.epochs, arguments.models))
         else:
-            figures = rounded(reference_costs(folder, [clips, tuple(given.more_clips)], given.epochs, given.models))
+            figures = rounded(
+                reference_costs(folder, [clips, tuple(arguments.more_clips)], arguments.epochs, arguments.models)
+            )
     text = yaml.safe_dump(figures, sort_keys=False, default_flow_style=None, width=120)
     print(text)
-    if given.output:
-        given.output.write_text(HEADER + text)
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=1) + "\n")
+    if arguments.output:
+        arguments.output.write_text(HEADER + text)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -52,15 +52,15 @@ if __name__ == "__main__":
     parser.add_argument("--model", choices=model_names(), default="id_classifier")
     parser.add_argument("--sections", type=int, default=4)
     parser.add_argument("--clips", type=int, default=900, help="training clips of a section")
-    given = parser.parse_args()
-    names = [f"6dB/fan/id_{number:02d}" for number in range(given.sections)]
+    arguments = parser.parse_args()
+    names = [f"6dB/fan/id_{number:02d}" for number in range(arguments.sections)]
     try:
         with tempfile.TemporaryDirectory() as folder:
             for number, name in enumerate(names):
-                write_features(Path(folder) / f"{number}.parquet", name, given.clips)
-            record = train(given.model, names, Path(folder))
+                write_features(Path(folder) / f"{number}.parquet", name, arguments.clips)
+            record = train(arguments.model, names, Path(folder))
     except UserError as error:
         sys.exit(f"error: {error}")
-    features_mb = given.sections * given.clips * FRAMES * N_MELS * 4 / 1e6
+    features_mb = arguments.sections * arguments.clips * FRAMES * N_MELS * 4 / 1e6
     above = record.peak_host_memory_mb - record.imports_memory_mb
-    print(f"{given.model}, {given.sections} sections: features {features_mb:.0f} MB, peak {above:.0f} MB")
+    print(f"{arguments.model}, {arguments.sections} sections: features {features_mb:.0f} MB, peak {above:.0f} MB")

@@ -68,15 +68,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("models", 12), ("seeds", 5), ("sections", 48), ("clips", 700), ("samples", 1000)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = make_runs(
             Path(folder),
-            models=given.models,
-            seeds=given.seeds,
-            sections_used=given.sections,
-            clips=given.clips,
-            samples=given.samples,
+            models=arguments.models,
+            seeds=arguments.seeds,
+            sections_used=arguments.sections,
+            clips=arguments.clips,
+            samples=arguments.samples,
         )
         frame = select_runs(rows, [[model, "default"] for model in rows["model"].unique()])
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -85,7 +85,7 @@ def main() -> None:
         spent, wall = time.process_time() - started, time.perf_counter() - wall
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
-        f"{len(frame)} runs, {given.clips} clips, {given.samples} resamples: {spent:.1f} s of CPU "
+        f"{len(frame)} runs, {arguments.clips} clips, {arguments.samples} resamples: {spent:.1f} s of CPU "
         f"({1000 * spent / len(frame):.1f} ms each), {wall:.0f} s, peak {peak / 1024:.0f} MB ({before / 1024:.0f})"
     )
 

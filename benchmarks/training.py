@@ -137,19 +137,19 @@ if __name__ == "__main__":
     parser.add_argument("--pairs", type=int, default=3, help="pairs of measurements")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--run", choices=["reference", "ours", "memory"], help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if given.run == "memory":
-        memory(given.models[0], MIMII_CLIPS)
-    elif given.run:
-        measure(given.models[0], given.clips, given.run)
-    if given.run:
+    if arguments.run == "memory":
+        memory(arguments.models[0], MIMII_CLIPS)
+    elif arguments.run:
+        measure(arguments.models[0], arguments.clips, arguments.run)
+    if arguments.run:
         sys.exit()
     figures = {}
     heads = ["reference/s", "ours/s", "ratio", "goal", "peak MB", "features MB", "goal"]
     print("| model | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|")
-    for name in given.models:
-        row = compare(name, given.clips, given.pairs)
+    for name in arguments.models:
+        row = compare(name, arguments.clips, arguments.pairs)
         printed = subprocess.check_output([sys.executable, __file__, "--models", name, "--run", "memory"], text=True)
         row["peak_mb"], row["features_mb"] = map(float, printed.split())
         row["goal_ratio"], row["goal_peak_mb"] = GOALS.get(name, 1.0), row["features_mb"] + MEMORY_GOAL_MB
@@ -159,5 +159,5 @@ if __name__ == "__main__":
             f"| {row['goal_ratio']:g} | {row['peak_mb']:.0f} | {row['features_mb']:.0f} | {row['goal_peak_mb']:.0f} |",
             flush=True,
         )
-    if given.json:
-        given.json.write_text(json.dumps({"models": figures, **machine()}, indent=1) + "\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"models": figures, **machine()}, indent=1) + "\n")

@@ -131,7 +131,7 @@ def test_empty_auc_never_enters(run_folder, tmp_path):
 def test_runs_of_other_recordings_are_refused(run_folder, tmp_path):
     row = run_folder(tmp_path)
     expected = expectation_of([row], tmp_path)
-    expected.listed[row["run_path"].partition("seed=42/")[2]] = "replaced"
+    expected.listings[row["run_path"].partition("seed=42/")[2]] = "replaced"
     with pytest.raises(UserError, match=r"other recordings of 6dB/fan/id_00.*check_dataset --content"):
         merge_results([run_of(row)], tmp_path, tmp_path / "results.csv", expected)
 
@@ -174,8 +174,8 @@ def test_a_model_of_several_sections_was_trained_on_exactly_those(run_folder, tm
         tmp_path, settings=settings, recordings={one: {"listed": "listed", "content": one} for one in trained}
     )
     expected = expectation_of([row], tmp_path)
-    expected.listed.clear()
-    expected.listed.update(dict.fromkeys(both, "listed"))
+    expected.listings.clear()
+    expected.listings.update(dict.fromkeys(both, "listed"))
     with pytest.raises(UserError, match="trained on other sections than the present ones"):
         merge_results([run_of(row)], tmp_path, tmp_path / "results.csv", expected)
     recordings = {one: {"listed": "listed", "content": one} for one in both}

@@ -39,17 +39,17 @@ class Fault:
 class Expectation:
     """What the rows of a CSV must hold.
 
-    columns: for each model, columns and their values: fingerprints of its code, settings of scores and metrics. listed:
-    for each section that any run is trained on, how its recordings are listed now. features_root: folder of the
-    features; those that are there must be of the same recordings as the rows.
+    columns: for each model, columns and their values: fingerprints of its code, settings of scores and metrics.
+    listings: for each section that any run is trained on, how its recordings are listed now. features_root: folder of
+    the features; those that are there must be of the same recordings as the rows.
     """
 
     columns: Mapping[str, Mapping[str, Any]]
-    listed: Mapping[str, str]
+    listings: Mapping[str, str]
     features_root: Path
 
 
-def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | Path, expected: Expectation) -> None:
+def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | Path, expectation: Expectation) -> None:
     """Write one CSV with the row of each run, in the given order; beside it the long metrics, and a record of both.
 
     Raises one UserError that lists every run whose metrics are missing, or contradict its path, its settings, the
@@ -60,7 +60,7 @@ def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | 
     due: list[str] = []
     refused = 0
     for run in runs:
-        record, faults = read_run(run, runs_root, expected)
+        record, faults = read_run(run, runs_root, expectation)
         if record is not None:
             records.append(record)
         if faults:
@@ -85,7 +85,7 @@ def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | 
     MergeRecord(sha256_of(output_csv), sha256_of(metrics_csv(output_csv)), len(rows)).write(record_of(output_csv))
 
 
-def read_run(run: Run, runs_root: str | Path, expected: Expectation) -> tuple[MetricsRecord | None, list[Fault]]:
+def read_run(run: Run, runs_root: str | Path, expectation: Expectation) -> tuple[MetricsRecord | None, list[Fault]]:
     """A run's metrics, and why they cannot be merged; None where there are none that can be read."""
     path = Path(runs_root) / run.path / METRICS
     if not path.exists():
@@ -97,8 +97,8 @@ def read_run(run: Run, runs_root: str | Path, expected: Expectation) -> tuple[Me
     return record, [
         *_path_faults(record.row, run),
         *_settings_faults(record.row, run),
-        *_recordings_faults(record.row, run, expected),
-        *_column_faults(record.row, expected.columns[run.variant.model]),
+        *_recordings_faults(record.row, run, expectation),
+        *_column_faults(record.row, expectation.columns[run.variant.model]),
         *_member_faults(record.row, Path(runs_root)),
     ]
 
@@ -144,24 +144,24 @@ def _settings_faults(row: Mapping[str, Any], run: Run) -> Iterable[Fault]:
                 )
 
 
-def _recordings_faults(row: Mapping[str, Any], run: Run, expected: Expectation) -> Iterable[Fault]:
+def _recordings_faults(row: Mapping[str, Any], run: Run, expectation: Expectation) -> Iterable[Fault]:
     recorded = _read_json(row.get("recordings"))
-    known = map(Section.parse, expected.listed)
-    asked_for = {section.path: expected.listed[section.path] for section in run.trained_on(known)}
-    if set(recorded) != set(asked_for):
-        differing = ", ".join(sorted(set(recorded) ^ set(asked_for)))
+    sections = map(Section.parse, expectation.listings)
+    listings = {section.path: expectation.listings[section.path] for section in run.trained_on(sections)}
+    if set(recorded) != set(listings):
+        differing = ", ".join(sorted(set(recorded) ^ set(listings)))
         yield Fault(f"it was trained on other sections than the present ones (differing: {differing})", TRAINING)
         return
-    for section, listed in asked_for.items():
+    for section, listing in listings.items():
         own = Recordings.parse(recorded[section])
-        if own.listed != listed:
+        if own.listed != listing:
             yield Fault(
                 f"it was made of other recordings of {section} than the present ones (where they were only copied: "
                 "python -m mimii check_dataset --content)",
                 TRAINING,
             )
             continue
-        file = expected.features_root / run.variant.features_name / f"{section}.parquet"
+        file = expectation.features_root / run.variant.features_name / f"{section}.parquet"
         if has_model(run.variant.name) and _recordings_of(file) not in (None, own):
             yield Fault(f"it was trained on other features than {file} holds now", TRAINING)
 

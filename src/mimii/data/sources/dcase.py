@@ -28,7 +28,7 @@ HOLDERS = ("", "dev_data", "eval_data", "dev_data/raw", "eval_data/raw")
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedClip:
     """A recording as a folder or an archive lists it. name: what its name says; the rest as in `Recording`."""
 
     name: ClipName
@@ -50,7 +50,7 @@ class Source(DownloadedSource):
             raise ProblemsError.of("dataset.dcase.year", "say which year's data these are, 2020 to 2026")
         self.year = Year(self.settings["year"])
         self.snr = f"dcase{self.year.number}"
-        self._types: dict[str, list[Listed]] = {}
+        self._types: dict[str, list[ListedClip]] = {}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Source(DownloadedSource):
         sections = []
         for machine in self._machines():
             if selects_name(self.config, "machines", machine):
-                ids = {listed.name.id for listed in self._list_type(machine)}
+                ids = {clip.name.id for clip in self._list_type(machine)}
             else:
                 # What the filters leave out is not looked into; messages name it as if it held what was published.
                 ids = set(self._ids(machine)) if self._is_there(machine) else set()
@@ -151,27 +151,27 @@ class Source(DownloadedSource):
             for archive in self._archives_of(section):
                 path = self.archive_path(archive.name)
                 verify(path, str((read_record(path) or {}).get("md5", "")))
-        listed = [listed for listed in self._list_type(section.machine) if listed.name.id == section.id]
-        labels = self._labels(section) if any(own.name.label is None for own in listed) else {}
+        clips = [clip for clip in self._list_type(section.machine) if clip.name.id == section.id]
+        labels = self._labels(section) if any(own.name.label is None for own in clips) else {}
         attributes = self._later_attributes(section)
-        return [self._recording(own, labels, attributes) for own in listed]
+        return [self._recording(own, labels, attributes) for own in clips]
 
-    def _recording(self, listed: Listed, labels: Mapping[str, ClipName], attributes: Mapping[str, str]) -> Recording:
-        name = listed.name
+    def _recording(self, clip: ListedClip, labels: Mapping[str, ClipName], attributes: Mapping[str, str]) -> Recording:
+        name = clip.name
         if name.label is None:
             published = name.name
             if published not in labels:
-                raise UserError(f"{listed.file!r}: {self.year.labels_file} in {self.root!r} has no label of it")
+                raise UserError(f"{clip.file!r}: {self.year.labels_file} in {self.root!r} has no label of it")
             name = labels[published]
         assert name.label is not None
         return Recording(
-            listed.path,
+            clip.path,
             name.label,
-            listed.file,
-            listed.size,
-            listed.stamp,
-            listed.split,
-            listed.archive,
+            clip.file,
+            clip.size,
+            clip.stamp,
+            clip.split,
+            clip.archive,
             name.domain,
             name.attributes or attributes.get(name.name, ""),
         )
@@ -212,20 +212,20 @@ class Source(DownloadedSource):
         archives = [archive for part in self.parts for archive in self.year.archives(part, machine)]
         return any(Path(self.root, archive.name).exists() for archive in archives) or any(self._folders(machine))
 
-    def _list_type(self, machine: str) -> list[Listed]:
+    def _list_type(self, machine: str) -> list[ListedClip]:
         """A machine type's recordings in the configured parts. Raises UserError where one is there twice."""
         if machine not in self._types:
-            by_name: dict[str, Listed] = {}
-            for listed in self._every(machine):
-                other = by_name.setdefault(f"{listed.split}/{listed.name.name}", listed)
-                if other is not listed:
-                    places = " and in ".join(repr(own.archive or own.file) for own in (other, listed))
-                    raise UserError(f"{listed.path!r} is there twice, in {places}: remove one of them")
+            by_name: dict[str, ListedClip] = {}
+            for clip in self._every(machine):
+                other = by_name.setdefault(f"{clip.split}/{clip.name.name}", clip)
+                if other is not clip:
+                    places = " and in ".join(repr(own.archive or own.file) for own in (other, clip))
+                    raise UserError(f"{clip.path!r} is there twice, in {places}: remove one of them")
             wanted = self._ids(machine)
-            self._types[machine] = [listed for listed in by_name.values() if listed.name.id in wanted]
+            self._types[machine] = [clip for clip in by_name.values() if clip.name.id in wanted]
         return self._types[machine]
 
-    def _every(self, machine: str) -> Iterator[Listed]:
+    def _every(self, machine: str) -> Iterator[ListedClip]:
         for folder in () if self.downloads else self._folders(machine):
             for name in [name for name in SPLITS if name in subfolders(folder)]:
                 for file, size, mtime in audio_files(folder / name):
@@ -242,7 +242,7 @@ class Source(DownloadedSource):
             if folder.is_dir() and set(SPLITS) & set(subfolders(folder)):
                 yield folder
 
-    def _in_archive(self, archive: RecordArchive, machine: str) -> Iterator[Listed]:
+    def _in_archive(self, archive: RecordArchive, machine: str) -> Iterator[ListedClip]:
         path = Path(self.root, archive.name)
         if not path.exists():
             for old, new in self.year.replaced.items():
@@ -257,7 +257,7 @@ class Source(DownloadedSource):
                 place = (member.filename, member.file_size, member.CRC, str(path))
                 yield self._read_name(machine, match["folder"], match["name"], place)
 
-    def _read_name(self, machine: str, folder: str, file: str, place: tuple[str, int, int, str | None]) -> Listed:
+    def _read_name(self, machine: str, folder: str, file: str, place: tuple[str, int, int, str | None]) -> ListedClip:
         """What a recording's name says. Raises UserError where it does not fit the year or its folder."""
         where = repr(place[0]) if place[3] is None else f"{place[0]!r} in {place[3]!r}"
         name, split = self.year.parse(file), SPLITS[folder]
@@ -274,7 +274,7 @@ class Source(DownloadedSource):
             known = ", ".join(id for part in PARTS for id in self.year.ids(part, machine))
             raise UserError(f"{where}: {machine} has no {name.id} in {self.year.number}; it has {known}")
         path, size, stamp, archive = place
-        return Listed(name, split, f"{machine}/{folder}/{file}", path, size, stamp, archive)
+        return ListedClip(name, split, f"{machine}/{folder}/{file}", path, size, stamp, archive)
 
 
 def members_of(machine: str) -> re.Pattern[str]:
