@@ -12,6 +12,7 @@ import soundfile
 from trained_run import SECTION, write_trained_run
 
 import mimii
+from mimii.commands.main import main
 from mimii.common.errors import BadClipError, UserError
 from mimii.runs.exported import write_export
 from mimii.runs.records import ScoringRecord, TrainingRecord
@@ -108,18 +109,18 @@ def test_the_shell_prints_a_line_for_each_clip_and_goes_on_past_a_bad_one(traine
     assert path == str(good)
 
 
-def in_shell(*arguments):
-    command = [sys.executable, "-m", "mimii", "score", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def exit_code_of_score(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main(["score", *map(str, arguments)])
+    return end.value.code
 
 
-def test_the_shell_writes_a_csv_and_a_figure_of_each_recording(trained, detector, tmp_path):
+def test_the_command_writes_a_csv_and_a_figure_of_each_recording(trained, detector, tmp_path):
     folder = trained[0] / SECTION / "abnormal"
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"no recording")
     table, figures = tmp_path / "scores.csv", tmp_path / "figures"
-    done = in_shell(trained[1], folder, bad, "--csv", table, "--figures", figures)
-    assert done.returncode == 1, done.stderr
+    assert exit_code_of_score(trained[1], folder, bad, "--csv", table, "--figures", figures) == 1
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     clips = sorted(folder.iterdir())
@@ -132,13 +133,14 @@ def test_the_shell_writes_a_csv_and_a_figure_of_each_recording(trained, detector
 
 
 @pytest.mark.parametrize("option", ["--csv", "--figures"])
-def test_what_is_there_is_never_replaced(trained, tmp_path, option):
+def test_what_is_there_is_never_replaced(trained, tmp_path, option, capsys):
     own = tmp_path / "notes.csv"
     own.write_text("mine")
     clip = trained[0] / SECTION / "normal" / "00000000.wav"
-    done = in_shell(trained[1], clip, option, own if option == "--csv" else tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "is there already" in done.stderr
+    assert exit_code_of_score(trained[1], clip, option, own if option == "--csv" else tmp_path) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "is there already" in printed.err
     assert own.read_text() == "mine"
 
 
