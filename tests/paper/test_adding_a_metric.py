@@ -43,52 +43,49 @@ print(json.dumps({
 """
 
 
-@pytest.fixture
-def shown(run_folder, tmp_path):
-    """Adds a function to a copy of the package, and says where the metric is shown."""
-
-    def show(function):
-        package = tmp_path / "src" / "mimii"
-        shutil.copytree(Path(mimii.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-        with (package / "evaluation" / "metrics.py").open("a", encoding="utf-8") as file:
-            file.write(f"\n\n{function}")
-        rows = [
-            run_folder(tmp_path, model=model, section=f"6dB/{machine}/id_00", quality=quality)
-            for model, quality in (("vae", 2.0), ("pca", 1.0))
-            for machine in ("fan", "pump")
-        ]
-        (tmp_path / "rows.json").write_text(json.dumps(rows))
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
-        done = subprocess.run(
-            [sys.executable, "-c", SHOW, tmp_path], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        return json.loads(done.stdout)
-
-    return show
-
-
 def example():
     """The function that the page shows."""
     return re.search(r"```python\n(@metric.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
 
 
-def test_a_metric_of_thresholds_is_shown_at_both(shown):
-    places = shown(example())
+BEST_F1 = """
+@metric("Best F1", shown_in=("tables", "figures"))
+def best_f1(curves: Curves) -> FloatArray:
+    positives = curves.true_positives[:, -1:]
+    return (2 * curves.true_positives / (curves.true_positives + curves.false_positives + positives)).max(axis=1)
+"""
+
+
+@pytest.fixture(scope="module")
+def places(run_folder, tmp_path_factory):
+    """Where the page's metric and another are shown that were added to a copy of the package."""
+    folder = tmp_path_factory.mktemp("copy")
+    package = folder / "src" / "mimii"
+    shutil.copytree(Path(mimii.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (package / "evaluation" / "metrics.py").open("a", encoding="utf-8") as file:
+        file.write(f"\n\n{example()}\n\n{BEST_F1}")
+    rows = [
+        run_folder(folder, model=model, section=f"6dB/{machine}/id_00", quality=quality)
+        for model, quality in (("vae", 2.0), ("pca", 1.0))
+        for machine in ("fan", "pump")
+    ]
+    (folder / "rows.json").write_text(json.dumps(rows))
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW, folder], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def test_a_metric_of_thresholds_is_shown_at_both(places):
     assert "Balanced accuracy" in places["headers"]["thresholds"]
     assert {"fitted_balanced_accuracy", "conformal_balanced_accuracy"} <= set(places["averages"])
     assert places["intervals"]
     assert "balanced_accuracy" not in places["ranks"]
 
 
-def test_a_metric_of_tables_and_figures_has_its_own_and_is_tested(shown):
-    function = """
-@metric("Best F1", shown_in=("tables", "figures"))
-def best_f1(curves: Curves) -> FloatArray:
-    positives = curves.true_positives[:, -1:]
-    return (2 * curves.true_positives / (curves.true_positives + curves.false_positives + positives)).max(axis=1)
-"""
-    places = shown(function)
+def test_a_metric_of_tables_and_figures_has_its_own_and_is_tested(places):
     assert "best_f1" in places["headers"]
     assert "Best F1" in places["headers"]["overview"]
     assert "Best F1" in places["headers"]["ranks"]
