@@ -79,13 +79,13 @@ def write_manuscript(results: Path, output: Path) -> None:
     config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
     setup = setup_section(frame, config)
     cited = [key for keys in re.findall(r"\\cite\{([^}]+)\}", setup) for key in keys.split(",")]
-    written = {
+    texts = {
         "main.tex": MAIN % "\n".join([*_inputs(tables), *_floats(figures)]),
         "setup.tex": setup,
         "results.tex": _results_section(frame, Statistics.read(results / "statistics"), config),
         "references.bib": bibliography(cited),
     }
-    for name, text in written.items():
+    for name, text in texts.items():
         with written_whole(output / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 

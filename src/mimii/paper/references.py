@@ -38,8 +38,8 @@ def papers_of(model: str) -> list[str]:
     keys = []
     for key in entries():
         own = fields(key)
-        known = set(IDENTIFIER.findall(f"{own.get('doi', '')} {own.get('url', '')}"))
-        if known & identifiers or plain(own["title"]) in plain(paper):
+        own_identifiers = set(IDENTIFIER.findall(f"{own.get('doi', '')} {own.get('url', '')}"))
+        if own_identifiers & identifiers or plain(own["title"]) in plain(paper):
             keys.append(key)
     return keys or [model]
 
@@ -51,9 +51,9 @@ def plain(text: str) -> str:
 
 def bibliography(keys: Iterable[str]) -> str:
     """These entries as a BibTeX file; a model without one gets the text that it declares."""
-    wanted = dict.fromkeys(keys)
-    known = [text for key, text in entries().items() if key in wanted]
-    return "\n\n".join([*known, *(_declared(key) for key in wanted if key not in entries())]) + "\n"
+    cited = dict.fromkeys(keys)
+    texts = [text for key, text in entries().items() if key in cited]
+    return "\n\n".join([*texts, *(_declared(key) for key in cited if key not in entries())]) + "\n"
 
 
 def _declared(model: str) -> str:

@@ -100,7 +100,7 @@ def networks(frame: pd.DataFrame) -> Iterator[str]:
     """What all networks are trained with; which of it differs is said of each model."""
     shared = shared_settings(frame)
     if shared:
-        yield f"Networks share these settings: {escape_latex(written(shared))}."
+        yield f"Networks share these settings: {escape_latex(write_settings(shared))}."
 
 
 def shared_settings(frame: pd.DataFrame) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def models(frame: pd.DataFrame) -> Iterator[str]:
         amount = row["num_parameters"]
         size = "" if pd.isna(amount) else f" ({int(amount):,} parameters)"
         cited = cite(*papers) if (papers := papers_of(name)) else ""
-        details = f": {escape_latex(written(own))}" if own else ""
+        details = f": {escape_latex(write_settings(own))}" if own else ""
         yield rf"\textit{{{escape_latex(title)}}}{cited}{escape_latex(size)}{details}."
 
 
@@ -171,12 +171,12 @@ def evaluation(frame: pd.DataFrame) -> list[str]:
 
 def seeds(frame: pd.DataFrame) -> Iterator[str]:
     """Which, and what they are for."""
-    known = sorted({int(seed) for seed in frame["seed"].dropna()})
-    if known:
-        several = "s" * (len(known) > 1)
+    numbers = sorted({int(seed) for seed in frame["seed"].dropna()})
+    if numbers:
+        several = "s" * (len(numbers) > 1)
         yield (
-            f"Models that draw random numbers are trained with {len(known)} seed{several} "
-            f"({join_words([str(seed) for seed in known])}); nothing is claimed of one with fewer than {LEAST_SEEDS}."
+            f"Models that draw random numbers are trained with {len(numbers)} seed{several} "
+            f"({join_words([str(seed) for seed in numbers])}); nothing is claimed of one with fewer than {LEAST_SEEDS}."
         )
 
 
@@ -205,7 +205,7 @@ def cite(*keys: str) -> str:
     return rf"~\cite{{{','.join(keys)}}}"
 
 
-def written(settings: Mapping[str, Any]) -> str:
+def write_settings(settings: Mapping[str, Any]) -> str:
     """`batch size 256, hidden 128-64, whiten off`; without what is not set."""
 
     def text(value: Any) -> str:

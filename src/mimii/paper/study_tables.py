@@ -53,15 +53,15 @@ def study_table(
     several = snrs if len(snrs) > 1 else []
     scored = len(snrs) == 1 and frame[SCORE].notna().all()
     official = by_type(scores_of_runs(frame, Path(runs_root), snrs[0])) if scored else {}
-    wanted = [*(("auc", snr) for snr in several), *((metric, AVERAGE) for metric in metrics_in("tables"))]
+    scopes = [*(("auc", snr) for snr in several), *((metric, AVERAGE) for metric in metrics_in("tables"))]
 
     rows, data = [], []
     for first in frame.drop_duplicates("label").to_dict("records"):
         label = first["label"]
-        known = {**json.loads(first["settings"]), **json.loads(first["features"])}
-        numbers: dict[str, Any] = {"model": first["model"], **{name: known.get(name) for name in varied}}
-        cells = [Cell(model_title(first["model"])), *(Cell(_written(known, name)) for name in varied)]
-        for metric, snr in wanted:
+        settings = {**json.loads(first["settings"]), **json.loads(first["features"])}
+        numbers: dict[str, Any] = {"model": first["model"], **{name: settings.get(name) for name in varied}}
+        cells = [Cell(model_title(first["model"])), *(Cell(_write_setting(settings, name)) for name in varied)]
+        for metric, snr in scopes:
             value = means[label, metric, snr, AVERAGE]
             cells.append(mean_cell(value, mark=False))
             name = metric if snr == AVERAGE else f"{metric}_{snr}"
@@ -77,28 +77,28 @@ def study_table(
             numbers[cost] = amount
         rows.append(cells)
         data.append(numbers)
-    header = _header(varied, wanted, official=bool(official))
+    header = _header(varied, scopes, official=bool(official))
     caption = f"Study {study}: variants in the configured order, none marked as the best."
     notes = " ".join([_notes(averages, confidence, unclaimed), *load_hints(frame)])
     return Table(study, caption, header, rows, pd.DataFrame(data), notes)
 
 
-def _header(varied: Sequence[str], wanted: Sequence[tuple[str, str]], *, official: bool) -> list[Cell]:
-    """wanted: (metric, SNR) of each mean."""
+def _header(varied: Sequence[str], scopes: Sequence[tuple[str, str]], *, official: bool) -> list[Cell]:
+    """scopes: (metric, SNR) of each mean."""
     metrics = metrics_in("tables")
     return [
         Cell("Model"),
         *map(Cell, varied),
-        *(Cell(metrics[metric].title, "" if snr == AVERAGE else snr_title(snr)) for metric, snr in wanted),
+        *(Cell(metrics[metric].title, "" if snr == AVERAGE else snr_title(snr)) for metric, snr in scopes),
         *([Cell("Official score")] if official else []),
         *(COSTS[cost][0] for cost in SHOWN_COSTS),
     ]
 
 
-def _written(known: Mapping[str, Any], name: str) -> str:
-    if name not in known:
+def _write_setting(settings: Mapping[str, Any], name: str) -> str:
+    if name not in settings:
         return MISSING
-    value = known[name]
+    value = settings[name]
     if value is None:
         return "null"  # as in the configuration
     if isinstance(value, list):

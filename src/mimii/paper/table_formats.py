@@ -15,7 +15,7 @@ from mimii.paper.table import MISSING, Cell, Table
 def as_markdown(table: Table) -> str:
     """A pipe table between its caption and its notes."""
 
-    def written(cell: Cell) -> str:
+    def write_cell(cell: Cell) -> str:
         text = cell.text.replace("|", "\\|")
         marked = f"**{text}**" if cell.bold else f"<u>{text}</u>" if cell.second else text
         return marked + (f"<br>{cell.below}" if cell.below else "")
@@ -23,9 +23,9 @@ def as_markdown(table: Table) -> str:
     lines = [
         table.caption,
         "",
-        "| " + " | ".join(map(written, table.header)) + " |",
+        "| " + " | ".join(map(write_cell, table.header)) + " |",
         "|:---" + "|---:" * (len(table.header) - 1) + "|",
-        *("| " + " | ".join(map(written, row)) + " |" for row in table.rows),
+        *("| " + " | ".join(map(write_cell, row)) + " |" for row in table.rows),
         *(["", table.notes] if table.notes else []),
     ]
     return "\n".join(lines) + "\n"
@@ -241,9 +241,9 @@ def as_html(table: Table) -> str:
     """A page that needs no other file."""
 
     def row(cells: Sequence[Cell], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{written(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{write_cell(cell)}</{tag}>" for cell in cells) + "</tr>"
 
-    def written(cell: Cell) -> str:
+    def write_cell(cell: Cell) -> str:
         text = html.escape(cell.text)
         text = f"<strong>{text}</strong>" if cell.bold else f"<u>{text}</u>" if cell.second else text
         return text + (f"<small>{html.escape(cell.below)}</small>" if cell.below else "")
@@ -261,12 +261,12 @@ def write_tables(tables: Sequence[Table], folder: str | Path) -> None:
     """`<name>.csv`, `.md`, `.tex` and `.html` of every table."""
     for table in tables:
         # Python's digits: a float reads back as itself.
-        written = {
+        texts = {
             "csv": table.data.to_csv(index=False, lineterminator="\n"),
             "md": as_markdown(table),
             "tex": as_latex(table),
             "html": as_html(table),
         }
-        for ending, text in written.items():
+        for ending, text in texts.items():
             with written_whole(Path(folder) / f"{table.name}.{ending}") as temporary:
                 temporary.write_text(text, encoding="utf-8")

@@ -39,14 +39,14 @@ def draw(results: Results) -> Figure:
         figure = Figure(figsize=(COLUMN, 3.3))
         panels = figure.subplots(1, len(COSTS), sharey=True)
         for axes, (cost, (title, measured)) in zip(panels, COSTS.items(), strict=True):
-            known: dict[str, float] = {label: amounts[cost].to_dict()[label] for label in labels}
-            known = {label: amount for label, amount in known.items() if amount == amount and amount > 0}
-            for label, amount in known.items():
+            of_labels = amounts[cost].to_dict()
+            costs = {label: of_labels[label] for label in labels if of_labels[label] > 0}  # NaN where it is not known
+            for label, amount in costs.items():
                 value, colour = means.loc[label], styles[label]["color"]
                 style = _marker(styles[label]) | {"markerfacecolor": "white" if (label, measured) in busy else colour}
                 axes.plot(amount, auc[label], linestyle="none", zorder=4, **style)
                 axes.vlines(amount, value["low"], value["high"], linewidth=0.7, zorder=3, color=colour)
-            _draw_front(axes, {label: (amount, auc[label]) for label, amount in known.items()})
+            _draw_front(axes, {label: (amount, auc[label]) for label, amount in costs.items()})
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(title)

@@ -42,9 +42,9 @@ class Criterion:
 @cache
 def criterion(seeds: int) -> Criterion:
     """The limits for a mean of so many seeds, from the deviation that one seed of the reference has, too."""
-    given, sections = reference()["criterion"], len(reference_auc())
-    deviation = given["seed_deviation"] * math.sqrt(1 + 1 / seeds)
-    wide = given["deviations"]
+    limits, sections = reference()["criterion"], len(reference_auc())
+    deviation = limits["seed_deviation"] * math.sqrt(1 + 1 / seeds)
+    wide = limits["deviations"]
     close = 2.5 * deviation
     far = stats.binom.ppf(stats.norm.cdf(wide), sections, 2 * stats.norm.sf(2.5))
     return Criterion(
@@ -66,8 +66,8 @@ def check(frame: pd.DataFrame) -> Check:
     seeds = int(frame.groupby(["db_level", "machine_type", "machine_id"])["seed"].nunique().min())
     if reasons := incomparable(frame, auc, seeds):
         return Check(NOT_COMPARABLE, reasons, auc, seeds)
-    wanted = reference_auc()
-    tests = compare([auc[section] - wanted[section] for section in wanted], seeds)
+    of_reference = reference_auc()
+    tests = compare([auc[section] - value for section, value in of_reference.items()], seeds)
     passed = all(good for good, _ in tests)
     reasons = [f"{'ok' if good else 'NOT MET'}: {what}" for good, what in tests]
     return Check(PASS if passed else FAIL, reasons, auc, seeds)
@@ -113,14 +113,14 @@ def incomparable(frame: pd.DataFrame, auc: Mapping[Section, float], seeds: int) 
         counts = published.clip_counts(section)
         if counts is not None and there != counts:
             reasons.append(f"{section} has other clips than MIMII: {there}, not {counts}")
-        given = {"model": row["model"]}
-        wanted = {"model": reference()["model"]}
+        settings = {"model": row["model"]}
+        of_reference = {"model": reference()["model"]}
         for part in ("settings", "features"):
-            given |= json.loads(row[part])
-            wanted |= reference()[part]
+            settings |= json.loads(row[part])
+            of_reference |= reference()[part]
         reasons += [
-            f"{name} is {given.get(name)!r}, not {value!r}"
-            for name, value in wanted.items()
-            if given.get(name) != value
+            f"{name} is {settings.get(name)!r}, not {value!r}"
+            for name, value in of_reference.items()
+            if settings.get(name) != value
         ]
     return list(dict.fromkeys(reasons))

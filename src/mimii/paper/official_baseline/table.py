@@ -10,9 +10,9 @@ from mimii.paper.table import MISSING, Cell, Table, signed
 def check_table(result: Check) -> Table:
     """The verdict as caption, and each section's AUC beside the reference; outliers, the furthest first, are bold."""
     close = criterion(result.seeds).close
-    wanted = reference_auc()
-    differences = {section: result.auc[section] - auc for section, auc in wanted.items() if section in result.auc}
-    order = sorted(wanted, key=lambda section: -abs(differences.get(section, 0.0)))
+    of_reference = reference_auc()
+    differences = {section: result.auc[section] - auc for section, auc in of_reference.items() if section in result.auc}
+    order = sorted(of_reference, key=lambda section: -abs(differences.get(section, 0.0)))
     rows, data = [], []
     for section in order:
         difference = differences.get(section)
@@ -20,12 +20,12 @@ def check_table(result: Check) -> Table:
         rows.append(
             [
                 Cell(section.path, bold=outlier),
-                Cell(f"{wanted[section]:.3f}"),
+                Cell(f"{of_reference[section]:.3f}"),
                 Cell(MISSING if difference is None else f"{result.auc[section]:.3f}"),
                 Cell(MISSING if difference is None else signed(difference), bold=outlier),
             ]
         )
-        data.append([section.path, wanted[section], result.auc.get(section), difference])
+        data.append([section.path, of_reference[section], result.auc.get(section), difference])
     caption = f"Official MIMII baseline against the reference run: {result.verdict.upper()}."
     notes = (
         f"{'; '.join(result.reasons)}. "

@@ -56,7 +56,7 @@ def within_size(boards: Sequence[dict[str, Any]], folder: str) -> tuple[list[dic
     beside: dict[str, bytes] = {}
     fitting = []
     for board in boards:
-        kept, unheard = [], []
+        listening, unheard = [], []
         for record in board["listening"]:
             own = record
             if used + len(json.dumps(own)) > MOST_SOUND:
@@ -68,8 +68,8 @@ def within_size(boards: Sequence[dict[str, Any]], folder: str) -> tuple[list[dic
                 continue
             used += len(json.dumps(own))
             beside |= sounds
-            kept.append(own)
-        fitting.append({**board, "listening": kept, "unheard": unheard})
+            listening.append(own)
+        fitting.append({**board, "listening": listening, "unheard": unheard})
     return fitting, beside
 
 

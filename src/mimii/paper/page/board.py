@@ -118,8 +118,8 @@ def _listening(
     labels: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
     """The gathered clips of the methods and sections of the board, with their places on it."""
-    known = frame[["results", "model", "variant", "label"]].drop_duplicates()
-    by_key = {tuple(row[:3]): row[3] for row in known.itertuples(index=False, name=None)}
+    methods = frame[["results", "model", "variant", "label"]].drop_duplicates()
+    by_key = {tuple(row[:3]): row[3] for row in methods.itertuples(index=False, name=None)}
     paths = [one.section.path for one in sections]
     for results, _ in group:
         for one in results.listening:

@@ -108,7 +108,7 @@ def _dataset(findings: Findings) -> str:
     source = str(dataset.get("source", "not known"))
     if source == "dcase":
         return f"DCASE {dataset['dcase']['year']} task 2, {dataset['dcase']['data']} data"
-    known = {
+    descriptions = {
         "made_up": "made up by the workflow",
         "zenodo": "MIMII",
         "dcase2020": "DCASE 2020 task 2, development data",
@@ -116,7 +116,7 @@ def _dataset(findings: Findings) -> str:
         "labelled": "own recordings, in folders",
         "table": "own recordings, beside a table",
     }
-    return known.get(source, source)
+    return descriptions.get(source, source)
 
 
 def _features(frame: pd.DataFrame) -> str:

@@ -36,8 +36,8 @@ def error_analysis(sections: Sequence[ScoredSection], labels: Sequence[str]) -> 
             missed += [[place, int(clip)] for clip in np.flatnonzero(section.abnormal & ~flags.any(axis=0))]
             alarms += [[place, int(clip)] for clip in np.flatnonzero(~section.abnormal & flags.all(axis=0))]
         correlations.append(_rank_correlations([section.mean_scores(label) for label in labels]))
-        for name, found in _by_kind(section, labels).items():
-            for kind, values in found.items():
+        for name, of_kinds in _by_kind(section, labels).items():
+            for kind, values in of_kinds.items():
                 kinds[name].setdefault(kind, []).append(values)
     return {
         "judged": sorted(judged),

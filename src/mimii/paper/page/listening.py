@@ -40,9 +40,9 @@ def choose_clips(clips: ClipScores, count: int) -> list[tuple[str, int]]:
         own = np.flatnonzero(clips.abnormal == abnormal)
         distance = np.abs(clips.scores[own] - np.median(clips.scores[own]))
         typical = own[np.argsort(distance, kind="stable")]
-        taken = {clip for _, clip in chosen}
-        kept = [int(clip) for clip in typical if clip not in taken][:count]
-        chosen += [(f"{'abnormal' if abnormal else 'normal'}, typical", clip) for clip in kept]
+        others = {clip for _, clip in chosen}
+        nearest = [int(clip) for clip in typical if clip not in others][:count]
+        chosen += [(f"{'abnormal' if abnormal else 'normal'}, typical", clip) for clip in nearest]
     return chosen
 
 

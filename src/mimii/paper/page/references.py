@@ -17,13 +17,13 @@ MIMII = {
 
 def references_for(sections: Sequence[ScoredSection], config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """name, source and auc ({section: AUC}) of each reference that knows some of these recordings."""
-    known: list[Mapping[str, Any]] = []
+    references: list[Mapping[str, Any]] = []
     if all(_is_mimii(one) for one in sections):
-        known.append({**MIMII, "auc": {section.path: value for section, value in reference_auc().items()}})
+        references.append({**MIMII, "auc": {section.path: value for section, value in reference_auc().items()}})
     if str(config.get("dataset", {}).get("source")).startswith("dcase"):
-        known += read_declarations(Path(__file__).with_suffix(".yaml"))
+        references += read_declarations(Path(__file__).with_suffix(".yaml"))
     paths = [one.section.path for one in sections]
-    rows = [{**one, "auc": {path: one["auc"][path] for path in paths if path in one["auc"]}} for one in known]
+    rows = [{**one, "auc": {path: one["auc"][path] for path in paths if path in one["auc"]}} for one in references]
     return [one for one in rows if one["auc"]]
 
 

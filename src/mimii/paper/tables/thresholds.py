@@ -14,8 +14,10 @@ def make(results: Results) -> Table:
     averages, metrics = results.statistics.averages, metrics_in("thresholds")
     means = lookup(averages)
     overall = averages[(averages["db_level"] == AVERAGE) & (averages["machine_type"] == AVERAGE)]
-    known = set(overall.loc[overall["mean"].notna(), "metric"])
-    kinds = [prefix for prefix in THRESHOLDS if known & {f"{prefix}_{name}" for name in metrics}] or list(THRESHOLDS)
+    metrics_there = set(overall.loc[overall["mean"].notna(), "metric"])
+    kinds = [prefix for prefix in THRESHOLDS if metrics_there & {f"{prefix}_{name}" for name in metrics}] or list(
+        THRESHOLDS
+    )
     rows = []
     for label in best_first(averages, "auc", AVERAGE):
         for prefix in kinds:
