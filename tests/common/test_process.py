@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mimii.detectors.declaration import model_names
+from mimii.detectors.declaration import model_declaration, model_names
 
 LIBRARY = r"""
 import json, os, pickle, random, sys
@@ -105,6 +105,29 @@ def test_the_test_would_see_what_a_job_changes(tmp_path):
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     changed = {"deterministic", "fill", "environment", "finders", "threads", "allocator"}
     assert set(json.loads(done.stdout)) == changed
+
+
+def test_networks_train_and_score_in_a_prepared_job(tmp_path):
+    """Nothing that they need is among what stays unimported."""
+    code = f"""
+from mimii.common.process import prepare_process
+prepare_process()
+import numpy as np
+from mimii.common.declarations import resolve
+from mimii.detectors.contract import detector_class
+from mimii.detectors.declaration import model_declaration
+from mimii.features.clips import Clips
+frames = np.random.default_rng(1).normal(size=(20 * 48, 16)).astype(np.float32)
+clips = Clips(frames, np.full(20, 48))
+for name in {[name for name in model_names() if model_declaration(name).base == "network"]}:
+    make = detector_class(name)
+    prepare_process(threads=1)
+    detector = make(resolve(model_declaration(name).settings, {{"epochs": 1}}), 16, seed=3)
+    detector.fit(clips, clips)
+    detector.save("{tmp_path / "model"}")
+    make.load("{tmp_path / "model"}").window_scores(clips)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=ENVIRONMENT)
 
 
 def test_a_job_imports_little_of_torch():

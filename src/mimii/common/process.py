@@ -5,13 +5,13 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-# Imported by others where they can be, and of no use to a job: pyarrow and scikit-learn import pandas (0.2 to 0.4 s),
-# skops imports pytest and torch (1 s together).
-UNUSED = ("pandas", "pytest")
+# Imported by others where it can be, and of no use to a job: pyarrow and scikit-learn import pandas (0.2 to 0.4 s).
+UNUSED = ("pandas",)
 # What torch itself imports and only its compiler and tensors without data need: a fourth of its import (0.3 s).
 EMPTY = ("torch._meta_registrations",)
 # From glibc's malloc.h.
@@ -60,7 +60,9 @@ class _NoContent(Loader):
     """Leaves a module as it is made."""
 
     def exec_module(self, module: ModuleType) -> None:
-        pass
+        # Done by what the module would import; without it, this torch makes no Generator.
+        if set_metaclass := getattr(sys.modules["torch._C"], "_set_generator_metaclass", None):
+            set_metaclass(import_module("torch._opaque_base").OpaqueBaseMeta)
 
 
 def _hide(modules: Sequence[str]) -> None:
