@@ -1,7 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
@@ -89,6 +92,12 @@ def test_p_value_is_that_of_a_z_test():
     assert inference.paired_p_value(0.0196, resampled) == pytest.approx(0.05, rel=0.05)
     assert inference.paired_p_value(-0.0196, -resampled) == inference.paired_p_value(0.0196, resampled)
     assert inference.paired_p_value(0.5, np.full(10, 0.5)) == 0
+
+
+@given(st.lists(st.sampled_from([0.0, 1e-9, 0.004, 0.01, 0.02, 0.3, 1.0]) | st.floats(0, 1), max_size=12))
+def test_holms_correction_is_that_of_statsmodels(p_values):
+    corrected = inference.correct_by_holm(p_values)
+    assert corrected.tolist() == (multipletests(p_values, method="holm")[1].tolist() if p_values else [])
 
 
 def test_p_values_are_uniform_where_nothing_differs():

@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 from tabulate import tabulate
 
 from mimii.common.errors import UserError
 from mimii.common.records import sha256_of
 from mimii.common.suggestions import unknown
 from mimii.data.sections import scored_year
-from mimii.evaluation.inference import paired_p_value, seed_freedom
+from mimii.evaluation.inference import correct_by_holm, paired_p_value, seed_freedom
 from mimii.evaluation.intervals import centred_interval, machine_generator, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in
 from mimii.evaluation.official_score import SCORE
@@ -123,7 +122,7 @@ def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: s
         p_value(cell["difference"], one, [rows_of(side, cell) for side in sides], metric)
         for cell, one in zip(cells.to_dict("records"), noise, strict=True)
     ]
-    cells["p_holm"] = multipletests(cells["p_value"], method="holm")[1] if len(cells) else []
+    cells["p_holm"] = correct_by_holm(cells["p_value"])
     cells["verdict"] = [
         verdict(change, p, confidence) for change, p in zip(cells["difference"], cells["p_holm"], strict=True)
     ]
@@ -164,7 +163,7 @@ def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path])
         f"{cell['machine_type']}/{cell['machine_id']}" for cell in cells[cells["difference"].isna()].to_dict("records")
     ]:
         raise UserError(f"{SCORE}: a domain of {', '.join(missing)} lacks normal or abnormal test clips")
-    cells["p_holm"] = multipletests(cells["p_value"], method="holm")[1]
+    cells["p_holm"] = correct_by_holm(cells["p_value"])
     overall = pd.DataFrame([_official_change(resampled, keys, confidence)])
     for table, column in ((cells, "p_holm"), (overall, "p_value")):
         pairs = zip(table["difference"], table[column], strict=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from mimii.data.sections import has_snrs, snr_title
 from mimii.evaluation.columns import read_columns
@@ -15,6 +14,7 @@ from mimii.evaluation.inference import (
     Scope,
     average_metrics,
     compare_models,
+    correct_by_holm,
     has_enough_seeds,
     paired_p_value,
 )
@@ -206,7 +206,7 @@ def section_pairs(
     entries = []
     for pair, values in comparisons.items():
         differences, lows, highs, p_values = zip(*values, strict=True)
-        columns = (differences, lows, highs, multipletests(p_values, method="holm")[1])
+        columns = (differences, lows, highs, correct_by_holm(p_values))
         entries.append([*pair, *([number(value, 3) for value in column] for column in columns)])
     return entries
 
