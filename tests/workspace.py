@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import planner
 import pytest
 import soundfile
+import warm_python
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -32,7 +32,7 @@ TINY = {
         },
     },
     "settings": {"epochs": 2},
-    "models": {"simple_ae": {}, "deep_ae": {}, "isolation_forest": {}},
+    "models": {"simple_ae": {}, "deep_ae": {}, "isolation_forest": {"trees": 10}},
     "report": {"tables": False, "figures": [], "page": False},
 }
 
@@ -101,17 +101,25 @@ class Workspace:
     def configure(self, config):
         (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
-    def command(self, *arguments):
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    def command(self, *arguments, python=sys.executable):
+        return [python, "-m", "snakemake", "--cores", "2", *arguments]
 
     @property
     def environment(self):
         return {**os.environ, "PYTHONPATH": str(self.folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def snakemake(self, *arguments, check=True):
-        """Run to the end. With `check`, a failure fails the test with what was printed."""
+    def snakemake(self, *arguments, check=True, python=None):
+        """Run to the end. With `check`, a failure fails the test with what was printed.
+
+        python: of Snakemake and its jobs; None: one whose libraries are imported already.
+        """
         done = subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600
+            self.command(*arguments, python=python or warm_python.executable()),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
         )
         if check and done.returncode:
             pytest.fail(f"snakemake {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -119,12 +127,18 @@ class Workspace:
 
     def planned(self, *arguments):
         """The jobs that would run now: a set of (rule, run or section or file it is for)."""
-        with tempfile.NamedTemporaryFile("r") as output:
-            code = planner.dry_run(self.folder, ["--cores", "2", *arguments], output.name)
-            printed = output.read()
+        code, printed = self.dry_run("--cores", "2", *arguments)
         if code:
             pytest.fail(f"the dry run exited {code}:\n{printed}")
         return jobs_in(printed)
+
+    def dry_run(self, *arguments):
+        """The exit code of `snakemake --dry-run`, and what it printed."""
+        command = ["-m", "snakemake", "--dry-run", *arguments]
+        with tempfile.TemporaryFile("w+") as output:
+            code = warm_python.run(command, self.folder, self.environment, output=output)
+            output.seek(0)
+            return code, output.read()
 
 
 def jobs_in(text):

@@ -1,8 +1,5 @@
 """Configurations through Snakemake: a plan, or the message alone."""
 
-import tempfile
-
-import planner
 import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
@@ -19,9 +16,7 @@ def writable(value):
 
 def said(workspace, *arguments):
     """Exit code and output of a dry run."""
-    with tempfile.NamedTemporaryFile("r") as output:
-        code = planner.dry_run(workspace.folder, ["--cores", "1", *arguments], output.name)
-        return code, output.read()
+    return workspace.dry_run("--cores", "1", *arguments)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
+import warm_python
 from workspace import TINY
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def remove_results(workspace):
 )
 def test_a_plan_says_why(kept, change, lines):
     change(kept)
-    command = [sys.executable, "-m", "mimii", "run", "--dry-run"]
+    command = [warm_python.executable(), "-m", "mimii", "run", "--dry-run"]
     done = subprocess.run(command, cwd=kept.folder, env=kept.environment, capture_output=True, text=True, check=True)
     said = [line.strip() for line in done.stdout.splitlines() if re.match(r"  (\d+ (because|new|with)|\w+: )", line)]
     assert len(said) == len(lines), done.stdout
@@ -63,6 +63,6 @@ def test_recordings_that_changed_are_named(finished_folder, tmp_path):
     kept = finished_folder.copied_to(tmp_path)
     clip = next(kept.folder.rglob("*.wav"))
     clip.write_bytes(clip.read_bytes() + b"\0\0")
-    command = [sys.executable, "-m", "mimii", "run", "--dry-run"]
+    command = [warm_python.executable(), "-m", "mimii", "run", "--dry-run"]
     done = subprocess.run(command, cwd=kept.folder, env=kept.environment, capture_output=True, text=True, check=True)
     assert re.search(r"^  \d because recordings changed: \S+/\S+/\S+$", done.stdout, re.MULTILINE), done.stdout

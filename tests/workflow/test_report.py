@@ -3,11 +3,11 @@
 import csv
 import json
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+import warm_python
 import yaml
 from browser import visit_report
 from devtools import opened_browser
@@ -66,7 +66,7 @@ def test_the_report_opens_in_a_browser_and_shows_everything(finished_report, tmp
 
 @pytest.mark.slow
 def test_the_launcher_ends_with_the_report_s_path(kept_report):
-    command = [sys.executable, "-m", "mimii", "run", "--cores", "2", "--report"]
+    command = [warm_python.executable(), "-m", "mimii", "run", "--cores", "2", "--report"]
     done = subprocess.run(
         command, cwd=kept_report.folder, env=kept_report.environment, capture_output=True, text=True, timeout=600
     )
