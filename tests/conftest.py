@@ -6,7 +6,7 @@ import sys
 
 import hypothesis
 import pytest
-import torch  # first of all: a job of a classical model hides it from what comes after in its process
+import torch  # first of all: a job that a test runs in this process leaves out a part of it
 from threadpoolctl import threadpool_limits
 
 pytest_plugins = ["made_up_runs"]
@@ -18,7 +18,7 @@ hypothesis.settings.load_profile("patient")
 
 def pytest_collection_finish():
     """Every library that tests import is there now."""
-    gc.freeze()  # statsmodels collects garbage at each correction of p-values; no library is any
+    gc.freeze()  # no library is any: tests of scikit-posthocs' and statsmodels' corrections collect it again and again
     threadpool_limits(1)  # tests run side by side, and threads that wait for each other take the others' time
     torch.set_num_threads(1)
 

@@ -163,6 +163,6 @@ prepare_process()
 detector_class("pca")
 prepare_process(threads=1)
 import sklearn.svm
-assert not {"torch", "pytest", "pandas"} & set(sys.modules)
+assert not {"torch", "pandas"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

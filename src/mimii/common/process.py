@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
+from importlib.metadata import version
 from types import ModuleType
 
 # Imported by others where it can be, and of no use to a job: pyarrow and scikit-learn import pandas (0.2 to 0.4 s).
 UNUSED = ("pandas",)
-# What torch itself imports and only its compiler and tensors without data need: a fourth of its import (0.3 s).
-EMPTY = ("torch._meta_registrations",)
+# What torch imports for its compiler and for tensors without data alone: a fourth of its import (0.3 s). Left out with
+# the version that was seen to train every model without it; another one may need it.
+EMPTY, SEEN_WITHOUT = "torch._meta_registrations", "2.13."
 # From glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
@@ -28,47 +30,36 @@ def prepare_process(*, threads: int | None = None, hide: bool = True) -> None:
     """
     # Modules are no garbage: looking for some after every 700 objects takes an eighth of the time of importing torch.
     gc.set_threshold(100_000, 10, 10)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Unused)]
     if hide:
-        _hide(UNUSED)
-    else:
-        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Absent)]
+        sys.meta_path.insert(0, _Unused())
     if threads is None:
         return
     _limit_threads(threads)
     if "torch" in sys.modules:
         _make_torch_deterministic()
         _keep_freed_memory()
-    elif hide:
-        _hide(("torch",))
 
 
-class _Absent:
-    """A finder, for sys.meta_path, to which some modules are not installed, and those of `EMPTY` hold nothing."""
-
-    def __init__(self, modules: Sequence[str]) -> None:
-        self.modules = modules
+class _Unused:
+    """A finder, for sys.meta_path, to which `UNUSED` are not installed, and `EMPTY` holds nothing."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name in self.modules:
+        if name in UNUSED:
             raise ModuleNotFoundError(f"{name} is hidden in this process", name=name)
-        return ModuleSpec(name, _NoContent()) if name in EMPTY else None
+        if name == EMPTY and version("torch").startswith(SEEN_WITHOUT):
+            return ModuleSpec(name, _NoContent())
+        return None
 
 
 class _NoContent(Loader):
     """Leaves a module as it is made."""
 
     def exec_module(self, module: ModuleType) -> None:
-        # Done by what the module would import; without it, this torch makes no Generator.
-        if set_metaclass := getattr(sys.modules["torch._C"], "_set_generator_metaclass", None):
-            set_metaclass(import_module("torch._opaque_base").OpaqueBaseMeta)
-
-
-def _hide(modules: Sequence[str]) -> None:
-    """From here on these modules cannot be imported, as if they were not installed."""
-    if not any(isinstance(finder, _Absent) and finder.modules == modules for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Absent(modules))
+        # Done by what the module would import; without it, torch makes no Generator.
+        sys.modules["torch._C"]._set_generator_metaclass(import_module("torch._opaque_base").OpaqueBaseMeta)
 
 
 def _limit_threads(threads: int) -> None:
