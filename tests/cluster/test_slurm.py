@@ -175,7 +175,9 @@ def local(tmp_path_factory):
     workspace = OnCluster(tmp_path_factory.mktemp("local"), ["simple_ae", "pca", "mahalanobis"], "")
     script = workspace.folder / "scripts" / "train_model.py"
     script.write_text((Workspace.shipped().parent / "scripts" / "train_model.py").read_text())
-    workspace.snakemake()
+    workspace.snakemake(
+        python=sys.executable
+    )  # jobs on a cluster are no forks, and load no more libraries than they need
     return workspace.results()
 
 
