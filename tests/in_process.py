@@ -75,11 +75,10 @@ def merge(plan, *, study=None):
     merge_results(job_parameters.listed_runs(job), Path(plan.runs_root), Path(output), expected)
 
 
-def compute(config):
-    """Every run, CSV and study's table of a configuration. Returns its plan."""
-    plan = Plan(config)
+def finish(plan, runs):
+    """Everything from the recordings to the metrics of runs, once each."""
     done = set()
-    for run in plan.runs():
+    for run in runs:
         for section in plan.sections_of_scope(run.variant, run.scope):
             if (file := plan.features_file(run.variant, section)) not in done:
                 extract(plan, run.variant, section)
@@ -89,6 +88,12 @@ def compute(config):
             done.add(run.training_path)
         score(plan, run)
         measure(plan, run)
+
+
+def compute(config):
+    """Every run, CSV and study's table of a configuration. Returns its plan."""
+    plan = Plan(config)
+    finish(plan, plan.runs())
     merge(plan)
     for study in plan.config["studies"]:
         merge(plan, study=study)

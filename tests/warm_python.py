@@ -22,12 +22,11 @@ LIBRARIES = {
     "paper": ["jsonschema", "matplotlib.pyplot", "pyarrow.parquet", "scikit_posthocs", "seaborn", "sklearn.metrics"],
     "others": [
         *("jsonschema", "librosa", "pyarrow.compute", "pyarrow.parquet", "scipy.signal", "scipy.stats"),
-        *("sklearn.covariance", "sklearn.decomposition", "sklearn.ensemble", "sklearn.mixture", "sklearn.svm"),
+        *("sklearn.decomposition", "sklearn.ensemble", "sklearn.mixture", "sklearn.svm"),
         *("soundfile", "threadpoolctl", "yaml"),
     ],
 }
-# Jobs hide these from the libraries, which would import them where they can.
-HIDDEN = {"networks": ["pandas", "pytest"], "others": ["pandas", "pytest", "torch"]}
+JOBS = ("networks", "others")
 PAPER = ("make_statistics.py", "make_tables.py", "make_figures.py", "make_page.py", "make_study_table.py")
 
 
@@ -106,7 +105,7 @@ def _serve(folder):
 
 
 def _serve_kind(listener, kind, python):
-    _import(LIBRARIES[kind], HIDDEN.get(kind, ()))
+    _import(kind)
     while True:
         readable, _, _ = select.select([sys.stdin, listener], [], [])
         if sys.stdin in readable:
@@ -133,7 +132,7 @@ def _serve_kind(listener, kind, python):
     return _become(command, folder, environment)
 
 
-def _import(libraries, hidden):
+def _import(kind):
     import gc
     import importlib
 
@@ -141,22 +140,13 @@ def _import(libraries, hidden):
 
     sys.dont_write_bytecode = True
     sys.path.pop(0)  # this file's folder
-    sys.meta_path.insert(0, _Hidden(hidden))
-    for library in libraries:
+    if kind in JOBS:
+        sys.modules["pandas"] = None  # a job, too, hides it from the libraries, which import it where they can
+    for library in LIBRARIES[kind]:
         importlib.import_module(library)
-    del sys.meta_path[0]
+    if kind in JOBS:
+        del sys.modules["pandas"]
     gc.freeze()
-
-
-class _Hidden:
-    """A finder to which some modules are not installed."""
-
-    def __init__(self, names):
-        self.names = names
-
-    def find_spec(self, name, path=None, target=None):
-        if name in self.names:
-            raise ModuleNotFoundError(name)
 
 
 def _become(command, folder, environment):

@@ -8,7 +8,7 @@ import sys
 from mimii.detectors.declaration import model_declaration, model_names
 
 LIBRARY = r"""
-import json, os, pickle, random, sys
+import gc, json, os, pickle, random, sys
 import numpy as np, pyarrow, sklearn.svm, torch  # what these do when they are imported is theirs
 
 def state():
@@ -18,7 +18,7 @@ def state():
         "fill": torch.utils.deterministic.fill_uninitialized_memory, "type": str(torch.get_default_dtype()),
         "gradients": torch.is_grad_enabled(), "environment": dict(os.environ), "finders": str(sys.meta_path),
         "threads": [torch.get_num_threads(), pyarrow.cpu_count(), pyarrow.io_thread_count()],
-        "numpy_errors": np.geterr(),
+        "numpy_errors": np.geterr(), "garbage": gc.get_threshold(),
     }
 
 def allocator():
@@ -104,7 +104,7 @@ def test_the_test_would_see_what_a_job_changes(tmp_path):
     # Tests of jobs have prepared this process, too.
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "CUBLAS_WORKSPACE_CONFIG"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    changed = {"deterministic", "fill", "environment", "finders", "threads", "allocator"}
+    changed = {"deterministic", "fill", "environment", "finders", "threads", "garbage", "allocator"}
     assert {key for _, key in json.loads(done.stdout)} == changed
 
 

@@ -44,10 +44,9 @@ def a_clip(clips):
 def test_the_file_alone_scores_as_the_run_bit_for_bit(trained_run, tmp_path, model):
     clips, run = trained_run(model)
     own = mimii.load_detector(run)
-    moved = tmp_path / "run"
-    shutil.copytree(run, moved)
-    export_run(moved, tmp_path / "fan.zip")
-    shutil.rmtree(moved)
+    shutil.copytree(clips.parent / "runs", tmp_path / "runs")
+    export_run(tmp_path / run.relative_to(clips.parent), tmp_path / "fan.zip")
+    shutil.rmtree(tmp_path / "runs")
     loaded = mimii.load_detector(tmp_path / "fan.zip")
     for clip in sorted((clips / SECTION).rglob("*.wav")):
         np.testing.assert_array_equal(loaded.window_scores(clip), own.window_scores(clip))

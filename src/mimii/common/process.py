@@ -55,10 +55,9 @@ class _Unused:
 
 
 class _NoContent(Loader):
-    """Leaves a module as it is made."""
+    """Executes nothing of torch's module but what torch cannot do without: it makes no Generator before."""
 
     def exec_module(self, module: ModuleType) -> None:
-        # Done by what the module would import; without it, torch makes no Generator.
         sys.modules["torch._C"]._set_generator_metaclass(import_module("torch._opaque_base").OpaqueBaseMeta)
 
 

@@ -48,8 +48,6 @@ def rank_tests(table: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, Any]:
     Wilcoxon's test does not depend on which other models take part (Benavoli et al. 2016), but with fewer than 6
     machines it cannot reach .05 at all.
     """
-    import scikit_posthocs  # imports matplotlib, half a second that who only compares or prints a table does without
-
     blocks, models = table.shape
     ranks = table.rank(axis=1, ascending=False).mean()
     tests: dict[str, Any] = {
@@ -72,6 +70,8 @@ def rank_tests(table: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, Any]:
                 "p_value": float(p_value),
                 **iman_davenport(float(statistic), blocks, models),
             }
+    import scikit_posthocs  # imports matplotlib, half a second that who only compares or prints a table does without
+
     tests["critical_difference"] = critical_difference(models, blocks, alpha)
     tests["p_values"]["nemenyi"] = _nested(scikit_posthocs.posthoc_nemenyi_friedman(table.reset_index(drop=True)))
     melted = table.reset_index(drop=True).melt(var_name="label", value_name="value")

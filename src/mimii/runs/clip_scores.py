@@ -79,7 +79,7 @@ def read_scores(path: str | Path, sha256: str | None = None) -> RunScores:
     if sha256 is not None and sha256_of(path) != sha256:
         raise DamagedError(path, "not the scores that its record describes: the checksum differs")
     try:
-        with pq.ParquetFile(path) as file:  # read_table imports pyarrow.dataset, a fifth of a metrics job
+        with pq.ParquetFile(path) as file:  # read_table imports pyarrow.dataset, a tenth of a metrics job
             table = file.read()
     except FileNotFoundError:
         raise UserError(f"{path}: scores are missing; ask snakemake for this file") from None
