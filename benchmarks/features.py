@@ -48,9 +48,11 @@ def ours(root: Path, output: Path) -> None:
     from mimii.data.lookup import open_source
     from mimii.data.sections import Section
     from mimii.features.extraction import extract_features
+    from mimii.features.extractor import extractor_class
 
     values = settings()
     prepare_process()  # as the workflow's script does
+    extractor_class(values["extractor"])  # imports librosa's filters
     started = time.process_time()
     extract_features(open_source(dataset(root)), Section.parse(SECTION), values, output)
     print((time.process_time() - started) / sum(1 for _ in root.glob(f"{SECTION}/*/*.wav")))

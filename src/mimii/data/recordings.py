@@ -1,11 +1,12 @@
 """What a section is made of: recordings as a dataset lists them, and clips with their part of the split."""
 
 import hashlib
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+import xxhash
 
 from mimii.common.records import Record
 from mimii.data.split import AS_MANY, Tested, split_normal
@@ -89,9 +90,9 @@ def content_of(checksums: Iterable[tuple[str, int | None]]) -> str:
 
 
 def checksum(content: bytes | memoryview) -> int:
-    """Of the bytes of one recording. CRC-32 finds what changed by accident, in a sixth of a clip's reading time; a
-    stronger hash would take a quarter of the time of the features."""
-    return zlib.crc32(content)
+    """Of the bytes of one recording: 64 bits that find what changed by accident (XXH3), in a tenth of the time of
+    SHA-256 and a sixth of that of CRC-32, which took a quarter of the time of the features."""
+    return xxhash.xxh3_64_intdigest(content)
 
 
 def ordered_clips(
