@@ -14,13 +14,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from real_sound_tables import DOCS, TRAINED, Row, as_text, decimals, put_into_page, read_csv, table, with_interval
+from real_sound_tables import (
+    DOCS,
+    TRAINED,
+    Row,
+    as_text,
+    decimals,
+    put_into_page,
+    read_csv,
+    score_cells,
+    table,
+    with_interval,
+)
 from scipy.stats import spearmanr
 
 from mimii.common.csv_files import write_csv
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
-from mimii.evaluation.inference import average_metrics
+from mimii.evaluation.inference import average_metrics, compare_models
 from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average, load_hints, read_results
 from mimii.paper.table import lookup
@@ -28,13 +39,14 @@ from mimii.paper.table import lookup
 START = "<!-- from here on written by benchmarks/made_up_sound.py --page -->"
 END = "<!-- up to here, the made-up recordings -->"
 SECTION = ["db_level", "machine_type", "machine_id"]
+COMPARED_WITH = "id_classifier (default)"
 
 
 def common_runs(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The runs of all models and variants on the sections that each of them has, with a label."""
     frame = pd.concat(frames, ignore_index=True).drop_duplicates("run_path")  # results-so-far has those of studies, too
     models = list(dict.fromkeys(zip(frame["model"], frame["variant"], strict=True)))
-    counts = frame.groupby(SECTION)["run_path"].nunique()
+    counts = frame.groupby(SECTION)["run_path"].nunique()  # of every model, variant and seed
     common = counts[counts == counts.max()].index
     common_rows = frame.set_index(SECTION).loc[common].reset_index()
     return select_runs(common_rows, models)
@@ -46,21 +58,52 @@ def machines_of(frame: pd.DataFrame) -> list[str]:
 
 
 def rows_of(frame: pd.DataFrame, runs: Path) -> list[dict[str, object]]:
-    """A row for each model, the best AUC first. training_cpu_s: of all trainings together, a shared one once."""
+    """A row for each model, the best AUC first. difference: its AUC minus that of `COMPARED_WITH`, paired by clip.
+    training_cpu_s: with one seed, of all sections together, a shared training once."""
     resampled = resample_runs(frame, runs, samples=int(frame["bootstrap_samples"].iloc[0]))
-    means = lookup(average_metrics(frame, resampled, confidence=float(frame["confidence"].iloc[0])))
+    confidence = float(frame["confidence"].iloc[0])
+    means = lookup(average_metrics(frame, resampled, confidence=confidence))
+    differences = differences_from(COMPARED_WITH, compare_models(frame, resampled, confidence=confidence))
     residual = average(frame, ["auc_residual"], ["label"])["auc_residual"].to_dict()
     trainings = frame.drop_duplicates("training_path").groupby("label")["training_cpu_sec"].sum()
     rows = []
     for label in dict.fromkeys(frame["label"]):
-        row: dict[str, object] = {"model": label, "sections": int((frame["label"] == label).sum())}
+        auc = means[label, "auc", AVERAGE, AVERAGE]
+        row: dict[str, object] = {
+            "model": label,
+            "sections": len(frame.loc[frame["label"] == label, SECTION].drop_duplicates()),
+            "seeds": int(auc["seeds"]),
+            "auc_seed_deviation": number(auc["seed_deviation"]),
+        }
         for metric in ("auc", "pauc"):
             mean = means[label, metric, AVERAGE, AVERAGE]
             row |= {metric: mean["mean"], f"{metric}_low": mean["low"], f"{metric}_high": mean["high"]}
+        row |= differences.get(label, dict.fromkeys(["difference", "difference_low", "difference_high"]))
         row |= {machine: means[label, "auc", AVERAGE, machine]["mean"] for machine in machines_of(frame)}
-        row |= {"auc_residual": residual[label] if residual[label] == residual[label] else None}
-        rows.append(row | {"training_cpu_s": float(trainings[label])})
+        row |= {"auc_residual": number(residual[label])}
+        rows.append(row | {"training_cpu_s": float(trainings[label]) / int(auc["seeds"])})
     return sorted(rows, key=lambda row: -float(str(row["auc"])))
+
+
+def number(value: float) -> float | None:
+    """None for NaN."""
+    return None if pd.isna(value) else float(value)
+
+
+def differences_from(label: str, compared: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """The AUC of every other model minus that of `label`, over all sections, with its interval."""
+    pairs = compared[(compared["metric"] == "auc") & (compared["db_level"] == AVERAGE)]
+    found = {}
+    for pair in pairs.to_dict("records"):
+        if label in (pair["label"], pair["other"]):
+            sign, other = (1, pair["label"]) if pair["other"] == label else (-1, pair["other"])
+            low, high = sorted((sign * pair["low"], sign * pair["high"]))
+            found[other] = {
+                "difference": sign * pair["difference"],
+                "difference_low": low,
+                "difference_high": high,
+            }
+    return found
 
 
 def agreement(rows: Sequence[Row], real: Sequence[Row]) -> str:
@@ -83,19 +126,20 @@ def sections_of(frame: pd.DataFrame) -> str:
     """Which sections the table is over, in words."""
     ids = frame[SECTION].drop_duplicates().groupby("machine_type")["machine_id"].agg(sorted).to_dict()
     machines = "; ".join(f"{machine} {', '.join(own)}" for machine, own in ids.items())
-    return f"Over {sum(map(len, ids.values()))} sections ({machines}); brackets: 95 % bootstrap over clips.\n"
+    return f"Over {sum(map(len, ids.values()))} sections ({machines}); brackets: 95 % bootstrap over clips and seeds.\n"
 
 
 def markdown(rows: Sequence[Row], machines: Sequence[str], real: Sequence[Row]) -> str:
     """The table, and how the order of the models agrees with real sound."""
-    header = ["Model", "AUC", *(f"AUC, {machine}" for machine in machines), "pAUC", "AUC, residual"]
-    header += ["Training, all sections,<br>CPU s"]
+    header = ["Model", "Seeds", "AUC", "seed<br>deviation", "pAUC", "AUC, minus id_classifier"]
+    header += [*(f"AUC, {machine}" for machine in machines), "AUC, residual", "Training, all sections,<br>CPU s a seed"]
     lines = [
         [
             row["model"],
-            with_interval(row, "auc"),
+            row["seeds"],
+            *score_cells(row),
+            with_interval(row, "difference", "+") if row["difference"] else "",
             *(decimals(row[machine]) for machine in machines),
-            with_interval(row, "pauc"),
             decimals(row["auc_residual"]),
             f"{float(row['training_cpu_s']):.1f}",
         ]
