@@ -35,11 +35,12 @@ def benchmark(project_root, tmp_path):
 @pytest.mark.slow
 def test_gpu(benchmark):
     small = ["--clips", "2", "--epochs", "1", "--reference-epochs", "1", "--sharing-epochs", "1", "--jobs", "1", "2"]
-    figures = benchmark("gpu", "--device", "cpu", "--models", "simple_ae", *small)
-    row = figures["models"]["simple_ae"]
-    assert row["windows_per_s"] > 0
-    assert row["reference_per_s"] > 0
-    assert 0 < row["floor_s"] < row["seconds"]
+    figures = benchmark("gpu", "--device", "cpu", *small)
+    assert {"simple_ae", "idnn", "id_classifier"} < set(figures["models"])
+    for row in figures["models"].values():
+        assert row["windows_per_s"] > 0
+        assert row["reference_per_s"] > 0
+        assert 0 < row["floor_s"] < row["seconds"] < row["all_epochs_s"]
     assert set(figures["side_by_side_windows_per_s"]) == {"1", "2"}
     assert figures["all_of_mimii_minutes"] > 0
 
@@ -53,9 +54,13 @@ def test_features(benchmark):
 
 @pytest.mark.slow
 def test_training(benchmark):
-    row = benchmark("training", "--models", "simple_ae", "--clips", "2", "--pairs", "1")["models"]["simple_ae"]
+    figures = benchmark("training", "--models", "simple_ae", "id_classifier", "--clips", "12", "--pairs", "1")["models"]
+    row = figures["simple_ae"]
     assert row["ratio"] == pytest.approx(row["windows_per_s"] / row["reference_windows_per_s"])
     assert row["features_mb"] < row["peak_mb"] < row["goal_peak_mb"]
+    assert 0 < row["residual_training_percent"] < 100
+    assert figures["id_classifier"]["ratio"] > 0
+    assert figures["id_classifier"]["residual_training_percent"] is None
 
 
 @pytest.mark.slow

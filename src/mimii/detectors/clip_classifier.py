@@ -7,6 +7,7 @@ sound of one comes to lie away from its usual ones.
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -52,8 +53,7 @@ class ClipClassifier(NetworkDetector):
         """
 
     def fit(self, training: Clips, validation: Clips) -> FitResult:
-        self.classes = sorted({class_of(group) for group in training.groups})
-        self.stretch = self.window_frames or (int(np.median(training.lengths)) if len(training) else 1)
+        self.learn_classes(training)
         if len(self.classes) < LEAST_CLASSES:
             log.warning(
                 "%s: %d class(es) to tell apart (%s), so it learns little; with train_per: snr there are those of all "
@@ -64,13 +64,24 @@ class ClipClassifier(NetworkDetector):
             )
         return super().fit(training, validation)
 
+    def learn_classes(self, training: Clips) -> None:
+        """Which classes there are to tell apart, and how long a stretch is."""
+        self.classes = sorted({class_of(group) for group in training.groups})
+        self.stretch = self.window_frames or (int(np.median(training.lengths)) if len(training) else 1)
+
     def _train(self, examples: Any, held_out: Any) -> tuple[list[dict[str, Any]], int]:
+        with self.new_head():
+            return super()._train(examples, held_out)
+
+    @contextmanager
+    def new_head(self) -> Iterator[None]:
+        """Within it `network` has an untrained head beside the embedding, which `loss` needs."""
         embedding = self.network
         head = self.head(len(self.classes)).to(self.device)
         self.network = nn.ModuleDict({"embedding": embedding, "head": head})
         self._shares = torch.eye(len(self.classes), device=self.device)
         try:
-            return super()._train(examples, held_out)
+            yield
         finally:
             self.network = embedding
 
