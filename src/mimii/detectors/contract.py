@@ -118,9 +118,10 @@ class AnomalyDetector(ABC):
         self.clip_statistics = {}
 
     def clip_scores(self, clips: Clips, *, top_k: int) -> dict[str, NDArray[np.float64]]:
-        """Anomaly scores of every clip, (clips,) each, by the name of the way from windows to a clip; `mean` is the
-        primary one, and the only one where a clip is scored as one. top_k: how many of the highest window scores the
-        mean of that name is of.
+        """Anomaly scores of every clip, (clips,) each, by the name of how a clip is scored; `mean` is the primary one.
+
+        Here: `mean`, `max` and `top_k` of a clip's window scores, or `mean` alone where a clip is scored as one; some
+        detectors add scores of their own. top_k: how many of the highest window scores the mean of that name is of.
         """
         if self.window_frames is None:
             return {"mean": self.window_scores(clips)}

@@ -17,7 +17,7 @@ from mimii.paper.results import Results
 from mimii.paper.table import model_title
 from mimii.runs.clip_scores import PRIMARY, read_scores
 
-TITLES = {"max": "maximum", "top_k": "mean of the highest", "median": "median", "residual": "residual"}
+TITLES = {"max": "maximum", "top_k": "mean of the highest", "residual": "residual"}
 
 
 def draw(results: Results) -> Figure:
