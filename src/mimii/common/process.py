@@ -83,8 +83,8 @@ def _make_torch_deterministic() -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Let the C library keep freed memory for the next clip's, or the next step's: getting it anew from the system, page
-    by page, takes a third of the time of features, and a quarter of a convolutional network's.
+    """Let the C library keep freed memory for the next clip's, or the next step's: getting it anew from the system,
+    page by page, takes a third of the time of features, and a quarter of a convolutional network's.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # of glibc alone
     if mallopt is not None:
