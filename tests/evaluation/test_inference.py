@@ -8,7 +8,7 @@ from statsmodels.stats.multitest import multipletests
 
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
-from mimii.evaluation import inference, intervals, metrics, ranks, resampling
+from mimii.evaluation import inference, intervals, metrics, ranks, resampling, seeds
 from mimii.evaluation.compared import Statistics, compute_statistics
 from mimii.evaluation.variance import variance_components
 from mimii.runs.clip_scores import read_clip_scores
@@ -261,8 +261,8 @@ def test_nothing_is_claimed_of_a_stochastic_model_with_fewer_than_three_seeds(be
     assert not inference.average_metrics(frame, resampled)["is_significantly_best"].any()
     assert not inference.compare_models(frame, resampled)["enough_seeds"].any()
     external = frame.assign(variant="external", seed=None)
-    assert all(inference.has_enough_seeds(external).values())
-    monkeypatch.setattr(inference, "is_stochastic", lambda model: False)
+    assert all(seeds.has_enough_seeds(external).values())
+    monkeypatch.setattr(seeds, "is_stochastic", lambda model: False)
     assert inference.average_metrics(frame, resampled)["is_significantly_best"].any()
 
 

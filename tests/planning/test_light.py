@@ -21,9 +21,12 @@ ESTIMATE = f"""
 import sys
 from mimii.launch.costs import Estimator, jobs_of_a_seed
 from mimii.launch.run import launch
+from mimii.launch.seeds import too_few_seeds
 from mimii.planning.plan import Plan
 
-plan = Plan({{"dataset": {{"source": "made_up", "root": "nowhere"}}, "models": {{"vae": {{}}, "pca": {{}}}}}})
+dataset = {{"source": "made_up", "root": "nowhere"}}
+plan = Plan({{"dataset": dataset, "models": {{"vae": {{}}, "pca": {{}}}}, "seeds": [1]}})
+assert too_few_seeds(plan)
 assert Estimator(plan).estimate(jobs_of_a_seed(plan)).total > 0
 print([name for name in {HEAVY} if name in sys.modules])
 """

@@ -17,6 +17,7 @@ from mimii.evaluation.merge_files import metrics_csv, record_of
 from mimii.evaluation.previous import keep_previous, previous_csv
 from mimii.launch import lock
 from mimii.launch.request import check_start
+from mimii.launch.seeds import too_few_seeds
 from mimii.paper.entries import BASELINE, CLIPS
 from mimii.paper.entries import RESULTS as EVERY_RUN
 from mimii.paper.official_baseline.reference import is_asked_for
@@ -49,8 +50,13 @@ with exit_on_user_error():
     plan.check_csv()
     plan.check_folders(writable=False)
     # A launcher, who holds the lock itself, says this where a person reads it.
-    if IN_USE and (note := describe_other_recordings(plan)):
-        print(note, file=sys.stderr)
+    if IN_USE:
+        for note in (
+            describe_other_recordings(plan),
+            too_few_seeds(plan, with_cost=False),
+        ):
+            if note:
+                print(note, file=sys.stderr)
 
 DATASET = plan.config["dataset"]["root"].rstrip("/")
 FEATURES = f"{plan.features_root}/{{features}}/{{section}}"

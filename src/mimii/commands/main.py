@@ -87,10 +87,10 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from mimii.commands.seeds import too_few_seeds
     from mimii.common.provenance import REPOSITORY
     from mimii.launch.request import Request
     from mimii.launch.run import launch
+    from mimii.launch.seeds import too_few_seeds
     from mimii.launch.speed import measured_speed
     from mimii.planning.plan import Plan
 
@@ -182,9 +182,9 @@ def _add_so_far_options(so_far: argparse.ArgumentParser) -> None:
 
 
 def _results_so_far(arguments: argparse.Namespace) -> int:
-    from mimii.commands.seeds import too_few_seeds
     from mimii.commands.so_far import write_results_so_far
     from mimii.common.provenance import REPOSITORY
+    from mimii.launch.seeds import too_few_seeds
     from mimii.planning.plan import Plan
 
     configfile = arguments.configfile and arguments.configfile.absolute()

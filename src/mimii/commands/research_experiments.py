@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 
-from mimii.commands.seeds import too_few_seeds
 from mimii.common.declarations import canonical, problems, types_of
 from mimii.common.errors import UserError, exit_on_user_error
 from mimii.common.files import why_not_a_folder, written_whole
@@ -27,6 +26,7 @@ from mimii.evaluation.summary import summary
 from mimii.features.settings import feature_declarations
 from mimii.launch.request import Request, parse_cores
 from mimii.launch.run import launch
+from mimii.launch.seeds import too_few_seeds
 from mimii.launch.speed import measured_speed
 from mimii.launch.stop import quiet_ending
 from mimii.planning.config import schema, seed_schema

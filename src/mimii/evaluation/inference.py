@@ -6,7 +6,6 @@ seeds of a model are drawn with them. Whether it would hold for other IDs of the
 """
 
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from mimii.data.sections import AVERAGE, snr_order
-from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.intervals import centred_interval
 from mimii.evaluation.resampling import MEASURED, RUN, SeedWeights, resampled_values
 from mimii.evaluation.results import average
-from mimii.runs.run import EXTERNAL, is_ensemble
+from mimii.evaluation.seeds import has_enough_seeds
 
-# So many seeds of a stochastic model are the least of which anything is claimed.
-LEAST_SEEDS = 3
 COMPARISON = ["label", "other", "metric", "db_level", "difference", "low", "high", "p_value", "p_holm", "enough_seeds"]
 
 
@@ -77,33 +73,6 @@ def seed_freedom(resampled: NDArray[np.float64], by_seed: Sequence[NDArray[np.fl
     parts = [(float(np.var(values, ddof=1)) / len(values), len(values) - 1) for values in by_seed if len(values) > 1]
     doubt = sum(variance**2 / freedom for variance, freedom in parts)
     return max(total**2 / doubt, 1.0) if doubt > 0 else math.inf
-
-
-def has_enough_seeds(frame: pd.DataFrame) -> dict[str, bool]:
-    """For each label, whether anything may be claimed of it: it is not stochastic, or has LEAST_SEEDS seeds.
-
-    External scores count as they are: nobody knows whether another run would give others.
-    """
-    enough = {}
-    for label, rows in frame.groupby("label", sort=False):
-        first = rows.iloc[0]
-        fixed = not any(is_stochastic(model) for model in models_behind(first))
-        enough[str(label)] = bool(fixed or rows["seed"].nunique() >= LEAST_SEEDS)
-    return enough
-
-
-def models_behind(row: "pd.Series[Any]") -> list[str]:
-    """The models whose seeds a row depends on: its own; an ensemble's members; none of external scores."""
-    if row["variant"] == EXTERNAL:
-        return []
-    if not is_ensemble(row["variant"]):
-        return [row["model"]]
-    return [member.partition("/")[0] for member in json.loads(row["settings"])["members"]]
-
-
-def is_stochastic(model: str) -> bool:
-    """Whether another seed gives other scores; taken to be so of a model that is not in the library any more."""
-    return model not in model_names() or model_declaration(model).stochastic
 
 
 def average_metrics(

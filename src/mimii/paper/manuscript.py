@@ -13,9 +13,9 @@ from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.data.sections import snr_order, snr_title
 from mimii.evaluation.compared import Statistics
-from mimii.evaluation.inference import has_enough_seeds
 from mimii.evaluation.resampling import select_runs
 from mimii.evaluation.results import read_results
+from mimii.evaluation.seeds import has_enough_seeds
 from mimii.paper.drawing import COLUMN, DPI
 from mimii.paper.entries import Entry, caption_text, figure_entries, table_entries
 from mimii.paper.page.board import complete_variants

@@ -11,7 +11,7 @@ import pandas as pd
 from mimii.common.lookup import load
 from mimii.data.sections import snr_order
 from mimii.evaluation.compared import Statistics
-from mimii.evaluation.inference import has_enough_seeds
+from mimii.evaluation.seeds import has_enough_seeds
 from mimii.paper.entries import figure_entries, table_entries
 from mimii.paper.table import Table, averaging_notes, bold_notes
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mimii.data.sections import dcase_year, has_snrs, snr_order, snr_title
 from mimii.detectors.declaration import base_declarations, model_declaration, model_names
-from mimii.evaluation.inference import LEAST_SEEDS
+from mimii.evaluation.seeds import LEAST_SEEDS
 from mimii.features.settings import features_in_words
 from mimii.paper.references import papers_of
 from mimii.paper.table_formats import escape_latex

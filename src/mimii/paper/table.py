@@ -9,8 +9,8 @@ import pandas as pd
 
 from mimii.data.sections import AVERAGE, has_snrs
 from mimii.detectors.declaration import model_declaration, model_names
-from mimii.evaluation.inference import LEAST_SEEDS
 from mimii.evaluation.resampling import MEASURED
+from mimii.evaluation.seeds import LEAST_SEEDS
 
 MISSING = "–"
 

@@ -15,7 +15,6 @@ from mimii.evaluation.inference import (
     average_metrics,
     compare_models,
     correct_by_holm,
-    has_enough_seeds,
     paired_p_value,
 )
 from mimii.evaluation.intervals import centred_interval
@@ -23,6 +22,7 @@ from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.ranks import machine_table, rank_tests
 from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average, busy_costs
+from mimii.evaluation.seeds import has_enough_seeds
 from mimii.paper.page.claims import Findings, caveats, facts, sentences
 from mimii.paper.page.errors import error_analysis
 from mimii.paper.page.readers import SECTION, Results, ScoredSection, read_sections, records, run_scores

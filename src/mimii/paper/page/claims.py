@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from mimii.data.sections import AVERAGE, has_snrs, snr_order, snr_title
-from mimii.evaluation.inference import LEAST_SEEDS
 from mimii.evaluation.results import direction_hints
+from mimii.evaluation.seeds import LEAST_SEEDS
 from mimii.features.settings import features_in_words
 from mimii.paper.table import best_first, p_text, signed
 from mimii.runs.run import EXTERNAL

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mimii.commands.seeds import too_few_seeds
+from mimii.launch.seeds import too_few_seeds
 from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
 
@@ -34,6 +34,7 @@ def test_one_line_names_the_models_and_the_seeds_that_would_be_enough(seeds, eno
     assert "no claim of vae:" in note
     assert f"`seeds: {enough}`" in note
     assert re.search(r"runs those that are missing \(some \d+ (s|min) of CPU time\), and adds intervals", note)
+    assert too_few_seeds(planned(["vae", "pca"], seeds), with_cost=False) == re.sub(r" \(some .*? CPU time\)", "", note)
     assert "`--seeds " in too_few_seeds(planned(["vae"], seeds), "`--seeds {}`", " ")
 
 
