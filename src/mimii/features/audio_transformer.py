@@ -6,6 +6,7 @@ al., IEEE/ACM TASLP 2021, arXiv:2106.07447) and the encoder of Whisper (Radford 
 hears a clip at its own sample rate; one that is longer than it can hear at once in pieces, one after the other. A frame
 is the mean of the embeddings whose middle lies in its stretch of the clip. Nothing is downloaded, and nothing in a
 checkpoint is run.
+Published: no figure of these networks before such detectors is known here; of another one, BEATs, there is one at knn.
 """
 
 import math

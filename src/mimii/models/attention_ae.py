@@ -5,7 +5,7 @@ positions a decoder tells the frames again. It never sees the input.
 Shapes: 16 frames x 64 bands, tokens of 64 with learnt positions, 2 layers of 4 heads - 2 values a frame - tokens of 64
 with learnt positions, 1 layer, 64 bands.
 Loss and score: mean squared error of the reconstruction. With 16 values for a whole window of 32 frames that had an AUC
-on real sound .15 below the dense autoencoder's (docs/quality.md).
+on real sound .16 below the dense autoencoder's (docs/quality.md).
 Published: no figure with a source. The original framework expects an AUC of .65 to .75 on MIMII, and does not say from
 what.
 Papers: Vaswani et al., NeurIPS 2017, arXiv:1706.03762; normalisation before a layer: Xiong et al., ICML 2020,

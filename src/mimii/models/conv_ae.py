@@ -5,7 +5,7 @@ the whole from passing. Mel bands are channels, which keeps their resolution: wh
 Shapes: 16 frames x 64 bands - 64 - 64 - 2 - 64 - 64 - 64 channels, each of 16 frames; filters of 3 frames, ReLU.
 Loss and score: mean squared error of the reconstruction.
 Filters of 3 x 3 that halve time and frequency, with 64 values for a window of 32 frames, had an AUC on real sound .07
-below the dense autoencoder's (docs/quality.md).
+to .08 below the dense autoencoder's (docs/quality.md).
 Published: no figure with a source. The original framework expects an AUC of .65 to .75 on MIMII, and does not say from
 what.
 Paper: Masci et al., ICANN 2011.

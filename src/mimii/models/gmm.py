@@ -9,8 +9,9 @@ Departs from the paper, which searches weight and number of Gaussians for each m
 both are fixed. The weight was settled on one ID of ToyCar, where the AUC falls as the highest levels count for more:
 .943 at .999, .929 at .99, .870 at .95. The fit starts from equal parts of the training vectors along the direction of
 their largest variance, so nothing is drawn.
-Published: the paper's figures come from a weight and a number of Gaussians that labelled clips chose, and are not to be
-compared with those here.
+Published: mean over the machine types of DCASE 2022's development data, %: AUC in the source domain 84.2, in the target
+domain 73.2, pAUC 63.3; with the mean over time in place of the sorted levels 77.0, 63.4, 58.6 (the authors' README,
+github.com/liuyoude/TWFR-GMM). Labelled clips chose weight and number of Gaussians, so these are optimistic.
 Parameters: weights, means and covariances of the Gaussians, mean and deviation of each value.
 Paper: Guan et al., ICASSP 2023, arXiv:2305.03328.
 """

@@ -6,8 +6,9 @@ Shapes: a window of 5 frames without the middle one, 4 x n_mels = 256 - 64 - 32 
 frame, ReLU after every layer but the last.
 Loss and score: mean squared error on the missing frame.
 Published: AUC on DCASE 2020's development data, %: fan 67.7, pump 73.8, slider 86.5, valve 84.1, ToyCar 78.7,
-ToyConveyor 71.1, where the challenge's autoencoder has 65.2, 72.6, 85.0, 66.5, 80.1, 72.7. Published figures may have
-epochs or settings chosen by test labels, and are then optimistic.
+ToyConveyor 71.1, where the challenge's autoencoder has 65.2, 72.6, 85.0, 66.5, 80.1, 72.7; which paper printed them
+first is not known here. Others' code has 65.7, 71.8, 84.1, 82.1, 78.9, 70.6 (README of github.com/liuyoude/AE-ASD).
+Published figures may have epochs or settings chosen by test labels, and are then optimistic.
 Paper: Suefusa et al., ICASSP 2020, arXiv:2005.09234.
 """
 

@@ -7,13 +7,14 @@ do. Whitened it is near the Mahalanobis distance.
 Score: mean distance to the `neighbours` nearest training vectors. With `density_neighbours` (the paper has 4), each
 training vector's distance counts in units of its own mean distance to so many others. With by_band every mel band has
 its own neighbours, and the score is the mean over bands. Where the clips have domains, each domain has a memory of its
-own, and the smaller distance counts.
+own, and the smaller distance counts; sections that share a model (`train_per`) share these memories.
 Published: mean of AUC and pAUC over the machine types of DCASE 2020, %: nearest neighbour on spectrograms 64.8, on
-embeddings of a pretrained network (BEATs) 70.2, autoencoder 65.3 (toolkit of Fujimura et al.). Published figures may
-have settings chosen by test labels, and are then optimistic.
+embeddings of a pretrained network (BEATs) 70.2, autoencoder 65.3 (ASDKit: Fujimura et al., DCASE Workshop 2025,
+arXiv:2507.10264). Published figures may have settings chosen by test labels, and are then optimistic.
 Parameters: the training vectors, mean and deviation of each value.
 Papers: Ramaswamy et al., SIGMOD 2000; density: Wilkinghoff et al., arXiv:2509.10951; by band: Saengthong and
-Shinozaki, arXiv:2603.13749, on vectors of pretrained networks there.
+Shinozaki, arXiv:2603.13749, with the vectors that a pretrained network gives of each frequency band. Of embeddings
+by_band takes each single value for a band, so it is not what they do.
 """
 
 import itertools

@@ -6,7 +6,7 @@ Shapes: 16 frames x 64 bands; of each frame a state of 64 - 2 values - a state o
 Loss and score: mean squared error of the reconstruction.
 Departs from Malhotra et al., who squeeze a whole sequence into the encoder's last state, from which the decoder tells
 it backwards, each frame from the one before. Few values for a whole window tell little more than its mean, and what is
-left is noise: on real sound that had an AUC .1 below the dense autoencoder's (docs/quality.md).
+left is noise: on real sound that had an AUC .08 to .12 below the dense autoencoder's (docs/quality.md).
 Published: no figure with a source. The original framework expects an AUC of .60 to .70 on MIMII, and does not say from
 what.
 Papers: Malhotra et al., arXiv:1607.00148; Srivastava et al., ICML 2015, arXiv:1502.04681.

@@ -5,8 +5,8 @@ Shapes: mean over time of each band, 64 values, one vector per clip (or per stre
 deviation over time of each too, which tells how lively a band is: 2 x 64 values.
 Score: distance to the mean of the training vectors; the covariance is shrunk as Ledoit and Wolf do, for there are few
 clips. Values are standardised first, since the shrinkage is towards equal variances.
-Published: AUC on MIMII's fans at 6 / 0 / -6 dB about .98 / .91 / .75, where the official autoencoder has .92 / .80 /
-.68: other features and another split, so indicative only; nothing is chosen by labels.
+Published: no figure with a source is known here. What it reaches here on MIMII's fans and sliders, beside one run of
+the official autoencoder, is in docs/quality.md.
 Parameters: mean and deviation of each value, inverse covariance.
 Papers: Mahalanobis, 1936; Ledoit and Wolf, Journal of Multivariate Analysis 88, 2004.
 """
