@@ -907,6 +907,18 @@ def test_the_distance_is_scikit_learns(vector):
     np.testing.assert_allclose(detector.window_scores(clips), expected, rtol=1e-3)
 
 
+def test_the_distance_of_windows_is_scikit_learns():
+    from sklearn.covariance import LedoitWolf
+
+    training, clips = sound(0, [48] * 20, seed=1), sound(0, [48, 40], seed=3)
+    detector, result = fit("mahalanobis", training=training, vector="stacked", frames=4)
+    assert result.training_windows == 240
+    learnt, scored = learnt_and_tested(detector, training, clips)
+    assert learnt.shape == (240, 4 * N_MELS)
+    expected = np.sqrt(LedoitWolf(assume_centered=True).fit(learnt).mahalanobis(scored))
+    np.testing.assert_allclose(detector.window_scores(clips), expected, rtol=1e-3)
+
+
 def test_mahalanobis_scores_a_clip_as_one_unless_told_otherwise():
     clips = sound(0, [48, 40], seed=3)
     assert fit("mahalanobis")[0].window_scores(clips).shape == (2,)

@@ -33,3 +33,8 @@ def test_the_order_of_frames_says_nothing(kind, frames):
 def test_mean_and_deviation_come_one_after_the_other():
     frames = np.array([[1, 5], [3, 5]], np.float32)
     np.testing.assert_array_equal(clip_vector(frames, "mean_and_deviation", 1.0), [2, 5, 1, 0])
+
+
+def test_stacked_frames_come_one_after_the_other():
+    frames = np.array([[1, 5], [3, 6]], np.float32)
+    np.testing.assert_array_equal(clip_vector(frames, "stacked", 1.0), [1, 5, 3, 6])

@@ -32,6 +32,7 @@ def errors(**config):
         ("denoising_ae", {"standardize": False}, "noise 0.3 needs standardize, which is false"),
         ("vae", {"best_epoch": True, "val_split": 0}, "best_epoch true needs val_split, which is 0.0"),
         ("conv_ae", {"early_stopping_patience": 3, "val_split": 0}, "early_stopping_patience 3 needs val_split"),
+        ("knn", {"vector": "stacked"}, 'vector "stacked" needs frames, which is null'),
     ],
 )
 def test_planning_and_the_detector_say_the_same(name, given, says):
@@ -66,8 +67,11 @@ def test_rules_are_known_and_name_settings(name):
     rules = model_rules(name)
     # What tells clips apart gives back nothing that it could copy.
     assert rules.bottleneck or own["base"] != "network" or issubclass(detector_class(name), ClipClassifier)
-    named = {*rules.multiples, *rules.multiples.values(), *rules.needs, *rules.needs.values()}
-    assert named | {rules.bottleneck or "frames"} <= set(model_declaration(name).settings)
+    conditions = [condition.partition("=") for condition in rules.needs]
+    named = {*rules.multiples, *rules.multiples.values(), *(key for key, _, _ in conditions), *rules.needs.values()}
+    settings = model_declaration(name).settings
+    assert named | {rules.bottleneck or "frames"} <= set(settings)
+    assert all(not wanted or wanted in settings[key]["enum"] for key, _, wanted in conditions)
 
 
 def test_every_contradiction_is_listed_where_it_was_written():

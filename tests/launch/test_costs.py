@@ -151,12 +151,14 @@ def test_what_was_never_measured_is_named(monkeypatch):
     monkeypatch.setattr(costs, "reference_costs", lambda: {**known, "models": others})
     plan = planned()
     jobs = [*all_jobs(plan), Job("make_page"), Job("merge_results"), Job("download_archive", {"archive": "a.zip"})]
+    jobs.append(Job("extract_embeddings", {"features": "ast", "section": "6dB/fan/id_00"}))
     estimate = Estimator(plan).estimate(jobs)
-    assert estimate.uncounted == ["vae, which was never measured", costs.RESULTS, "downloads"]
+    embeddings = costs.OTHER_JOBS["extract_embeddings"]
+    assert estimate.uncounted == ["vae, which was never measured", costs.RESULTS, "downloads", embeddings]
     assert "training pca" in estimate.seconds
     assert "vae" not in " ".join(estimate.seconds)
     lines = messages.describe_costs(Request(cores="1"), plan, jobs, estimate)
-    assert f"not in it: vae, which was never measured, {costs.RESULTS}, downloads" in lines[-1]
+    assert f"not in it: vae, which was never measured, {costs.RESULTS}, downloads, {embeddings}" in lines[-1]
 
 
 def test_sections_of_which_nothing_is_known_yet_are_named():

@@ -43,8 +43,9 @@ def test_a_typed_path_of_another_scope_is_refused(plan, model, scope):
         plan.sections_of_scope(variant, scope)
 
 
-def test_a_start_says_how_many_sections_must_be_extracted_for_shared_models(plan):
-    due = [Job("extract_features", {"section": section, "features": "default"}) for section in FAN]
+@pytest.mark.parametrize("rule", ["extract_features", "extract_embeddings"])
+def test_a_start_says_how_many_sections_must_be_extracted_for_shared_models(plan, rule):
+    due = [Job(rule, {"section": section, "features": "default"}) for section in FAN]
     assert "trained on 3 sections that the configuration leaves out, too; 1 of them must" in describe_shared_models(
         plan, due
     )

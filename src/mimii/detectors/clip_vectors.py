@@ -58,8 +58,9 @@ def clip_vector(frames: NDArray[np.float32], kind: str, rank_weight: float) -> N
 
     kind: `mean` over time; `mean_and_deviation`, in this order; `maximum`; or `sorted`: each band's levels, the highest
     first, averaged with the weights rank_weight ** rank (Guan et al., "Time-Weighted Frequency Domain Audio
-    Representation with GMM Estimator for Anomalous Sound Detection", ICASSP 2023, arXiv:2305.03328).
-    Returns (n_mels,), and (2 x n_mels,) for `mean_and_deviation`.
+    Representation with GMM Estimator for Anomalous Sound Detection", ICASSP 2023, arXiv:2305.03328); or `stacked`: one
+    frame after the other.
+    Returns (n_mels,), (2 x n_mels,) for `mean_and_deviation`, (frames x n_mels,) for `stacked`.
     """
     levels = frames.astype(np.float64)
     if kind == "mean":
@@ -68,5 +69,7 @@ def clip_vector(frames: NDArray[np.float32], kind: str, rank_weight: float) -> N
         return np.concatenate([levels.mean(0), levels.std(0)])
     if kind == "maximum":
         return levels.max(0)
+    if kind == "stacked":
+        return levels.ravel()
     weights = rank_weight ** np.arange(len(levels))
     return np.average(np.sort(levels, axis=0)[::-1], axis=0, weights=weights)

@@ -7,6 +7,7 @@ settings, in `models/<name>.yaml` and in the file of its base:
     bottleneck_of: frame            and if so, each frame of a window, not the window
     multiples: {width: heads}       the one is a multiple of the other
     needs: {best_epoch: val_split}  where the one is set, the other must be
+    needs: {vector=stacked: frames} or where it has this value
 """
 
 import json
@@ -76,7 +77,7 @@ def model_declaration(name: str) -> ModelDeclaration:
 
 @dataclass(frozen=True)
 class Rules:
-    """What has to hold between a model's settings; all are names of settings."""
+    """What has to hold between a model's settings; all are names of settings, a key of `needs` also `name=value`."""
 
     bottleneck: str | None
     bottleneck_of: str  # "window" or "frame"
@@ -119,8 +120,10 @@ def check_model_settings(model: str, settings: Mapping[str, Any], n_mels: int | 
             contradictions.append(
                 f"{key} {settings[key]} is not a multiple of {divisor} {settings[divisor]}; change one of them"
             )
-    for key, needed in rules.needs.items():
-        if settings[key] and not settings[needed]:
+    for condition, needed in rules.needs.items():
+        key, _, wanted = condition.partition("=")
+        applies = settings[key] == wanted if wanted else settings[key]
+        if applies and not settings[needed]:
             value = json.dumps(settings[needed])
             contradictions.append(
                 f"{key} {json.dumps(settings[key])} needs {needed}, which is {value}; change one of them"

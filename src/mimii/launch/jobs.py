@@ -10,6 +10,7 @@ from pathlib import Path
 VERBS = {
     "make_demo_dataset": "make recordings of",
     "extract_features": "extract features of",
+    "extract_embeddings": "extract embeddings of",
     "train_model": "train",
     "train_classical_model": "train",
     "score_clips": "score",
@@ -22,6 +23,7 @@ VERBS = {
     "merge_study": "merge study",
     "make_study_table": "make table of study",
 }
+EXTRACTION = ("extract_features", "extract_embeddings")
 # Wildcards that name a run together.
 RUNS = (("model", "variant", "seed", "section"), ("external", "section"), ("ensemble", "seed", "section"))
 # Benchmark files that are read for one mean: a mean of so many is known well enough.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mimii.common.provenance import REPOSITORY
 from mimii.launch.costs import CLIP_SECONDS, Estimate, reference_costs
-from mimii.launch.jobs import Durations, Job, in_words
+from mimii.launch.jobs import EXTRACTION, Durations, Job, in_words
 from mimii.launch.progress import Progress
 from mimii.launch.reasons import describe_causes
 from mimii.launch.request import Request, worker_count
@@ -56,7 +56,7 @@ def describe_shared_models(plan: Plan, planned: Sequence[Job]) -> str | None:
     others = {section.path for section in plan.trained_on(plan.variants)}.difference(map(str, plan.sections))
     if not others:
         return None
-    due = {job.wildcards["section"] for job in planned if job.rule == "extract_features"} & others
+    due = {job.wildcards["section"] for job in planned if job.rule in EXTRACTION} & others
     return (
         f"Models that several sections share (train_per) are trained on {quantity(len(others), 'section')} that "
         f"the configuration leaves out, too; {len(due) or 'none'} of them must be extracted first."

@@ -19,6 +19,7 @@ from mimii.launch.jobs import Job
 CODE = {
     "make_demo_dataset": "the made-up recordings",
     "extract_features": "the features",
+    "extract_embeddings": "the embeddings",
     "train_model": "training {model}",
     "train_classical_model": "training {model}",
     "score_clips": "scoring with {model}",

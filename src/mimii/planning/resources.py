@@ -30,6 +30,7 @@ EPOCH_SECONDS = {
     "denoising_ae": 0.15,
     "vae": 0.15,
     "residual_ae": 0.2,
+    "idnn": 0.05,
     "lstm_ae": 0.15,
     "attention_ae": 0.25,
     "conv_ae": 0.3,
