@@ -26,6 +26,7 @@ from mimii.common.declarations import resolve
 from mimii.common.device import pick_device
 from mimii.common.errors import UserError
 from mimii.detectors import back_ends, clip_vectors, estimator, window_network
+from mimii.detectors.clip_classifier import ClipClassifier
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import MODELS, model_declaration, model_names, model_rules
 from mimii.detectors.network import NetworkDetector
@@ -556,6 +557,7 @@ def test_what_a_detector_says_of_itself(name):
     assert cls.uses_gpu == ("torch" in cls.libraries)
     assert made.scope == made.settings["train_per"] == ("snr" if name in SHARED else "section")
     assert cls(settings_of(name, train_per="machine_type"), N_MELS, seed=1).scope == "machine_type"
+    assert (model_declaration(name).least_classes is not None) == issubclass(cls, ClipClassifier)
     clips = sound(0, [48, 60], seed=3)
     starts, clip = made.windows(clips)
     if made.window_frames is None:

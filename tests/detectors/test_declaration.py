@@ -61,7 +61,7 @@ def test_rules_are_known_and_name_settings(name):
     own = yaml.safe_load((MODELS / f"{name}.yaml").read_text())
     base = yaml.safe_load((BASES / f"{own['base']}.yaml").read_text())
     assert {*own, *base} <= {
-        *("title", "base", "stochastic", "still_clip", "paper", "settings"),
+        *("title", "base", "stochastic", "still_clip", "least_classes", "paper", "settings"),
         *("bottleneck", "bottleneck_of", "multiples", "needs"),
     }
     rules = model_rules(name)

@@ -73,14 +73,16 @@ def test_of_a_damaged_record_nothing_is_known(config, text):
     assert [earlier.host for earlier in runs_of_other_recordings(plan)] == [None]
 
 
-def test_a_plain_snakemake_says_it_too(config):
+def test_a_plain_snakemake_says_it_too_and_of_a_classifier_with_few_sections(config):
     for part in ("Snakefile", "workflow", "profiles", "environment.yml"):
         source = REPOSITORY / part
         (shutil.copytree if source.is_dir() else shutil.copy)(source, part)
     Path("config").mkdir()
-    Path("config/config.yaml").write_text(json.dumps(with_root(config, "other")))
+    models = {**config["models"], "id_classifier": {}}
+    Path("config/config.yaml").write_text(json.dumps(with_root(config, "other", models=models)))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "all"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("are of other recordings of 6dB/fan/id_00") == 1
+    assert done.stderr.count("id_classifier (train_per: snr) tells sections apart") == 1

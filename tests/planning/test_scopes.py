@@ -8,6 +8,7 @@ from mimii.common.errors import UserError
 from mimii.launch.jobs import Job
 from mimii.launch.messages import describe_shared_models
 from mimii.planning.job_parameters import merge_job, training_job
+from mimii.planning.notes import few_classes
 from mimii.planning.plan import Plan
 
 MADE_UP = {"snrs": ["6dB", "0dB"], "machines": ["fan", "pump"], "ids": ["id_00", "id_02"]}
@@ -52,3 +53,27 @@ def test_a_start_says_how_many_sections_must_be_extracted_for_shared_models(plan
     assert "none of them must be extracted" in describe_shared_models(plan, [])
     alone = Plan({"dataset": plan.config["dataset"], "models": {"gmm": {}}})
     assert describe_shared_models(alone, due) is None
+
+
+@pytest.mark.parametrize(
+    ("train_per", "ids", "said"),
+    [
+        ("snr", 4, []),  # 8 sections
+        ("snr", 3, ["6 in 6dB."]),
+        ("machine_type", 4, ["4 in 6dB/fan, 4 in 6dB/pump. "]),
+        ("section", 2, ["1 in 6dB/fan/id_00, 1 in 6dB/fan/id_01, 1 in 6dB/pump/id_00 and so in 1 more. "]),
+    ],
+)
+def test_a_classifier_with_few_sections_is_said_of_each_scope(train_per, ids, said):
+    made_up = {"snrs": ["6dB"], "machines": ["fan", "pump"], "ids": [f"id_0{n}" for n in range(ids)]}
+    dataset = {"source": "made_up", "root": "nowhere", "made_up": made_up}
+    models = {"id_classifier": {"train_per": train_per}, "knn": {"train_per": train_per}}
+    study = {"model": "id_classifier", "vary": {"epochs": [1, 2]}}
+    lines = list(few_classes(Plan({"dataset": dataset, "models": models, "studies": {"epochs": study}})))
+    assert len(lines) == len(said)  # once of all variants
+    for line, scopes in zip(lines, said, strict=True):
+        assert line.startswith(f"id_classifier (train_per: {train_per}) tells sections apart")
+        assert scopes in line
+    # Not configured sections of the dataset are trained on, and count.
+    filtered = Plan({"dataset": {**dataset, "ids": ["id_00"]}, "models": models})
+    assert len(list(few_classes(filtered))) == len(said)

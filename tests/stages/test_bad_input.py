@@ -26,6 +26,7 @@ from mimii.data.sections import Section
 from mimii.features.file import FeaturesMetadata, FeatureWriter, read_metadata
 from mimii.launch.request import check_start
 from mimii.planning import job_parameters
+from mimii.planning.notes import notes_before_a_start
 from mimii.runs.records import MetricsRecord
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -984,6 +985,20 @@ TABLE = {
     ],
 }
 KINDS = [kind for kinds in TABLE.values() for kind in kinds]
+NOTES = "Said before a start that nothing stops"
+NOTED = [
+    Kind(
+        "a classifier with few sections to tell apart",
+        config(models={"id_classifier": {}}),
+        "id_classifier (train_per: snr) tells sections apart, and learns little from fewer than 8: 1 in 6dB.",
+    ),
+    Kind(
+        "the same of one machine type",
+        config(models={"id_classifier": {"train_per": "machine_type"}}),
+        "more classes of a section; with train_per: snr it has the sections of all machines",
+    ),
+    Kind("runs of other recordings", renamed(f"{SECTION}/{CLIP}", f"{SECTION}/normal/a.wav"), "1 of the runs in"),
+]
 
 
 def contents(folder):
@@ -1017,6 +1032,19 @@ def test_bad_input_is_said_once_clearly_and_early(kind, finished, tmp_path):
         assert not [path for path in after if path.suffix == ".tmp"]
 
 
+@pytest.mark.parametrize("kind", NOTED, ids=lambda kind: kind.what)
+def test_what_stops_nothing_is_said_before_the_start(kind, finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True, symlinks=True)
+    with working_in(tmp_path):
+        benchmark = Benchmark()
+        benchmark.planning()
+        assert notes_before_a_start(benchmark.plan) == []
+        kind.damage(benchmark)
+        benchmark.planning()
+        (note,) = notes_before_a_start(benchmark.plan)
+    assert kind.says in note
+
+
 def test_a_table_of_at_least_forty_kinds():
     assert len(KINDS) >= 40
     assert len({kind.what for kind in KINDS}) == len(KINDS)
@@ -1025,7 +1053,7 @@ def test_a_table_of_at_least_forty_kinds():
 def as_markdown():
     """The tables of docs/errors.md."""
     lines = []
-    for title, kinds in TABLE.items():
+    for title, kinds in {**TABLE, NOTES: NOTED}.items():
         lines += [f"## {title}", "", "| what | noticed | message |", "|---|---|---|"]
         for kind in kinds:
             says = (

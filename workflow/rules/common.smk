@@ -23,7 +23,7 @@ from mimii.paper.entries import RESULTS as EVERY_RUN
 from mimii.paper.official_baseline.reference import is_asked_for
 from mimii.planning import job_parameters
 from mimii.planning import resources as needs
-from mimii.planning.other_recordings import describe_other_recordings
+from mimii.planning.notes import notes_before_a_start
 from mimii.planning.plan import Plan
 from mimii.runs.run import has_model
 
@@ -51,10 +51,7 @@ with exit_on_user_error():
     plan.check_folders(writable=False)
     # A launcher, who holds the lock itself, says this where a person reads it.
     if IN_USE:
-        for note in (
-            describe_other_recordings(plan),
-            too_few_seeds(plan, with_cost=False),
-        ):
+        for note in (*notes_before_a_start(plan), too_few_seeds(plan, with_cost=False)):
             if note:
                 print(note, file=sys.stderr)
 

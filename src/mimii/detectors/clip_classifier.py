@@ -25,13 +25,13 @@ from mimii.detectors.back_ends import (
     unit_length,
 )
 from mimii.detectors.contract import FitResult
+from mimii.detectors.declaration import model_declaration
 from mimii.detectors.network import NetworkDetector
 from mimii.detectors.pooling import pool
 from mimii.detectors.window_network import Windows
 from mimii.features.clips import Clips, Group
 
-# With fewer, such as the four IDs of one machine type, a network tells them apart at once, and learns little.
-LEAST_CLASSES = 8
+MOST_NAMED = 8  # classes, in a message
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +54,13 @@ class ClipClassifier(NetworkDetector):
 
     def fit(self, training: Clips, validation: Clips) -> FitResult:
         self.learn_classes(training)
-        if len(self.classes) < LEAST_CLASSES:
+        if len(self.classes) < (model_declaration(self.name()).least_classes or 0):
             log.warning(
-                "%s: %d class(es) to tell apart (%s), so it learns little; with train_per: snr there are those of all "
-                "machines",
+                "%s: %d class(es) to tell apart (%s), so it learns little%s",
                 self.name(),
                 len(self.classes),
-                ", ".join(" ".join(filter(None, one)) for one in self.classes[:LEAST_CLASSES]),
+                ", ".join(" ".join(filter(None, one)) for one in self.classes[:MOST_NAMED]),
+                "" if self.scope == "snr" else "; with train_per: snr there are those of all machines",
             )
         return super().fit(training, validation)
 

@@ -38,6 +38,7 @@ class ModelDeclaration:
     stochastic: whether anything is drawn from the seed, so that another seed makes another model.
     still_clip: the mean score of a clip that stands still, its mean spectrum in every frame, beside that of the clip
     itself: "lower", "higher", or "either" where neither holds of every clip.
+    least_classes: with fewer classes to tell apart a classifier learns little; None of what tells none apart.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ModelDeclaration:
     stochastic: bool
     still_clip: str
     settings: Declarations
+    least_classes: int | None = None
 
 
 @cache
@@ -72,6 +74,7 @@ def model_declaration(name: str) -> ModelDeclaration:
         declared["stochastic"],
         declared.get("still_clip", ""),
         settings,
+        declared.get("least_classes"),
     )
 
 

@@ -11,7 +11,7 @@ from mimii.launch.jobs import EXTRACTION, Durations, Job, in_words
 from mimii.launch.progress import Progress
 from mimii.launch.reasons import describe_causes
 from mimii.launch.request import Request, worker_count
-from mimii.planning.other_recordings import describe_other_recordings
+from mimii.planning.notes import notes_before_a_start
 from mimii.planning.plan import Plan
 from mimii.planning.variants import seeds_of
 
@@ -36,9 +36,8 @@ def describe_plan(
     parts = {variant: len(plan.variants), "seed": len(plan.seeds), "section": len(plan.sections)}
     size = " x ".join(quantity(number, name) for name, number in parts.items()) + first_seed_alone(plan)
     print(f"{quantity(total, 'run')} ({size}): {total - to_do} there, {to_do} to do.", flush=True)
-    if note := describe_other_recordings(plan):
-        print(note, flush=True)
-    if note := describe_shared_models(plan, planned):
+    shared = describe_shared_models(plan, planned)
+    for note in (*notes_before_a_start(plan), *([shared] if shared else [])):
         print(note, flush=True)
     if not planned:
         print("Nothing to do: everything is up to date.", flush=True)
