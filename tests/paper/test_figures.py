@@ -78,7 +78,21 @@ def test_figures_name_what_they_show(made):
     training = texts(drawn["training_curves"]())
     assert {"Epoch", "Loss", TITLE} <= training
     assert CLASSICAL_TITLE not in training
-    assert any(text.startswith("critical difference") for text in texts(drawn["critical_difference/nemenyi"]()))
+
+
+def test_models_with_too_few_seeds_have_ranks_and_no_bar(made):
+    """Two machines are too few for a test to find anything: with seeds enough, a bar joins both models."""
+    results, _ = made
+    three = replace(results, frame=pd.concat([results.frame.assign(seed=seed) for seed in (1, 2, 3)]))
+    for test in POST_HOC:
+        found, unclaimed = critical_difference.draw(three, test), critical_difference.draw(results, test)
+        assert any(test.title in text for text in texts(found))
+        assert any("no test: 2 of 2 models have fewer than 3 seeds" in text for text in texts(unclaimed))
+        thick = [[line for line in own.axes[0].lines if line.get_linewidth() > 2] for own in (found, unclaimed)]
+        assert [len(lines) for lines in thick] == [1, 0]
+        assert {f"{TITLE} (1.0)"} <= texts(unclaimed)
+        ruler = [any(text.startswith("critical difference") for text in texts(own)) for own in (found, unclaimed)]
+        assert ruler == [test.name == "nemenyi", False]
 
 
 def test_one_snr_gives_one_panel_with_a_row_for_each_model(made):

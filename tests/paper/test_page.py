@@ -148,11 +148,14 @@ def test_numbers_are_those_of_the_statistics(results, board):
     assert [row[7] for row in board["pairs"]] == pytest.approx(list(overall["p_holm"]), rel=1e-3)
 
 
-def findings(p_values, *, enough_seeds=True):
-    """Of a, b and c in this order; p_values: of a-b, a-c and b-c after correction."""
+def findings(p_values, *, few_seeds="", machines=1):
+    """Of a, b and c in this order; p_values: of a-b, a-c and b-c after correction, by clips and over machines."""
     means = {"a": 0.9, "b": 0.88, "c": 0.6}
     shared = {"metric": "auc", "db_level": AVERAGE}
-    pairs = zip([("a", "b"), ("a", "c"), ("b", "c")], p_values, strict=True)
+    pairs = list(zip([("a", "b"), ("a", "c"), ("b", "c")], p_values, strict=True))
+    over_machines = {label: {} for label in means}
+    for (one, other), p in pairs:
+        over_machines[one][other] = over_machines[other][one] = p
     return Findings(
         pd.DataFrame(),
         pd.DataFrame(
@@ -166,14 +169,14 @@ def findings(p_values, *, enough_seeds=True):
                     **shared,
                     "difference": means[one] - means[other],
                     "p_holm": p,
-                    "enough_seeds": enough_seeds,
+                    "enough_seeds": not {one, other} & {*few_seeds},
                 }
                 for (one, other), p in pairs
             ]
         ),
-        ranks={"machines": 1, "friedman": None},
+        ranks={"machines": machines, "friedman": {"f_p_value": 0.01}, "p_values": {"wilcoxon_holm": over_machines}},
         confidence=0.95,
-        enough_seeds=dict.fromkeys(means, enough_seeds),
+        enough_seeds={label: label not in few_seeds for label in means},
         config={},
     )
 
@@ -191,16 +194,32 @@ def test_claims_follow_the_tests(p_values, wanted):
     text = " ".join(sentences(findings(p_values)))
     assert [part for part in wanted if part not in text] == []
     assert text.count("is better than") == sum("is better than" in part for part in wanted)
-    assert "is better than" not in " ".join(sentences(findings(p_values, enough_seeds=False)))
+
+
+def test_nothing_is_claimed_of_methods_with_too_few_seeds_and_the_others_are_compared():
+    text = " ".join(sentences(findings((0.01, 0.01, 0.01), few_seeds="abc", machines=6)))
+    assert text == "On these clips `a` scored higher than `b` (+0.020) and `c` (+0.300)."
+    text = " ".join(sentences(findings((0.01, 0.01, 0.01), few_seeds="b", machines=6)))
+    assert "`a` scored higher than `b` (+0.020). " in text
+    assert "`a` is better than `c` (+0.300, p = .01)." in text
+    assert "1 of 1 pairs with seeds enough differ in overall AUC" in text
+    assert "For other IDs of these machine types, 1 of 1 pairs with seeds enough differ by Wilcoxon's test" in text
+    assert "Friedman" not in text
+    text = " ".join(sentences(findings((0.01, 0.01, 0.2), machines=6)))
+    assert "2 of 3 pairs differ in overall AUC" in text
+    assert "For other IDs of these machine types, 2 of 3 pairs differ" in text
+    assert "Friedman's test" in text
 
 
 def test_one_seed_is_no_evidence(run_folder, tmp_path):
     rows = [run_folder(tmp_path / "runs", model, quality=quality) for model, quality in QUALITIES.items()]
     write_csv(tmp_path / "results.csv", rows)
     (found,) = make_boards([read_any(tmp_path, tmp_path)])
-    assert any("fewer than 3 were run" in line for line in found["caveats"])
+    assert any("fewer than 3 were run. More of them (seeds" in line for line in found["caveats"])
     assert not any("is better than" in line for line in found["claims"])
     assert any("too few to say" in line for line in found["caveats"])
+    assert "differ" not in " ".join(found["claims"])
+    assert not any(method["enoughSeeds"] for method in found["methods"])
 
 
 def test_nothing_of_this_machine_is_in_it(results, tmp_path):
@@ -412,6 +431,31 @@ def test_a_browser_shows_every_view(results, tmp_path):
             assert tab.do("document.querySelector('#view h2') !== null"), elsewhere
         assert tab.faults == []
         assert tab.requests == [page.as_uri()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
+def test_a_browser_shows_nothing_bold_where_seeds_are_too_few(run_folder, tmp_path, seeds):
+    rows = [
+        run_folder(tmp_path / "runs", model, section, seed, quality=quality)
+        for model, quality in QUALITIES.items()
+        for seed in seeds
+        for section in SECTIONS
+    ]
+    write_csv(tmp_path / "results.csv", rows)
+    page_of([tmp_path], tmp_path / "page.html")
+    enough = len(seeds) == 3
+    with opened_browser(tmp_path / "profile") as tab:
+        tab.look()
+        tab.open((tmp_path / "page.html").as_uri())
+        for view in ("overview", "compare/0/2"):
+            tab.show(view)
+            text = tab.do("document.getElementById('view').innerText")
+            assert ("Nothing is claimed of Variational autoencoder" in text) == (not enough), view
+            assert ("old: be" in text) == enough, view  # "Bold: better", "bold: below the level"
+        assert (tab.do("document.querySelectorAll('#view strong').length") > 0) == enough
+        assert ("< .001" in text) == enough
+        assert tab.faults == []
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from mimii.evaluation.resampling import MEASURED
 from mimii.evaluation.seeds import LEAST_SEEDS
 
 MISSING = "–"
+NO_CLAIM = f"Nothing is claimed of {{}}: another seed gives other scores, and fewer than {LEAST_SEEDS} seeds were run."
 
 
 @dataclass(frozen=True)
@@ -140,5 +141,4 @@ def bold_notes(confidence: float, unclaimed: Sequence[str]) -> str:
 
 def no_claim(unclaimed: Sequence[str]) -> str:
     """Why nothing is claimed of models with too few seeds."""
-    names = ", ".join(map(model_title, unclaimed))
-    return f"Nothing is claimed of {names}: they depend on the seed, and fewer than {LEAST_SEEDS} seeds were run."
+    return NO_CLAIM.format(", ".join(map(model_title, unclaimed)))

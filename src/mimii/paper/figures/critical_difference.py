@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import scikit_posthocs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
+from mimii.evaluation.seeds import LEAST_SEEDS
 from mimii.paper.drawing import COLOURS, COLUMN, PAGE, STYLE, note
 from mimii.paper.entries import PostHoc
 from mimii.paper.results import Results
@@ -19,7 +21,7 @@ from mimii.paper.table import model_title
 def draw(results: Results, test: PostHoc) -> Figure:
     """Average ranks of AUC over machines; a bar joins models that do not differ significantly (Demšar 2006).
 
-    Nemenyi's critical difference stands above the axis as a ruler.
+    Nemenyi's critical difference stands above the axis as a ruler. Neither is drawn where seeds are too few for it.
     """
     ranks = results.statistics.ranks["auc"]
     if test.name not in ranks["p_values"]:
@@ -28,6 +30,10 @@ def draw(results: Results, test: PostHoc) -> Figure:
     p_values = (
         pd.DataFrame(ranks["p_values"][test.name]).loc[order, order].rename(model_title).rename(columns=model_title)
     )
+    how = f"{test.title}, α = {ranks['alpha']:.3g}"
+    if results.unclaimed:
+        p_values = p_values.where(np.eye(len(order), dtype=bool), 0.0)  # no bar
+        how = f"no test: {len(results.unclaimed)} of {len(order)} models have fewer than {LEAST_SEEDS} seeds"
     average_ranks = {model_title(label): rank for label, rank in ranks["average_ranks"].items()}
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(_width(list(average_ranks)), 0.12 * len(order) + 1.2))
@@ -46,10 +52,9 @@ def draw(results: Results, test: PostHoc) -> Figure:
             text_h_margin=0.2,
         )
         axes.spines["top"].set_visible(True)
-        how = f"α = {ranks['alpha']:.3g}"
-        if test.name == "nemenyi":
+        if test.name == "nemenyi" and not results.unclaimed:
             _draw_ruler(axes, ranks["critical_difference"])
-        axes.set_title(f"Average rank over {ranks['machines']} machines, {test.title}, {how}", pad=26)
+        axes.set_title(f"Average rank over {ranks['machines']} machines, {how}", pad=26)
     return figure
 
 

@@ -28,7 +28,7 @@ from mimii.paper.page.errors import error_analysis
 from mimii.paper.page.readers import SECTION, Results, ScoredSection, read_sections, records, run_scores
 from mimii.paper.page.references import references_for
 from mimii.paper.page.scores import number, packed, run_details
-from mimii.paper.table import COSTS, model_title
+from mimii.paper.table import COSTS, NO_CLAIM, model_title
 
 # In the CSV alone: texts too long to read in a table.
 NOT_SHOWN = {"features", "settings", "versions", "skipped_paths", "model_sha256"}
@@ -88,8 +88,12 @@ def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
         "caveats": caveats(findings),
         "sections": [section_entry(section) for section in sections],
         "hasSnrs": has_snrs(frame["db_level"].unique()),
-        "methods": [method_entry(frame, averages, sections, label) for label in labels],
+        "methods": [
+            {**method_entry(frame, averages, sections, label), "enoughSeeds": findings.enough_seeds[label]}
+            for label in labels
+        ],
         "references": references_for(sections, config),
+        "noClaim": NO_CLAIM,
         "pairs": list(overall_pairs(comparisons, labels)),
         "sectionPairs": section_pairs(frame, resampled, sections, labels, confidence),
         "runs": runs_table(frame),

@@ -1,5 +1,6 @@
 """The first screen in words: what was run, what may be claimed of it, and what may not."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +22,20 @@ LISTED = 6
 
 @dataclass(frozen=True)
 class Pair:
-    """Difference of overall AUC, its p-value after Holm's correction, and how to say that the first is the higher."""
+    """Difference of overall AUC, its p-value after Holm's correction, and whether anything may be claimed of both."""
 
     difference: float
     p: float
-    verb: str
+    claimable: bool
+
+    @property
+    def verb(self) -> str:
+        """How to say that the first is the higher."""
+        return "is better than" if self.claimable else "scored higher than"
+
+    def in_words(self, other: str) -> str:
+        """The other method, how much lower it is, and p, which is a claim."""
+        return f"`{other}` ({signed(self.difference)}{f', {p_text(self.p)}' if self.claimable else ''})"
 
 
 Pairs = Mapping[tuple[str, str], Pair]
@@ -56,14 +66,23 @@ class Findings:
         """Labels, the highest overall AUC first."""
         return best_first(self.averages, "auc", AVERAGE)
 
+    @property
+    def claimable(self) -> list[str]:
+        """Labels of which something may be claimed."""
+        return [label for label, enough in self.enough_seeds.items() if enough]
+
+    @property
+    def pairs_in_words(self) -> str:
+        """What pairs of `claimable` are called."""
+        return "pairs" if all(self.enough_seeds.values()) else "pairs with seeds enough"
+
     def pairs(self) -> Pairs:
         """Every ordered pair of methods."""
         chosen = self.comparisons[(self.comparisons["metric"] == "auc") & (self.comparisons["db_level"] == AVERAGE)]
         pairs = {}
         for row in chosen.to_dict("records"):
-            verb = "is better than" if row["enough_seeds"] else "scored higher than"
-            pairs[row["label"], row["other"]] = Pair(row["difference"], row["p_holm"], verb)
-            pairs[row["other"], row["label"]] = Pair(-row["difference"], row["p_holm"], verb)
+            for one, other, sign in ((row["label"], row["other"], 1), (row["other"], row["label"], -1)):
+                pairs[one, other] = Pair(sign * row["difference"], row["p_holm"], row["enough_seeds"])
         return pairs
 
     @property
@@ -159,9 +178,10 @@ def sentences(findings: Findings) -> list[str]:
     if not any(one == best for one, _ in differing):
         for one in dict.fromkeys(one for one, _ in differing):
             lines += _better(one, [other for first, other in differing if first == one], pairs)
-    total = len(order) * (len(order) - 1) // 2
-    how = f"p below {level:g}".replace("0.", ".") + " with Holm's correction, paired by clip"
-    lines.append(f"{len(differing)} of {total} pairs differ in overall AUC ({how}).")
+    if claimable := len(list(itertools.combinations(findings.claimable, 2))):
+        count = sum(pairs[pair].claimable for pair in differing)
+        how = f"p below {level:g}".replace("0.", ".") + " with Holm's correction, paired by clip"
+        lines.append(f"{count} of {claimable} {findings.pairs_in_words} differ in overall AUC ({how}).")
     general, machines = _machines(findings)
     return [*lines, machines] if general else lines
 
@@ -170,11 +190,7 @@ def _better(one: str, others: list[str], pairs: Pairs) -> list[str]:
     """A sentence for each verb: what may be claimed, and what was only seen."""
     lines = []
     for verb in dict.fromkeys(pairs[one, other].verb for other in others):
-        others_in_words = [
-            f"`{other}` ({signed(pairs[one, other].difference)}, {p_text(pairs[one, other].p)})"
-            for other in others
-            if pairs[one, other].verb == verb
-        ]
+        others_in_words = [pairs[one, other].in_words(other) for other in others if pairs[one, other].verb == verb]
         lines.append(f"On these clips `{one}` {verb} {_join(others_in_words)}.")
     return lines
 
@@ -207,7 +223,8 @@ def caveats(findings: Findings) -> list[str]:
     if few:
         whose = "any method" if len(few) == len(findings.enough_seeds) else _join(few)
         lines.append(
-            f"No difference may be claimed of {whose}: they depend on the seed, and fewer than {LEAST_SEEDS} were run."
+            f"No difference may be claimed of {whose}: another seed gives other scores, and fewer than {LEAST_SEEDS} "
+            "were run. More of them (seeds in the configuration, or --seeds) tell by how much, and enter all intervals."
         )
     general, machines = _machines(findings)
     lines += [] if general else [machines]
@@ -217,18 +234,21 @@ def caveats(findings: Findings) -> list[str]:
 
 
 def _machines(findings: Findings) -> tuple[bool, str]:
-    """Whether something can be said of other machines of these types, and what."""
+    """Whether something can be said of other IDs of these machine types, and what."""
     machines, friedman = findings.ranks["machines"], findings.ranks["friedman"]
     p = None if friedman is None else friedman["f_p_value"]
-    test = "" if p is None else f" (Friedman's test with Iman and Davenport's correction: {p_text(p)})"
+    test = ""
+    if p is not None and all(findings.enough_seeds.values()):  # it is a claim of all methods together
+        test = f" (Friedman's test with Iman and Davenport's correction: {p_text(p)})"
     if machines < FEWEST_MACHINES:
         few = "One machine is" if machines == 1 else f"{machines} machines are"
-        return False, f"{few} too few to say whether the order holds for other machines of these types{test}."
-    if p is not None and p >= findings.level:
-        return False, f"Whether the order holds for other machines of these types cannot be said{test}."
+        return False, f"{few} too few to say whether the order holds for other IDs of these machine types{test}."
+    pairs = list(itertools.combinations(findings.claimable, 2))
+    if not pairs or (p is not None and p >= findings.level):
+        return False, f"Whether the order holds for other IDs of these machine types cannot be said{test}."
     p_values = findings.ranks["p_values"]["wilcoxon_holm"]
-    differing = sum(p < findings.level for one, row in p_values.items() for other, p in row.items() if one < other)
+    differing = sum(p_values[one][other] < findings.level for one, other in pairs)
     return differing > 0, (
-        f"For other machines of these types, {differing} of the pairs differ by Wilcoxon's test over {machines} "
-        f"machines with Holm's correction{test}."
+        f"For other IDs of these machine types, {differing} of {len(pairs)} {findings.pairs_in_words} differ by "
+        f"Wilcoxon's test over {machines} machines with Holm's correction{test}."
     )

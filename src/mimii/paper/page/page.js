@@ -150,6 +150,12 @@ const bestFirst = () =>
     .sort((one, other) => other[1] - one[1])
     .map(([place]) => place);
 
+// A line on those that have too few seeds; empty where all have enough.
+function noClaim(methods) {
+  const few = methods.filter(one => !one.enoughSeeds).map(one => one.title);
+  return few.length ? board.noClaim.replace("{}", few.join(", ")) : "";
+}
+
 const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 // Over IDs, then machine types, then SNRs, as the library averages.
@@ -329,7 +335,7 @@ function ranking(metric, snr) {
     ? "; busy: measured while the machine had more work than cores, so too long"
     : "";
   return table(
-    `${board.metrics[metric]}, mean over seeds, then IDs, machine types${board.hasSnrs ? ", SNRs" : ""}; ${percent} % interval over test clips and seeds, drawn from .4 to 1. Bold: better than every other. Costs: mean of a run${busy}.`,
+    `${board.metrics[metric]}, mean over seeds, then IDs, machine types${board.hasSnrs ? ", SNRs" : ""}; ${percent} % interval over test clips and seeds, drawn from .4 to 1. ${noClaim(board.methods) || "Bold: better than every other."} Costs: mean of a run${busy}.`,
     [
       "Method",
       board.metrics[metric],
@@ -548,6 +554,8 @@ function compare(view, one = 0, other = 1, section = 0) {
     return;
   }
   const sign = one < other ? 1 : -1;
+  const unclaimed = noClaim([a, b]);
+  const claimed = p => pText(unclaimed ? null : p);
   const isPair = row => row[0] === Math.min(one, other) && row[1] === Math.max(one, other);
   const turned = (difference, low, high) => (sign > 0 ? [difference, low, high] : [-difference, -high, -low]);
   const wanted = row => isPair(row) && (row[2] === ALL || snrs().length > 1);
@@ -561,14 +569,14 @@ function compare(view, one = 0, other = 1, section = 0) {
         fixed(averageOf(b, "auc", snr).mean),
         signed(value),
         interval(from, to),
-        pText(p),
-        pText(holm),
+        claimed(p),
+        claimed(holm),
       ],
     };
   });
   view.append(
     table(
-      "Overall AUC, paired by clip. The last column is corrected for all pairs of methods (Holm).",
+      `Overall AUC, paired by clip. The last column is corrected for all pairs of methods (Holm). ${unclaimed}`,
       ["", "A", "B", "A − B", "Interval", "p", "p, corrected"],
       overall,
     ),
@@ -576,7 +584,7 @@ function compare(view, one = 0, other = 1, section = 0) {
   const [, , differences, lows, highs, ps] = board.sectionPairs.find(isPair);
   const rows = board.sections.map((own, place) => {
     const [value, from, to] = turned(differences[place], lows[place], highs[place]);
-    const text = ps[place] < 1 - board.confidence ? el("strong", {}, signed(value)) : signed(value);
+    const text = !unclaimed && ps[place] < 1 - board.confidence ? el("strong", {}, signed(value)) : signed(value);
     return {
       cells: [
         el("a", { href: `#compare/${one}/${other}/${place}` }, own.path),
@@ -584,14 +592,14 @@ function compare(view, one = 0, other = 1, section = 0) {
         fixed(b.sections[place][0]),
         text,
         interval(from, to),
-        pText(ps[place]),
+        claimed(ps[place]),
       ],
     };
   });
   view.append(
     el("h3", {}, "Section by section"),
     table(
-      "p is corrected for the number of sections (Holm); bold: below the level. A section's name shows its clips below.",
+      `${unclaimed || "p is corrected for the number of sections (Holm); bold: below the level."} A section's name shows its clips below.`,
       ["Section", "A", "B", "A − B", "Interval", "p, corrected"],
       rows,
     ),
