@@ -5,6 +5,7 @@ saved here. Nothing is said of how well they detect.
 import json
 import subprocess
 import sys
+from hashlib import sha256
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -219,6 +220,10 @@ def test_features_of_a_section_are_frames_of_that_width_at_the_checkpoints_rate(
     assert table.metadata.settings == settings
     assert table.metadata.width == WIDTH[kind][0]
     assert {"transformers", "torch", "soxr"} <= set(table.metadata.versions)
+    assert "model.safetensors" in table.metadata.checkpoint
+    for name, noted in table.metadata.checkpoint.items():
+        assert noted == sha256((folder / name).read_bytes()).hexdigest()
+    assert Checkpoint.at(folder).name(table.metadata.checkpoint) == settings["checkpoint"]
     clips = read_clips(output, [0, 3])
     assert clips.frames.shape == (6, WIDTH[kind][0])
     assert list(clips.lengths) == [3, 3]

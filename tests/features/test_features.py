@@ -249,6 +249,7 @@ def test_section_is_stored_as_it_was_split(source, tmp_path):
     assert table.skipped() == []
     assert table.metadata.settings == values
     assert table.metadata.code == "abc"
+    assert table.metadata.checkpoint == {}
     assert set(table.metadata.versions) >= {"python", "librosa", "numpy", "scipy", "soundfile"}
     clips = read_clips(tmp_path / "f.parquet", range(17))
     assert clips.lengths.tolist() == [8] * 17

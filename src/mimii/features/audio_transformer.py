@@ -202,7 +202,8 @@ class Extractor(FeatureExtractor):
         if reason := why_no_networks():
             raise UserError(reason)
         there = Checkpoint.at(checkpoint)
-        if (name := there.read_name()) != settings["checkpoint"]:
+        self.checkpoint_sha256s = there.read_sha256s()
+        if (name := there.name(self.checkpoint_sha256s)) != settings["checkpoint"]:
             raise UserError(
                 f"{checkpoint}: holds {name}, not the checkpoint {settings['checkpoint']} that was asked for; "
                 "start again, or put back what was there"

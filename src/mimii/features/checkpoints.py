@@ -3,7 +3,8 @@
 It is called by its kind and the first 16 digits of a SHA-256 over the files that decide its embeddings: its
 configuration, that of its input, and its weights. Planning asks for that name at every start, and weights have
 gigabytes; so the SHA-256 of each file is kept beside the features, with the size and the time of change that the file
-then had. An extraction reads the weights anyway, and takes the SHA-256 afresh.
+then had. An extraction reads the weights anyway, and takes the SHA-256 of each file afresh; the features' metadata
+keep it.
 """
 
 import hashlib
@@ -82,9 +83,13 @@ class Checkpoint:
         text = "".join(f"{file} {sha256s[file]}\n" for file in self.files)
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
+    def read_sha256s(self) -> dict[str, str]:
+        """SHA-256 of each of its files as they are; reads all of them."""
+        return {file: sha256_of(self.folder / file) for file in self.files}
+
     def read_name(self) -> str:
-        """`name` from the files as they are; reads all of them."""
-        return self.name({file: sha256_of(self.folder / file) for file in self.files})
+        """`name` from the files as they are."""
+        return self.name(self.read_sha256s())
 
     def noted_name(self, features_root: str | Path) -> str:
         """`name`, reading only files whose size or time of change is not the one noted beside the features."""

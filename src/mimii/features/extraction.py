@@ -132,7 +132,14 @@ def extract_features(
         prepare_process(threads=threads, hide=False)
     extractor = make(settings, checkpoint=checkpoint, device=device)
     libraries = [*extractor.libraries, "soundfile", "pyarrow", *(["soxr"] if settings.get("resample", True) else [])]
-    metadata = FeaturesMetadata(section.path, dict(settings), on_bad_clip, code=code, versions=versions(*libraries))
+    metadata = FeaturesMetadata(
+        section.path,
+        dict(settings),
+        on_bad_clip,
+        code=code,
+        versions=versions(*libraries),
+        checkpoint=dict(extractor.checkpoint_sha256s),
+    )
     tally, stopwatch = Tally(), Stopwatch()
     with written_whole(output) as temporary, FeatureWriter(temporary, metadata) as writer:
         _write_clips(writer, tally, source, section, extractor)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,13 +19,14 @@ class FeatureExtractor(ABC):
 
     uses_network: whether it computes with torch, from a checkpoint. libraries: the distributions that compute, beside
     those that read recordings. sample_rate: that samples must have, Hz. clips_at_once: how many clips are best given to
-    `frames` together.
+    `frames` together. checkpoint_sha256s: of each file of its network, by its name.
     """
 
     uses_network: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]]
     sample_rate: int
     clips_at_once: int = 1
+    checkpoint_sha256s: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
     def __init__(

@@ -48,7 +48,8 @@ class FeaturesMetadata(Record):
     """What a features file says of itself.
 
     section: its path. settings: all of the extractor's. width: values of a frame, 0 where no clip has any. recordings:
-    what it was made of. code: fingerprint of what made it. versions: of the libraries that computed.
+    what it was made of. code: fingerprint of what made it. versions: of the libraries that computed. checkpoint:
+    SHA-256 of each file of the pretrained network that computed, by its name; empty where none did.
     """
 
     section: str
@@ -58,6 +59,7 @@ class FeaturesMetadata(Record):
     recordings: Recordings = UNKNOWN
     code: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
