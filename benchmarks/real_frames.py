@@ -9,10 +9,11 @@ once a seed, a deterministic one once, and a network once more without any train
 OUT/scores, a file for each fit and ID, which are kept: the same command goes on where it was stopped, and fits again
 what has other settings, code or recordings. `--tables` fits nothing, and takes what is there. From these it makes
 OUT/results.csv (each score of each model), OUT/training_adds.csv, OUT/clip_means.csv and OUT/real_sound.md. With
---page they also become those of docs/quality/, and the tables of docs/quality.md.
+--page they also become those of docs/quality/, where rows of models that this run has none of stay, and the tables of
+docs/quality.md.
 
 Intervals: percentile bootstrap; a resample draws clips, within each label, and seeds, both with replacement; the same
-clips for all models of an ID.
+clips for all models of an ID. A single MIMII ID's: as in results.csv (logit, a bound where the AUC is 1).
 """
 
 import argparse
@@ -43,6 +44,7 @@ from real_sound_tables import (
     as_text,
     markdown,
     put_into_page,
+    read_csv,
 )
 
 from mimii.common.csv_files import write_csv
@@ -54,7 +56,7 @@ from mimii.data.audio import read_clip
 from mimii.data.split import fit_count, split_normal
 from mimii.detectors.contract import detector_class
 from mimii.detectors.declaration import model_declaration, model_names
-from mimii.evaluation.intervals import percentile_interval, resample_counts
+from mimii.evaluation.intervals import percentile_interval, resample_counts, section_interval
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values
 from mimii.features.clips import Clips, Group
 from mimii.features.log_mel import Extractor
@@ -68,6 +70,10 @@ SEEDS = (42, 43, 44, 45, 46)
 SAMPLES = 1000  # resamples of an interval
 TOP_K = 10
 SHOWN = {name: METRICS[name] for name in ("auc", "pauc")}
+# Models with other settings than their defaults: name here -> model, settings.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "mahalanobis of windows": ("mahalanobis", {"vector": "stacked", "frames": 5})
+}
 
 
 # --- what is in the folder -------------------------------------------------------------------------------------------
@@ -154,19 +160,25 @@ class Fit:
 
     def settings(self) -> dict[str, Any]:
         """The model's defaults; without training, no epoch."""
-        settings = resolve(model_declaration(self.model).settings)
+        model, own = of_library(self.model)
+        settings = resolve(model_declaration(model).settings, own)
         return settings | ({"epochs": 0} if self.weights == UNTRAINED else {})
+
+
+def of_library(name: str) -> tuple[str, dict[str, Any]]:
+    """The model behind a name of the tables, and settings that are not its defaults."""
+    return VARIANTS.get(name, (name, {}))
 
 
 def train_per(model: str) -> str:
     """What a model learns from by default: `section`, or several of them."""
-    return str(model_declaration(model).settings["train_per"]["default"])
+    return str(model_declaration(of_library(model)[0]).settings["train_per"]["default"])
 
 
 def fits_of(sections: Sequence[str], models: Sequence[str], seeds: Sequence[int]) -> Iterator[Fit]:
     """Every fit that the page shows, seed by seed, so that what is there early is whole."""
     for seed, model in itertools.product(seeds, models):
-        declared = model_declaration(model)
+        declared = model_declaration(of_library(model)[0])
         if seed != seeds[0] and not declared.stochastic:
             continue
         together = [(name,) for name in sections] if train_per(model) == "section" else [tuple(sections)]
@@ -180,10 +192,11 @@ def fit_and_score(fit: Fit, sections: Sequence[Section], out: Path) -> float | N
 
     sections: those of the fit. Returns the CPU seconds of the training, None where the scores are already there.
     """
+    model, _ = of_library(fit.model)
     key = json.dumps(
         {
             "settings": fit.settings(),
-            "code": fingerprint("mimii.detectors.contract", f"mimii.models.{fit.model}"),
+            "code": fingerprint("mimii.detectors.contract", f"mimii.models.{model}"),
             "recordings": " ".join(section.content for section in sections),
         },
         sort_keys=True,
@@ -191,7 +204,7 @@ def fit_and_score(fit: Fit, sections: Sequence[Section], out: Path) -> float | N
     if all(key_of(fit.path(out, section.name)) == key for section in sections):
         return None
     fitted, validated = (Clips.joined([section.part(section.split()[part]) for section in sections]) for part in (0, 1))
-    detector = detector_class(fit.model)(fit.settings(), fitted.n_mels, seed=fit.seed)
+    detector = detector_class(model)(fit.settings(), fitted.n_mels, seed=fit.seed)
     started = time.process_time()
     detector.fit(fitted, validated)
     seconds = time.process_time() - started
@@ -306,8 +319,9 @@ def clip_mean_rows(folder: Path) -> Iterator[dict[str, Any]]:
                 rows = (snrs == snr) & (ids == id)
                 normal, abnormal = (vectors[rows & (labels == label)] for label in ("normal", "abnormal"))
                 of_ids[id] = score_means(model, normal, abnormal, draw=number)
-            for id, estimate in [*of_ids.items(), (MEAN_OF_IDS, mean_of([*of_ids.values()]))]:
-                yield start | {"snr": snr, "id": id, "model": model} | _flat(estimate)
+                of_one = _with_section_intervals(of_ids[id], len(abnormal))
+                yield start | {"snr": snr, "id": id, "model": model} | of_one
+            yield start | {"snr": snr, "id": MEAN_OF_IDS, "model": model} | _flat(mean_of([*of_ids.values()]))
 
 
 def models_of_vectors() -> list[str]:
@@ -372,12 +386,23 @@ def _flat(estimate: dict[str, Estimate]) -> dict[str, float | None]:
     }
 
 
+def _with_section_intervals(estimate: dict[str, Estimate], clips: int) -> dict[str, float | None]:
+    """clips: how many normal ones were tested, and as many abnormal ones."""
+    row = _flat(estimate)
+    for name, metric in SHOWN.items():
+        resampled = estimate[name].resampled
+        low, high = section_interval(metric, float(row[name] or 0), resampled, normal=clips, abnormal=clips)
+        row |= {f"{name}_low": low, f"{name}_high": high}
+    return row
+
+
 def main() -> None:
     """Fit what is missing, then make every table of what is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/real_frames"), help="where results go")
-    parser.add_argument("--models", nargs="+", choices=model_names(), default=model_names())
+    models = (*model_names(), *VARIANTS)
+    parser.add_argument("--models", nargs="+", choices=models, default=models)
     parser.add_argument("--ids", nargs="+", default=["toycar_id_01", "toycar_id_02"], help="files of ToyCar IDs")
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--make", type=Path, metavar="DCASE", help="make FOLDER's missing files of ToyCar from this")
@@ -407,17 +432,28 @@ def main() -> None:
 
 def write_figures(figures: dict[str, list[Row]], out: Path, *, page: bool) -> None:
     """Write the CSV of each of `FIGURES` and the tables; page: those of docs/, too."""
-    tables = markdown(*figures.values())
-    for folder in (out, *([DOCS / "quality"] if page else [])):
-        for name, rows in figures.items():
-            if rows:
-                write_csv(folder / f"{name}.csv", list(rows[0]), rows)
+    write_csvs(figures, out)
     with written_whole(out / "real_sound.md") as path:
-        path.write_text(tables)
+        path.write_text(markdown(*figures.values()))
     print(f"{out}/real_sound.md")
     if page:
-        put_into_page(DOCS / "quality.md", tables)
+        kept = {name: with_other_models(rows, DOCS / "quality" / f"{name}.csv") for name, rows in figures.items()}
+        write_csvs(kept, DOCS / "quality")
+        put_into_page(DOCS / "quality.md", markdown(*kept.values()))
         print(DOCS / "quality.md")
+
+
+def write_csvs(figures: dict[str, list[Row]], folder: Path) -> None:
+    """A file for each that has rows."""
+    for name, rows in figures.items():
+        if rows:
+            write_csv(folder / f"{name}.csv", list(rows[0]), rows)
+
+
+def with_other_models(rows: list[Row], path: Path) -> list[Row]:
+    """The rows, and before them those of a file whose models they have none of."""
+    models = {row["model"] for row in rows}
+    return [row for row in read_csv(path) if row["model"] not in models] + rows
 
 
 if __name__ == "__main__":
