@@ -3,9 +3,10 @@
     python -m mimii run --configfile benchmarks/quality.yaml
     python benchmarks/made_up_sound.py [--results FILE] [--study FILE] [--runs FOLDER] [--page]
 
-Prints a row for each model, over the sections that all models have, and how well the order of the models agrees with
-that on real sound (Spearman's correlation over the models that docs/quality/results.csv has, too, by the AUC of their
-mean score). With --page both go into the page, and the figures into docs/quality/made_up.csv.
+Prints a row for each model, over the sections that all models have; how well the order of the models agrees with that
+on real sound (Spearman's correlation over the models that docs/quality/results.csv has, too, by the AUC of their mean
+score); and a row for each kind of fault. With --page all go into the page, and the figures into
+docs/quality/made_up.csv and made_up_faults.csv.
 """
 
 import argparse
@@ -32,8 +33,10 @@ from mimii.common.csv_files import write_csv
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
 from mimii.evaluation.inference import average_metrics, compare_models
+from mimii.evaluation.merge_files import metrics_csv
+from mimii.evaluation.merging import LONG_COLUMNS
 from mimii.evaluation.resampling import resample_runs, select_runs
-from mimii.evaluation.results import average, load_hints, read_results
+from mimii.evaluation.results import load_hints, read_results
 from mimii.paper.table import lookup
 
 START = "<!-- from here on written by benchmarks/made_up_sound.py --page -->"
@@ -64,7 +67,6 @@ def rows_of(frame: pd.DataFrame, runs: Path) -> list[dict[str, object]]:
     confidence = float(frame["confidence"].iloc[0])
     means = lookup(average_metrics(frame, resampled, confidence=confidence))
     differences = differences_from(COMPARED_WITH, compare_models(frame, resampled, confidence=confidence))
-    residual = average(frame, ["auc_residual"], ["label"])["auc_residual"].to_dict()
     trainings = frame.drop_duplicates("training_path").groupby("label")["training_cpu_sec"].sum()
     rows = []
     for label in dict.fromkeys(frame["label"]):
@@ -80,7 +82,6 @@ def rows_of(frame: pd.DataFrame, runs: Path) -> list[dict[str, object]]:
             row |= {metric: mean["mean"], f"{metric}_low": mean["low"], f"{metric}_high": mean["high"]}
         row |= differences.get(label, dict.fromkeys(["difference", "difference_low", "difference_high"]))
         row |= {machine: means[label, "auc", AVERAGE, machine]["mean"] for machine in machines_of(frame)}
-        row |= {"auc_residual": number(residual[label])}
         rows.append(row | {"training_cpu_s": float(trainings[label]) / int(auc["seeds"])})
     return sorted(rows, key=lambda row: -float(str(row["auc"])))
 
@@ -104,6 +105,37 @@ def differences_from(label: str, compared: pd.DataFrame) -> dict[str, dict[str, 
                 "difference_high": high,
             }
     return found
+
+
+def faults_of(frame: pd.DataFrame, metrics: pd.DataFrame) -> list[dict[str, object]]:
+    """A row for each kind of fault: AUC of its clips against all normal ones, the mean over seeds and IDs, over models.
+
+    metrics: the long file beside results.csv."""
+    of_kinds = metrics[(metrics["score"] == "mean") & (metrics["metric"] == "auc") & metrics["attributes"].notna()]
+    labelled = of_kinds.merge(frame[["run_path", "label", "machine_type"]], on="run_path", validate="many_to_one")
+    means = labelled.groupby(["machine_type", "attributes", "label"])["value"].mean().unstack()
+    rows: list[dict[str, object]] = []
+    for (machine, fault), of_models in means.iterrows():
+        row = {"machine": machine, "fault": fault, "mahalanobis": of_models["mahalanobis"]}
+        row |= {"median": of_models.median(), "lowest": of_models.min(), "lowest_model": of_models.idxmin()}
+        rows.append(row | {"highest": of_models.max(), "highest_model": of_models.idxmax()})
+    return rows
+
+
+def fault_table(rows: Sequence[Row]) -> str:
+    """AUC by kind of fault."""
+    header = ["Machine", "Fault", "AUC, mahalanobis", "median of the models", "lowest", "highest"]
+    lines = [
+        [
+            row["machine"],
+            row["fault"].replace("_", " "),
+            decimals(row["mahalanobis"]),
+            decimals(row["median"]),
+            *(f"{decimals(row[end])} ({row[f'{end}_model']})" for end in ("lowest", "highest")),
+        ]
+        for row in rows
+    ]
+    return table(header, lines, left=2)
 
 
 def agreement(rows: Sequence[Row], real: Sequence[Row]) -> str:
@@ -132,7 +164,7 @@ def sections_of(frame: pd.DataFrame) -> str:
 def markdown(rows: Sequence[Row], machines: Sequence[str], real: Sequence[Row]) -> str:
     """The table, and how the order of the models agrees with real sound."""
     header = ["Model", "Seeds", "AUC", "seed<br>deviation", "pAUC", "AUC, minus id_classifier"]
-    header += [*(f"AUC, {machine}" for machine in machines), "AUC, residual", "Training, all sections,<br>CPU s a seed"]
+    header += [*(f"AUC, {machine}" for machine in machines), "Training, all sections,<br>CPU s a seed"]
     lines = [
         [
             row["model"],
@@ -140,7 +172,6 @@ def markdown(rows: Sequence[Row], machines: Sequence[str], real: Sequence[Row]) 
             *score_cells(row),
             with_interval(row, "difference", "+") if row["difference"] else "",
             *(decimals(row[machine]) for machine in machines),
-            decimals(row["auc_residual"]),
             f"{float(row['training_cpu_s']):.1f}",
         ]
         for row in rows
@@ -159,10 +190,14 @@ def main() -> None:
     arguments = parser.parse_args()
     frame = common_runs([read_results(arguments.results), read_results(arguments.study)])
     rows = as_text(rows_of(frame, arguments.runs))
+    metrics = pd.concat(map(pd.read_csv, map(metrics_csv, (arguments.results, arguments.study))), ignore_index=True)
+    faults = as_text(faults_of(frame, metrics.drop_duplicates(list(LONG_COLUMNS))))
     text = sections_of(frame) + "\n" + markdown(rows, machines_of(frame), read_csv(DOCS / "quality" / "results.csv"))
+    text += "\nAUC by kind of fault, against all normal clips (mean over IDs and seeds):\n\n" + fault_table(faults)
     print(text, *load_hints(frame), sep="\n")
     if arguments.page:
         write_csv(DOCS / "quality" / "made_up.csv", list(rows[0]), rows)
+        write_csv(DOCS / "quality" / "made_up_faults.csv", list(faults[0]), faults)
         put_into_page(DOCS / "quality.md", text, START, END)
 
 
