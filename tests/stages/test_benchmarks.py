@@ -172,6 +172,15 @@ def test_real_frames_sets_a_model_of_several_sections_apart(real_frames):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["statistics_cost", "page_cost"])
+def test_costs_of_a_whole_study(project_root, name):
+    small = ["--models", "2", "--seeds", "2", "--sections", "2", "--clips", "20", "--samples", "20"]
+    script = project_root / "benchmarks" / f"{name}.py"
+    done = subprocess.run([sys.executable, script, *small], capture_output=True, text=True, timeout=600)
+    assert done.stdout.startswith("8 runs, "), done.stderr
+
+
+@pytest.mark.slow
 def test_reference_costs(benchmark):
     small = ["--clips", "12", "2", "--more-clips", "24", "4", "--epochs", "2"]
     figures = benchmark("reference_costs", "--models", "simple_ae", "pca", *small)
