@@ -26,6 +26,8 @@ from mimii.planning import resources as needs
 from mimii.planning.notes import notes_before_a_start
 from mimii.planning.plan import Plan
 from mimii.runs.run import has_model
+from snakemake.common import overwrite_function_params
+from snakemake.resources import Resource
 
 # Snakemake's graph of thousands of jobs is no garbage: looking for some in it again and again would take a quarter of
 # the time of planning. From the first job on (onstart) it is looked for, but seldom.
@@ -86,8 +88,14 @@ def ask(function):
     Snakemake looks up a function's signature at every call, which takes longer than the call: it is computed once.
     """
     answer = exit_on_user_error()(function)
-    answer.__signature__ = inspect.signature(function)
+    overwrite_function_params(answer, inspect.signature(function).parameters)
     return answer
+
+
+# The same of its own function, which it calls eight times for each job.
+overwrite_function_params(
+    Resource.evaluate, inspect.signature(Resource.evaluate).parameters
+)
 
 
 # Snakemake does not compare parameters that come from functions of `resources`: where the recordings lie, and what

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, BinaryIO
 
 from mimii.common.errors import BadClipError
@@ -54,7 +55,7 @@ class RecordedSource(DatasetSource):
     def recordings(self, section: Section) -> list[Recording]:
         """The section's recordings by path, listed once."""
         if section not in self._listed:
-            self._listed[section] = sorted(self.list_section(section))
+            self._listed[section] = sorted(self.list_section(section), key=attrgetter("path", "label", "file"))
         return self._listed[section]
 
     def inputs(self, section: Section) -> list[str]:
@@ -107,8 +108,8 @@ class RecordedSource(DatasetSource):
         """The section's clips: from names alone, or from the recordings' lengths where these are cut."""
         recordings = self.recordings(section)
         if self.clip_seconds is None:
-            return self._split(section, whole_recordings(recordings))
-        return self._split(section, [part for recording in recordings for part in self._parts(recording)])
+            return self._described(section, whole_recordings(recordings))
+        return self._described(section, [part for recording in recordings for part in self._parts(recording)])
 
     def _parts(self, recording: Recording) -> list[Part]:
         """The clips that a recording is cut into, without what is left at its end; one too short is a clip itself."""
@@ -125,22 +126,25 @@ class RecordedSource(DatasetSource):
         starts = [number * self.clip_seconds for number in range(count)]
         return [Part(f"{recording.path}#t={start:09.3f}", recording, start, self.clip_seconds) for start in starts]
 
-    def _split(self, section: Section, parts: Sequence[Part]) -> list[Clip]:
+    def _described(self, section: Section, parts: Sequence[Part]) -> list[Clip]:
+        """The clips with all that is known of them."""
         by_path = {part.path: part for part in parts}
+        self._by_path.update({part.path: part.recording for part in parts})
+        return [by_path[clip.path].described(clip) for clip in self._split(section, parts)]
+
+    def _split(self, section: Section, parts: Sequence[Part]) -> list[Clip]:
+        """The clips with their part of the split, in the order of the features."""
         domains = {part.path: part.recording.domain for part in parts}
         if not any(part.recording.split for part in parts):
             names = {label: [part.path for part in parts if part.recording.label == label] for label in LABELS}
-            clips = ordered_clips(names["normal"], names["abnormal"], self.tested, domains)
-        else:
-            clips = [Clip(p.path, p.recording.label, p.recording.split) for p in parts if p.recording.split is not None]
-            if len(clips) != len(parts):
-                raise ValueError(f"{self.name}: either all recordings of {section} have a split, or none")
-            of_path = {clip.path: clip for clip in clips}
-            kinds = [("train", "normal"), ("test", "normal"), ("test", "abnormal")]
-            names_of = [[clip.path for clip in clips if (clip.split, clip.label) == kind] for kind in kinds]
-            clips = [of_path[name] for own in names_of for name in in_order(own, domains)]
-        self._by_path.update({part.path: part.recording for part in parts})
-        return [by_path[clip.path].described(clip) for clip in clips]
+            return ordered_clips(names["normal"], names["abnormal"], self.tested, domains)
+        clips = [Clip(p.path, p.recording.label, p.recording.split) for p in parts if p.recording.split is not None]
+        if len(clips) != len(parts):
+            raise ValueError(f"{self.name}: either all recordings of {section} have a split, or none")
+        of_path = {clip.path: clip for clip in clips}
+        kinds = [("train", "normal"), ("test", "normal"), ("test", "abnormal")]
+        names_of = [[clip.path for clip in clips if (clip.split, clip.label) == kind] for kind in kinds]
+        return [of_path[name] for own in names_of for name in in_order(own, domains)]
 
     def open(self, clip: Clip) -> str | BinaryIO:
         """The clip's path, or its content where it lies in an archive."""

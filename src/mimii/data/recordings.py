@@ -35,7 +35,7 @@ class Clip:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Recording:
     """A clip as a folder or an archive lists it.
 
