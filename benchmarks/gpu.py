@@ -6,7 +6,9 @@ On made-up frames of the size of fan id_00, with each network's default epochs o
 frames resident on the device. The reference: see training.py; a few epochs, since its speed does not change. The floor
 is the time that the floating-point operations alone would take at --peak-tflops. Sharing: as many processes at once,
 each training every network in turn from another place in the list. From that, the time for all of MIMII: its 48
-sections, which every network hears once, one by one or all of an SNR together.
+sections, which every network hears once, one by one or all of an SNR together. Scoring: clip by clip, as the library
+does, beside passes of a fixed number of windows from many clips; and whether in those a window's score is the same to
+the last bit whatever windows are beside it, without which no score could be trusted.
 """
 
 import argparse
@@ -37,9 +39,11 @@ from training import (
 )
 
 from mimii.detectors.clip_classifier import ClipClassifier
+from mimii.detectors.window_network import WindowNetwork
 
 SECTIONS = 48
 MIMII_MEAN_CLIPS = 637  # training clips of a section of MIMII without its validation part
+PASS_CLIPS = 32  # whose windows are scored together
 GOALS = {"ratio": 15, "memory_over_features_mb": 1000, "all_of_mimii_minutes": 30}
 
 
@@ -79,6 +83,40 @@ def operations(name: str) -> float:
     return counter.get_total_flops() / len(batch[0])
 
 
+def scoring(name: str, clips: int, device: str) -> dict[str, float | bool]:
+    """Seconds of scoring, clip by clip and in passes of PASS_CLIPS clips' windows; whether scores of the latter are the
+    same in other company, bit for bit, and by how much they differ from the library's. Of networks on windows."""
+    detector = make_detector(name, 1, device)
+    if not isinstance(detector, WindowNetwork):
+        return {}
+    detector.fit(made_up_clips(2), NO_CLIPS)
+    data = made_up_clips(clips)
+    windows = detector.examples(data)
+    size = PASS_CLIPS * len(windows) // clips
+    orders = torch.arange(len(windows), device=device), torch.randperm(len(windows)).to(device)
+
+    def in_passes(order: torch.Tensor) -> torch.Tensor:
+        padded = torch.cat([order, order.new_zeros(-len(order) % size)])  # every pass has the same shape
+        scores = torch.empty(len(padded), device=device)
+        with torch.inference_mode():
+            for first, batch in enumerate(windows.batches([size] * (len(padded) // size), padded)):
+                scores[padded[first * size : (first + 1) * size]] = detector.score_batch(batch)
+        return scores[: len(order)].double().cpu()
+
+    detector.window_scores(data.select(0, 1)), in_passes(orders[0][:1])
+    started = time.perf_counter()
+    alone = torch.from_numpy(detector.window_scores(data))
+    between = time.perf_counter()
+    together = in_passes(orders[0])
+    ended = time.perf_counter()
+    return {
+        "clip_by_clip_s": between - started,
+        "in_passes_s": ended - between,
+        "same_in_any_company": torch.equal(together, in_passes(orders[1])),
+        "largest_relative_difference": float(((together - alone) / alone).abs().max()),
+    }
+
+
 def side_by_side(jobs: int, names: list[str], clips: int, epochs: int, device: str) -> float:
     """Windows per second of all jobs together, start-up left out."""
     command = [sys.executable, __file__, "--device", device, "--clips", str(clips), "--epochs", str(epochs), "--run"]
@@ -105,7 +143,8 @@ def job(names: list[str], clips: int, epochs: int, device: str) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    heads = ["seconds", "windows/s", "reference/s", "ratio", "floor s", "MB over features"]
+    heads = ["seconds", "windows/s", "reference/s", "ratio", "floor s", "MB over features", "scoring s"]
+    heads += ["in passes s", "same in any company"]
     print("| model | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|")
     models = {}
     for name in arguments.models:
@@ -117,11 +156,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         row["reference_per_s"] = reference_speed(name, arguments.clips, arguments.reference_epochs, arguments.device)
         row["ratio"] = row["windows_per_s"] / row["reference_per_s"]
         row["floor_s"] = operations(name) * row["windows_per_s"] * row["seconds"] / (arguments.peak_tflops * 1e12)
+        row |= (scored := scoring(name, arguments.clips, arguments.device))
         models[name] = row
         memory = row["memory_over_features_mb"]
+        cells = [f"{scored['clip_by_clip_s']:.2f}", f"{scored['in_passes_s']:.2f}"] if scored else ["", ""]
         print(
             f"| {name} | {row['seconds']:.1f} | {row['windows_per_s']:,.0f} | {row['reference_per_s']:,.0f} "
-            f"| {row['ratio']:.1f} | {row['floor_s']:.2f} | {'' if memory is None else f'{memory:.0f}'} |",
+            f"| {row['ratio']:.1f} | {row['floor_s']:.2f} | {'' if memory is None else f'{memory:.0f}'} "
+            f"| {' | '.join(cells)} | {scored.get('same_in_any_company', '')} |",
             flush=True,
         )
     shared = {

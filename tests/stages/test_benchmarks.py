@@ -41,6 +41,7 @@ def test_gpu(benchmark):
         assert row["windows_per_s"] > 0
         assert row["reference_per_s"] > 0
         assert 0 < row["floor_s"] < row["seconds"] < row["all_epochs_s"]
+    assert figures["models"]["simple_ae"]["largest_relative_difference"] < 1e-4
     assert set(figures["side_by_side_windows_per_s"]) == {"1", "2"}
     assert figures["all_of_mimii_minutes"] > 0
 
