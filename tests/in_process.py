@@ -18,6 +18,8 @@ from mimii.paper.study_tables import study_table, write_study_table
 from mimii.paper.table_formats import write_tables
 from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
+from mimii.planning.variants import external_runs
+from mimii.runs.external import import_scores
 from mimii.runs.scoring import score_clips
 from mimii.runs.training import train_model
 
@@ -56,6 +58,20 @@ def score(plan, run):
         record_file=folder / "scoring.json",
         device="cpu",
         threads=1,
+    )
+
+
+def import_external(plan, name, section):
+    """External scores of a section, as those of a run."""
+    (run,) = external_runs([name], [section])
+    folder = Path(plan.runs_root, run.path)
+    import_scores(
+        [Path(file) for file in plan.external_files(name, section)],
+        Path(plan.features_file(plan.variants[0], section)),
+        json.loads(job_parameters.external_job(plan, name, section)),
+        scores_file=folder / "scores.parquet",
+        training_file=folder / "training.json",
+        scoring_file=folder / "scoring.json",
     )
 
 

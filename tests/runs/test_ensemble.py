@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import in_process
 import numpy as np
 import pytest
 from small_benchmark import SECTION, Benchmark, working_in, write_section
@@ -13,12 +14,15 @@ from mimii.common.problems import ProblemsError
 from mimii.common.records import sha256_of
 from mimii.data.sections import Section
 from mimii.evaluation.merging import Expectation, merge_results
+from mimii.evaluation.results import read_results
 from mimii.evaluation.row import compute_metrics
+from mimii.evaluation.seeds import models_behind
 from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
 from mimii.runs.clip_scores import PRIMARY, read_scores, write_scores
 from mimii.runs.ensemble import combine_scores, comparable_scores, ranks_among
 from mimii.runs.records import ScoringRecord, TrainingRecord
+from mimii.runs.run import Run
 
 MEMBERS = {"knn": {"val_split": 0.3}, "pca": {"components": 4, "val_split": 0.3}}
 
@@ -193,15 +197,55 @@ def test_members_that_scored_other_clips_are_refused(there):
         combine(plan)
 
 
+def test_a_member_may_be_a_variant_of_a_study_or_external_scores(there):
+    """Beside the same model with other settings; theirs are as knn's, of the same test clips."""
+    variant = "pca/components=2,val_split=0.3"
+    config = {
+        **Benchmark().config,
+        "models": MEMBERS,
+        "studies": {"sizes": {"model": "pca", "vary": {"components": [2, 4]}}},
+        "external_scores": {"theirs": "theirs"},
+        "ensembles": {"both": {"members": ["pca", variant, "theirs"], "how": "rank"}},
+    }
+    plan, section = Plan(config), Section.parse(SECTION)
+    knn, study_run = Run(plan.variants[0], 42, section), Run(plan.variant(*variant.split("/")), 42, section)
+    clips = read_scores(Path("results/runs", knn.path, "scores.parquet")).clips()
+    file = Path("theirs", f"{SECTION}.csv")
+    file.parent.mkdir(parents=True)
+    rows = [f"{path},{score}" for path, score in zip(clips.paths, clips.scores, strict=True)]
+    file.write_text("\n".join(["path,score", *rows, ""]))
+    in_process.train(plan, study_run)
+    in_process.score(plan, study_run)
+    in_process.import_external(plan, "theirs", section)
+    combine(plan)
+    runs = plan.member_runs("both", 42, section)
+    assert [run.path.removesuffix(f"/{SECTION}") for run in runs] == [
+        "pca/components=4,val_split=0.3/seed=42",
+        f"{variant}/seed=42",
+        "theirs/external",
+    ]
+    own = read_scores(run_of(plan) / "scores.parquet").clips()
+    members = [read_scores(Path("results/runs", run.path, "scores.parquet")).clips().scores for run in runs]
+    assert not np.array_equal(members[0], members[1])
+    np.testing.assert_allclose(own.scores, np.mean([ranks_among(each, each) for each in members], axis=0))
+    merge(plan, model="both")
+    assert models_behind(read_results("results/results.csv").iloc[0]) == ["pca", "pca"]
+
+
 def test_seeds_are_those_of_the_members(tmp_path):
     dataset = {"source": "made_up", "root": str(tmp_path)}
-    members = {"fixed": {"members": ["knn", "pca"]}, "drawn": {"members": ["pca", "vae"]}}
-    plan = Plan({"dataset": dataset, "models": ["knn", "pca", "vae"], "seeds": [1, 2], "ensembles": members})
+    members = {
+        "fixed": {"members": ["knn", "pca", "theirs"], "how": "rank"},
+        "drawn": {"members": ["pca", "vae/beta=2"]},
+    }
+    study = {"model": "vae", "vary": {"beta": [2]}}
+    config = {"models": ["knn", "pca"], "studies": {"betas": study}, "external_scores": {"theirs": "x"}}
+    plan = Plan({"dataset": dataset, **config, "seeds": [1, 2], "ensembles": members})
     section = plan.sections[0]
     assert {run.seed for run in plan.runs(model="fixed")} == {1}
     assert {run.seed for run in plan.runs(model="drawn")} == {1, 2}
     assert [(run.variant.model, run.seed) for run in plan.member_runs("drawn", 2, section)] == [("pca", 1), ("vae", 2)]
-    assert ["drawn", "ensemble=pca+vae"] in plan.compared
+    assert ["drawn", "ensemble=pca+vae-beta=2"] in plan.compared
 
 
 @pytest.mark.parametrize(
@@ -215,6 +259,14 @@ def test_seeds_are_those_of_the_members(tmp_path):
         ({"theirs": {"members": ["knn", "pca"]}}, r"ensembles.theirs: a model or external scores have that name"),
         ({"both": {"members": ["knn"]}}, r"ensembles.both.members: .*too short"),
         ({"both": {"members": ["knn", "knn"]}}, r"ensembles.both.members: .*non-unique"),
+        (
+            {"both": {"members": ["knn", "pca/default"]}},
+            r"ensembles.both.members: unknown .* variant 'pca/default'; did",
+        ),
+        ({"both": {"members": ["knn", "vae/default"]}}, r"ensembles.both.members: unknown configured model 'vae'"),
+        ({"both": {"members": ["knn", "knn/default/x"]}}, r"unknown configured variant 'knn/default/x'"),
+        ({"both": {"members": ["knn", "knn/default"]}}, r"ensembles.both.members: knn/default is named twice"),
+        ({"both": {"members": ["knn", "theirs"]}}, r"ensembles.both: external scores have no held-out .* how: rank"),
         ({"both": {"members": ["knn", "pca"], "how": "median"}}, r"ensembles.both.how: unknown value 'median'"),
         ({"both": {}}, r"ensembles.both: 'members' is a required property"),
         ({"a/b": {"members": ["knn", "pca"]}}, r"ensembles: 'a/b' does not match"),
@@ -222,6 +274,11 @@ def test_seeds_are_those_of_the_members(tmp_path):
 )
 def test_what_cannot_be_an_ensemble_is_refused_while_planning(tmp_path, ensembles, message):
     dataset = {"source": "made_up", "root": str(tmp_path)}
-    config = {"dataset": dataset, "models": ["knn", "pca"], "external_scores": {"theirs": "x"}, "ensembles": ensembles}
+    config = {
+        "dataset": dataset,
+        "models": {"knn": {}, "pca": {"components": 4}},
+        "external_scores": {"theirs": "x"},
+        "ensembles": ensembles,
+    }
     with pytest.raises(ProblemsError, match=message):
         Plan(config)

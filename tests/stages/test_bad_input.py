@@ -427,6 +427,16 @@ TABLE = {
             "ensembles.both.members: unknown configured model 'kn'",
         ),
         Kind(
+            "an ensemble of a variant that is not configured",
+            config(ensembles={"both": {"members": ["pca", "pca/components=8"]}}),
+            "ensembles.both.members: unknown configured variant 'pca/components=8'; did you mean 'pca/components=4'?",
+        ),
+        Kind(
+            "an ensemble of external scores that standardises",
+            config(external_scores={"mine": "x"}, ensembles={"both": {"members": ["pca", "mine"]}}),
+            "ensembles.both: external scores have no held-out clips to standardise by; set how: rank",
+        ),
+        Kind(
             "a setting of another extractor",
             config(features={"checkpoint": "ast"}),
             "features: checkpoint is no setting of the extractor log_mel; leave it out",

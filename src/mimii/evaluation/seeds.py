@@ -29,12 +29,13 @@ def may_be_claimed(rows: "pd.DataFrame") -> bool:
 
 
 def models_behind(row: "pd.Series[Any]") -> list[str]:
-    """The models whose seeds a row depends on: its own; an ensemble's members; none of external scores."""
+    """The models whose seeds a row depends on: its own; those among an ensemble's members; none of external scores."""
     if row["variant"] == EXTERNAL:
         return []
     if not is_ensemble(row["variant"]):
         return [row["model"]]
-    return [member.partition("/")[0] for member in json.loads(row["settings"])["members"]]
+    members = [member.split("/") for member in json.loads(row["settings"])["members"]]
+    return [model for model, variant in members if variant != EXTERNAL]
 
 
 def is_stochastic(model: str) -> bool:

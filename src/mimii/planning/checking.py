@@ -26,8 +26,8 @@ from mimii.features.settings import (
     frame_values,
 )
 from mimii.planning.checkpoints import checkpoint_contradictions
-from mimii.planning.variants import base_variants, models_of, overrides_in, study_variants
-from mimii.runs.run import Variant
+from mimii.planning.variants import base_variants, ensemble_settings, models_of, overrides_in, study_variants
+from mimii.runs.run import EXTERNAL, Variant
 
 TOP = "top level"
 # Folders of the workflow's own.
@@ -259,10 +259,29 @@ def _common_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     for name, declared in config["ensembles"].items():
         if name in model_names() or name in config["external_scores"]:
             yield Problem(f"ensembles.{name}", "a model or external scores have that name; choose another")
-        for member in declared["members"]:
-            if member not in config["models"]:
-                yield Problem(f"ensembles.{name}.members", unknown("configured model", member, config["models"]))
+        for model, variant, _ in (member.partition("/") for member in declared["members"]):
+            members = [*config["external_scores"], *(names if variant else config["models"])]
+            if model not in members:
+                yield Problem(f"ensembles.{name}.members", unknown("configured model", model, members))
     yield from _alike("external_scores", [*config["external_scores"], *config["ensembles"]])
+
+
+def member_problems(config: Mapping[str, Any], variants: Iterable[Variant]) -> Iterator[Problem]:
+    """What is wrong with members of ensembles whose models are configured. variants: all that are configured."""
+    known = [f"{variant.model}/{variant.name}" for variant in variants]
+    known += [f"{name}/{EXTERNAL}" for name in config["external_scores"]]
+    for name in config["ensembles"]:
+        settings = ensemble_settings(config, name)
+        members = settings["members"]
+        for member in members:
+            if member not in known:
+                yield Problem(f"ensembles.{name}.members", unknown("configured variant", member, known))
+        if twice := [member for member in dict.fromkeys(members) if members.count(member) > 1]:
+            yield Problem(f"ensembles.{name}.members", f"{', '.join(twice)} is named twice; leave one out")
+        if settings["how"] != "rank" and any(member.endswith(f"/{EXTERNAL}") for member in members):
+            yield Problem(
+                f"ensembles.{name}", "external scores have no held-out clips to standardise by; set how: rank"
+            )
 
 
 def _model_problems(name: str, own: Mapping[str, Any] | None) -> Iterator[Problem]:

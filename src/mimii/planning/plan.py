@@ -21,7 +21,7 @@ from mimii.data.sections import SCOPES, Section, snr_order
 from mimii.detectors.declaration import check_model_settings, model_declaration, model_names
 from mimii.features.settings import check_feature_settings, feature_declarations, frame_values, resolve_features
 from mimii.paper.entries import Entry, figure_entries, table_entries
-from mimii.planning.checking import format_problems
+from mimii.planning.checking import format_problems, member_problems
 from mimii.planning.checkpoints import name_checkpoints
 from mimii.planning.config import read_config
 from mimii.planning.variants import (
@@ -68,7 +68,7 @@ class Plan:
         self.results_csv: str = self.config["paths"]["csv"] or f"{self.results_root}/results.csv"
         self.seeds: list[int] = self.config["seeds"]
         self.variants = all_variants(self.config)
-        refuse(format_problems(self.variants, self.source.format()))
+        refuse([*format_problems(self.variants, self.source.format()), *member_problems(self.config, self.variants)])
         self._listed: dict[Section, str] = {}
         self._at_hand: dict[str, list[Section]] = {}
         self._by_name = {(variant.model, variant.name): variant for variant in self.variants}
@@ -127,9 +127,12 @@ class Plan:
 
     def member_runs(self, name: str, seed: int, section: Section) -> list[Run]:
         """The runs whose mean an ensemble is: with its seed, or with the first one where a model has no other."""
-        runs = []
-        for member in self.ensembles[name]["members"]:
-            variant = self.variant(*member.split("/"))
+        runs: list[Run] = []
+        for model, variant_name in (member.split("/") for member in self.ensembles[name]["members"]):
+            if variant_name == EXTERNAL:
+                runs += external_runs([model], [section])
+                continue
+            variant = self.variant(model, variant_name)
             own = seed if len(seeds_of(variant.model, [0, 1])) > 1 else self.seeds[0]
             runs.append(Run(variant, own, section))
         return runs

@@ -95,16 +95,20 @@ def ensemble_variant(name: str, settings: Mapping[str, Any]) -> Variant:
 
 
 def ensemble_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """How an ensemble comes to its scores, and its members: `model/variant` of each, as the configuration has them."""
+    """How an ensemble comes to its scores, and its members: `model/variant` of each, as the configuration has them
+    where they are named without a variant; `name/external` of external scores.
+    """
     declared = config["ensembles"][name]
     variants = {variant.model: variant.name for variant in base_variants(config)}
-    members = [f"{model}/{variants[model]}" for model in declared["members"]]
+    variants |= dict.fromkeys(config["external_scores"], EXTERNAL)
+    members = [member if "/" in member else f"{member}/{variants[member]}" for member in declared["members"]]
     return {"how": declared.get("how", "standardised"), "members": members}
 
 
 def ensemble_seeds(settings: Mapping[str, Any], seeds: Sequence[int]) -> Sequence[int]:
     """The seeds that an ensemble has: the first alone where no member draws anything from it."""
-    return max((seeds_of(member.partition("/")[0], seeds) for member in settings["members"]), key=len)
+    members = [member.split("/") for member in settings["members"]]
+    return max((seeds[:1] if variant == EXTERNAL else seeds_of(model, seeds) for model, variant in members), key=len)
 
 
 def ensemble_runs(
