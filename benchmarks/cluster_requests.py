@@ -1,7 +1,7 @@
 """Memory and time of training and scoring, held against what the jobs would ask a cluster for: docs/cluster.md's table.
 
-Random features of a section of MIMII's size; two epochs, from which the minutes of the configured epochs follow: CPU time of
-one thread, which other work on the machine hardly changes.
+Random features of a section of MIMII's size; two epochs, from which the minutes of the configured epochs follow: CPU
+time of one thread, which other work on the machine hardly changes.
 `python benchmarks/cluster_requests.py [--clips 600] [--models simple_ae pca]`; networks on the CPU.
 """
 
@@ -29,7 +29,7 @@ EPOCHS = 2
 
 
 def plan_of(model):
-    """A plan of one model, as the workflow would make it, of one section: what learns from several has that one alone."""
+    """A plan of one model, as the workflow would make it, of one section, also where it learns from several."""
     only = {"snrs": ["6dB"], "machines": ["fan"], "ids": ["id_00"]}
     source = {"source": "made_up", "root": "nowhere", "made_up": only}
     return Plan({"dataset": source, "models": {model: {}}, "settings": {"epochs": EPOCHS}})
@@ -80,7 +80,8 @@ if __name__ == "__main__":
         features = Path(folder, "features.parquet")
         write_features(features, options.clips)
         size = features.stat().st_size / 1e6
-        print(f"{size:.0f} MB of features\nmodel, MB asked, MB training, MB scoring, minutes asked, CPU minutes training")
+        print(f"{size:.0f} MB of features")
+        print("model, MB asked, MB training, MB scoring, minutes asked, CPU minutes training")
         for name in options.models:
             training, scoring = measure(name, features, Path(folder))
             declaration = model_declaration(name)

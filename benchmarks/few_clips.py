@@ -53,6 +53,7 @@ def row_of(section: Section) -> list[str]:
 
 
 def main() -> None:
+    """Print the table, and put it into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--page", action="store_true", help="the table becomes that of docs/quality.md")
