@@ -31,7 +31,7 @@ def write_results(plan, tmp_path, run_folder):
 
     def write(quality):
         results = tmp_path / "workflow" / "results"
-        rows = [run_folder(results / "runs", section=section, quality=quality) for section in SECTIONS]
+        rows = [run_folder(results / "runs", "pca", section, quality=quality) for section in SECTIONS]
         with (results / "results.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, [column.name for column in read_columns()])
             writer.writeheader()
@@ -49,14 +49,14 @@ def test_a_snapshot_is_compared_with_what_came_after_it(plan, write_results, cap
     write_results(0.2)
     monkeypatch.setattr("mimii.commands.main._plan_now", lambda configfile: plan)
     with pytest.raises(SystemExit) as ended:
-        main(["compare", "before", "now", "--model", "vae"])
+        main(["compare", "before", "now", "--model", "pca"])
     assert ended.value.code == 1  # it got worse
     printed = capsys.readouterr().out
     with results_named("before", lambda: plan) as old, results_named("now", lambda: plan) as new:
         overall = compare_results(old[0], new[0], old_runs=old[1], new_runs=new[1]).overall.iloc[0]
     assert bool(overall["paired"])
     assert overall["low"] < overall["difference"] < overall["high"] < 0
-    (line,) = (line for line in printed.splitlines() if line.startswith("vae  "))
+    (line,) = (line for line in printed.splitlines() if line.startswith("pca  "))
     assert line.split()[1:] == [
         f"{overall['old']:.3f}",
         f"{overall['new']:.3f}",
@@ -134,7 +134,7 @@ def test_results_that_were_scored_again_since_are_not_saved(plan, write_results,
         save_snapshot(plan, "before")
 
 
-@pytest.mark.parametrize("member", ["results.csv", "runs/vae/default/seed=42/6dB/fan/id_00/scores.parquet"])
+@pytest.mark.parametrize("member", ["results.csv", "runs/pca/default/seed=42/6dB/fan/id_00/scores.parquet"])
 def test_a_changed_snapshot_is_refused(plan, write_results, tmp_path, member):
     write_results(1.5)
     file = save_snapshot(plan, "before")

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mimii.planning.plan import Plan
 
 
+# Of `compare`: neither 1, which says worse (or a mistake of the user's), nor 2, which says wrong usage.
+PERHAPS_WORSE = 3
+
+
 def main(command_line: Sequence[str] | None = None) -> None:
     """Parse the command line (None: the process's own), do what it says, and exit with its code."""
     arguments = make_parser().parse_args(command_line)
@@ -235,7 +239,11 @@ def _add_compare_options(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("new", help="the same")
     _add_configfile(compare)
     compare.add_argument(
-        "--model", nargs="+", action="extend", default=[], help="these alone; exit code 1 where one of them got worse"
+        "--model",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="these alone; exit code 1 where one of them got worse, 3 where one may have but seeds are too few to say",
     )
     compare.add_argument("--metric", default="auc", help="auc, pr_auc or pauc; of DCASE's data also official_score")
     compare.add_argument("--old-runs", type=Path, help="folder of OLD's runs (default: runs, beside the CSV)")
@@ -243,7 +251,10 @@ def _add_compare_options(compare: argparse.ArgumentParser) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    """Exit code 1 where a model that was named got worse."""
+    """Exit code 1 where a model that was named got worse; PERHAPS_WORSE where no seeds tell whether it did.
+
+    A check that waits for 0 is to fail then, too: a fall that it exists to find was not ruled out.
+    """
     from functools import partial
 
     from mimii.commands.snapshots import results_named
@@ -260,7 +271,9 @@ def _compare(arguments: argparse.Namespace) -> int:
             new_runs=arguments.new_runs or new[1],
         )
     print(as_text(comparison, arguments.metric))
-    return int(any(comparison.worse(model) for model in arguments.model))
+    if any(comparison.worse(model) for model in arguments.model):
+        return 1
+    return PERHAPS_WORSE if any(comparison.perhaps_worse(model) for model in arguments.model) else 0
 
 
 def _add_page_options(page: argparse.ArgumentParser) -> None:

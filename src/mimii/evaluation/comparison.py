@@ -3,7 +3,8 @@
 Noise is what other test clips of the same machines and other seeds would change (bootstrap over both). Where the clip
 scores behind both results are at hand the test is paired: both meet the same resamples, and where they have the same
 seeds, the same draws of these. Where they are not, it goes by the intervals in the CSVs and the deviation over seeds as
-if the two were independent, so that it finds less. One seed says nothing of other ones: the test is about clips alone.
+if the two were independent, so that it finds less. One or two seeds say next to nothing of other ones: what is beyond
+noise is then called neither better nor worse.
 """
 
 import math
@@ -29,14 +30,21 @@ from mimii.evaluation.official_score import SCORE
 from mimii.evaluation.official_scores import Key, Resampled, read_resampled
 from mimii.evaluation.resampling import mean_of_drawn_seeds
 from mimii.evaluation.results import average, read_results
+from mimii.evaluation.seeds import LEAST_SEEDS, may_be_claimed
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 
+OVERALL = ["old", "new", "difference", "low", "high", "p_value", "paired", "enough_seeds", "verdict"]
 SECTION = ["db_level", "machine_type", "machine_id"]
+NO_CLAIM = "no claim"
+WHY_NO_CLAIM = (
+    f"{NO_CLAIM}: more than other clips explain, but OLD or NEW has fewer than {LEAST_SEEDS} seeds, and another seed "
+    "of the same code may change as much. More of them in both (seeds in the configuration, or --seeds) give a verdict."
+)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """cells: a row per model and section: old, new, difference, p_value, p_holm, verdict, paired.
+    """cells: a row per model and section: old, new, difference, p_value, p_holm, verdict, paired, enough_seeds.
 
     overall: a row per model, of the sections that are in both, with low and high of the difference's interval.
     confidence: of the intervals. official: `overall` of the official score of models that have one in both, where
@@ -51,8 +59,16 @@ class Comparison:
 
     def worse(self, model: str) -> bool:
         """Whether the model got worse, on average or on any section."""
-        tables = (self.cells, self.overall)
-        return any(bool(((table["model"] == model) & (table["verdict"] == "worse")).any()) for table in tables)
+        return any(bool((own["verdict"] == "worse").any()) for own in self._of(model))
+
+    def perhaps_worse(self, model: str) -> bool:
+        """Whether the model is lower by more than other clips explain, on average or on any section, with too few seeds
+        to call it worse.
+        """
+        return any(bool(((own["verdict"] == NO_CLAIM) & (own["difference"] < 0)).any()) for own in self._of(model))
+
+    def _of(self, model: str) -> list[pd.DataFrame]:
+        return [table[table["model"] == model] for table in (self.cells, self.overall)]
 
 
 def compare_results(
@@ -123,9 +139,8 @@ def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: s
         for cell, one in zip(cells.to_dict("records"), noise, strict=True)
     ]
     cells["p_holm"] = correct_by_holm(cells["p_value"])
-    cells["verdict"] = [
-        verdict(change, p, confidence) for change, p in zip(cells["difference"], cells["p_holm"], strict=True)
-    ]
+    cells["enough_seeds"] = [enough_seeds(sides, cell) for cell in cells.to_dict("records")]
+    cells["verdict"] = verdicts(cells, "p_holm", confidence)
     common = set(zip(*(cells[name] for name in SECTION), strict=True))
     shared = [side[[key in common for key in zip(*(side[name] for name in SECTION), strict=True)]] for side in sides]
     overall = _overall(cells, noise, shared, metric, confidence)
@@ -164,10 +179,11 @@ def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path])
     ]:
         raise UserError(f"{SCORE}: a domain of {', '.join(missing)} lacks normal or abnormal test clips")
     cells["p_holm"] = correct_by_holm(cells["p_value"])
+    cells["enough_seeds"] = [enough_seeds(sides, cell) for cell in cells.to_dict("records")]
     overall = pd.DataFrame([_official_change(resampled, keys, confidence)])
+    overall["enough_seeds"] = bool(cells["enough_seeds"].all())
     for table, column in ((cells, "p_holm"), (overall, "p_value")):
-        pairs = zip(table["difference"], table[column], strict=True)
-        table["verdict"] = [verdict(difference, p, confidence) for difference, p in pairs]
+        table["verdict"] = verdicts(table, column, confidence)
     return Comparison(cells, overall, confidence)
 
 
@@ -204,6 +220,11 @@ def _official_change(resampled: Sequence[Resampled], keys: Sequence[Key], confid
 def rows_of(frame: pd.DataFrame, cell: Mapping[Any, Any]) -> pd.DataFrame:
     """The rows of a section."""
     return frame[(frame[SECTION] == [cell[name] for name in SECTION]).all(axis=1)]
+
+
+def enough_seeds(sides: Sequence[pd.DataFrame], cell: Mapping[Any, Any]) -> bool:
+    """Whether both sides have seeds enough on a section for anything to be claimed of it."""
+    return all(may_be_claimed(rows_of(side, cell)) for side in sides)
 
 
 def noise_of(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: str) -> NDArray[np.float64] | float:
@@ -288,11 +309,19 @@ def normal_p_value(difference: float, error: float) -> float:
     return 2 * NormalDist().cdf(-abs(difference) / error) if error > 0 else 0.0
 
 
-def verdict(difference: float, p: float, confidence: float) -> str:
-    """better, worse, or within noise."""
+def verdict(difference: float, p: float, confidence: float, *, enough_seeds: bool) -> str:
+    """better, worse, or within noise; NO_CLAIM for either of the first two where seeds are too few."""
     if p >= 1 - confidence:
         return "within noise"
+    if not enough_seeds:
+        return NO_CLAIM
     return "better" if difference > 0 else "worse"
+
+
+def verdicts(table: pd.DataFrame, p: str, confidence: float) -> list[str]:
+    """`verdict` of each row; p: the column that it goes by."""
+    rows = zip(table["difference"], table[p], table["enough_seeds"], strict=True)
+    return [verdict(difference, own, confidence, enough_seeds=enough) for difference, own, enough in rows]
 
 
 def _overall(
@@ -304,7 +333,7 @@ def _overall(
 ) -> pd.DataFrame:
     """The mean over IDs, then machine types, then SNRs, of the sections that are in both."""
     if not len(cells):
-        return pd.DataFrame(columns=["old", "new", "difference", "low", "high", "p_value", "paired", "verdict"])
+        return pd.DataFrame(columns=OVERALL)
     keys = cells[SECTION].assign(seed=0, one="one")
     old, new, difference = (
         float(average(keys.assign(value=cells[name]), ["value"], ["one"])["value"].iloc[0])
@@ -315,7 +344,9 @@ def _overall(
     p = p_value(difference, mean_noise, sides, metric)
     low, high = interval(difference, mean_noise, sides, metric, confidence)
     change = {"old": old, "new": new, "difference": difference, "low": low, "high": high}
-    return pd.DataFrame([{**change, "p_value": p, "paired": paired, "verdict": verdict(difference, p, confidence)}])
+    enough = bool(cells["enough_seeds"].all())
+    said = verdict(difference, p, confidence, enough_seeds=enough)
+    return pd.DataFrame([{**change, "p_value": p, "paired": paired, "enough_seeds": enough, "verdict": said}])
 
 
 def _paired_noise(keys: pd.DataFrame, noise: Sequence[NDArray[np.float64] | float]) -> NDArray[np.float64]:
@@ -346,6 +377,9 @@ def as_text(comparison: Comparison, metric: str) -> str:
     for name, row in zip(_names(comparison.overall), comparison.overall.to_dict("records"), strict=True):
         own = (comparison.cells[["model", "variant"]] == [row["model"], row["variant"]]).all(axis=1)
         lines += ["", *_section_lines(name, comparison.cells[own])]
+    tables = (comparison.cells, comparison.overall, comparison.official)
+    if any(len(table) and (table["verdict"] == NO_CLAIM).any() for table in tables):
+        lines += ["", WHY_NO_CLAIM]
     return "\n".join(lines)
 
 
@@ -368,7 +402,8 @@ def _overall_lines(title: str, overall: pd.DataFrame, confidence: float) -> list
 
 def _numbers(row: pd.Series) -> list[str]:
     change = f"{row['difference']:+.3f}", f"{row['low']:+.3f} to {row['high']:+.3f}"
-    return [f"{row['old']:.3f}", f"{row['new']:.3f}", *change, f"{row['p_value']:.2g}"]
+    p = "" if row["verdict"] == NO_CLAIM else f"{row['p_value']:.2g}"
+    return [f"{row['old']:.3f}", f"{row['new']:.3f}", *change, p]
 
 
 def _section_lines(name: str, cells: pd.DataFrame) -> list[str]:
@@ -385,5 +420,5 @@ def _section_lines(name: str, cells: pd.DataFrame) -> list[str]:
 
 
 def _change(cell: pd.Series) -> str:
-    p = cell["p_holm"]
-    return f"{cell['old']:.3f} -> {cell['new']:.3f} ({cell['difference']:+.3f}, p = {p:.2g}, {cell['verdict']})"
+    p = "" if cell["verdict"] == NO_CLAIM else f"p = {cell['p_holm']:.2g}, "
+    return f"{cell['old']:.3f} -> {cell['new']:.3f} ({cell['difference']:+.3f}, {p}{cell['verdict']})"
