@@ -78,6 +78,24 @@ def test_summary_shows_the_residual_score_where_a_model_has_it_and_where_times_a
     assert "more work" not in text
 
 
+def test_summary_shows_the_deviation_over_seeds_where_there_are_several(run_folder, tmp_path):
+    runs = [("vae", seed) for seed in (1, 2, 3)] + [("pca", 1)]
+    rows = [
+        run_folder(tmp_path, model, f"{snr}/fan/id_00", seed, quality=quality)
+        for (model, seed), quality in zip(runs, (2.0, 1.0, 0.7, 0.0), strict=True)
+        for snr in ("6dB", "0dB")
+    ]
+    merge(rows, tmp_path, tmp_path / "results.csv")
+    frame = read_results(tmp_path / "results.csv")
+    lines = summary(frame).splitlines()
+    deviation = frame[frame["model"] == "vae"].groupby("seed")["auc"].mean().std(ddof=1)
+    assert deviation > 0.01
+    assert f"{deviation:.3f}" in lines[3].split()
+    assert len(lines[4].split()) == len(lines[3].split()) - 1  # one seed has none: empty
+    assert "deviation" in lines[1]
+    assert "deviation" not in summary(frame[frame["seed"] == 1])
+
+
 def test_names_have_what_the_variants_of_a_model_do_not_share():
     variants = [
         ("pca", "components=4"),

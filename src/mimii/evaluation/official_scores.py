@@ -1,5 +1,6 @@
 """The official score of DCASE task 2 of models: per section, machine type and over all, over clips and seeds."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from mimii.evaluation.official_score import SCORE, SectionClips, official_score,
 from mimii.evaluation.resampling import mean_of_drawn_seeds, read_section
 
 Key = tuple[str, str]  # machine type and ID
+VALUES = ("value", "seed_deviation", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,16 @@ class Resampled:
         )
         return of_clips[:, 0], mean_of_drawn_seeds(of_resamples, self.seeds)
 
-    def interval(self, keys: Sequence[Key], metric: str, confidence: float) -> tuple[float, float, float]:
-        """The mean of `score` over seeds, and the bootstrap's interval of that very number."""
+    def interval(self, keys: Sequence[Key], metric: str, confidence: float) -> tuple[float, float, float, float]:
+        """The mean of `score` over seeds, its standard deviation over them (NaN for one), and the bootstrap's interval
+        of that very number.
+        """
         by_seed, draws = self.score(keys, metric)
         value = float(by_seed.mean())
+        deviation = float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else math.nan
         ends = centred_interval(value, draws, confidence, seed_freedom(draws, [by_seed]))
         low, high = np.clip(ends, 0, 1)
-        return value, float(low), float(high)
+        return value, deviation, float(low), float(high)
 
 
 def resample(
@@ -71,14 +76,14 @@ def official_scores(resampled: Resampled, confidence: float = 0.95) -> pd.DataFr
     """The score and its parts, per section, machine type and over all.
 
     Columns: machine_type, machine_id (AVERAGE where it is a mean over them), metric (`official_score` or a part), value
-    (mean over seeds), low and high: `Resampled.interval`.
+    (mean over seeds), seed_deviation, low and high: `Resampled.interval`.
     """
     rows = [
         (machine, id, metric, *resampled.interval(keys, metric, confidence))
         for machine, id, keys in _scopes(list(resampled.values))
         for metric in (SCORE, *(part.name for part in parts_of(resampled.year)))
     ]
-    return pd.DataFrame(rows, columns=["machine_type", "machine_id", "metric", "value", "low", "high"])
+    return pd.DataFrame(rows, columns=["machine_type", "machine_id", "metric", *VALUES])
 
 
 def scores_of_runs(frame: pd.DataFrame, runs_root: Path, snr: str) -> pd.DataFrame:
@@ -119,12 +124,9 @@ def read_resampled(rows: pd.DataFrame, runs_root: Path, snr: str) -> Resampled:
 
 
 def by_type(scores: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, float]]:
-    """value, low and high of `scores_of_runs` by label, machine type (AVERAGE: over all) and metric."""
+    """VALUES of `scores_of_runs` by label, machine type (AVERAGE: over all) and metric."""
     rows: list[dict[Any, Any]] = scores[scores["machine_id"] == AVERAGE].to_dict("records")
-    return {
-        (row["label"], row["machine_type"], row["metric"]): {name: row[name] for name in ("value", "low", "high")}
-        for row in rows
-    }
+    return {(row["label"], row["machine_type"], row["metric"]): {name: row[name] for name in VALUES} for row in rows}
 
 
 def _of_seeds(year: int, section: SectionClips, scores: FloatArray, weights: Any) -> dict[str, FloatArray]:

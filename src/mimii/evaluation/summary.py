@@ -28,7 +28,8 @@ RESIDUAL = (
 def summary(frame: "pd.DataFrame") -> str:
     """The metrics, per SNR where there are any, and what a model costs: aligned text, the best overall AUC first.
 
-    Averaged over IDs, then machine types, then SNRs; where there are several, the first column is what orders the rows.
+    Averaged over seeds, then IDs, then machine types, then SNRs; where there are several SNRs, the first column is what
+    orders the rows.
     """
     metrics = metrics_in("summary")
     labels = run_labels(frame)
@@ -37,7 +38,8 @@ def summary(frame: "pd.DataFrame") -> str:
     costs, busy = average(frame, list(COSTS)), busy_costs(frame, ["model", "variant"])
     overall = average(frame, ["auc"])["auc"].sort_values(ascending=False)
     residual = average(frame, ["auc_residual"])["auc_residual"].dropna().to_dict()
-    extra: dict[str, dict[Any, float]] = {"residual\nAUC": residual, "official\nscore": official_scores_of(frame)}
+    extra: dict[str, dict[Any, float]] = {"AUC seed\ndeviation": seed_deviations_of(frame), "residual\nAUC": residual}
+    extra["official\nscore"] = official_scores_of(frame)
     extra = {heading: values for heading, values in extra.items() if values}
 
     several = len(snrs) > 1
@@ -64,6 +66,13 @@ def summary(frame: "pd.DataFrame") -> str:
     lines = (line.rstrip() for line in text.splitlines())
     hints = [*direction_hints(frame), *load_hints(frame), *([RESIDUAL] if residual else [])]
     return "\n".join([*lines, *(f"\n{hint}" for hint in hints)])
+
+
+def seed_deviations_of(frame: "pd.DataFrame") -> dict[Any, float]:
+    """Standard deviation of the overall AUC over seeds by model and variant; those with one seed have none."""
+    by_seed = average(frame, ["auc"], ["model", "variant", "seed"])["auc"]
+    deviations: dict[Any, float] = by_seed.groupby(level=["model", "variant"]).std(ddof=1).dropna().to_dict()
+    return deviations
 
 
 def official_scores_of(frame: "pd.DataFrame") -> dict[Any, float]:

@@ -72,6 +72,7 @@ def study_table(
             score = official[label, AVERAGE, SCORE]
             cells.append(interval_cell(score))
             numbers |= {SCORE: score["value"], f"{SCORE}_low": score["low"], f"{SCORE}_high": score["high"]}
+            numbers[f"{SCORE}_seed_deviation"] = score["seed_deviation"]
         for cost in SHOWN_COSTS:
             amount = float(costs[label][cost])
             cells.append(cost_cell(cost, amount, busy=(label, cost) in busy))

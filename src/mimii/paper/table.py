@@ -103,20 +103,24 @@ def best_first(averages: pd.DataFrame, metric: str, snr: str) -> list[str]:
 
 def mean_cell(value: Mapping[str, Any], *, mark: bool = True) -> Cell:
     """A mean, its deviation over several seeds, and its interval; marked if `mark` and one is clearly the best."""
-    text = f"{value['mean']:.3f}"
-    if value["seed_deviation"] == value["seed_deviation"]:
-        text += f" ± {value['seed_deviation']:.3f}"
+    text = with_deviation(value["mean"], value["seed_deviation"])
     # A metric may have no value on some resamples, as precision where no clip is above the threshold.
     known = value["low"] == value["low"]
     interval = f"[{value['low']:.3f}, {value['high']:.3f}]" if known else ""
     return Cell(text, interval, mark and bool(value["is_significantly_best"]), mark and bool(value["is_second"]))
 
 
+def with_deviation(mean: float, deviation: float) -> str:
+    """`0.912 ± 0.004`; the mean alone where the deviation, over seeds, is NaN."""
+    return f"{mean:.3f}" + (f" ± {deviation:.3f}" if deviation == deviation else "")
+
+
 def interval_cell(value: Mapping[str, float]) -> Cell:
-    """`value` with its interval from `low` to `high` below; MISSING where it is NaN."""
+    """`value` and its `seed_deviation`, with its interval from `low` to `high` below; MISSING where it is NaN."""
     if value["value"] != value["value"]:
         return Cell(MISSING)
-    return Cell(f"{value['value']:.3f}", f"[{value['low']:.3f}, {value['high']:.3f}]")
+    text = with_deviation(value["value"], value["seed_deviation"])
+    return Cell(text, f"[{value['low']:.3f}, {value['high']:.3f}]")
 
 
 def averaging_notes(averages: pd.DataFrame, confidence: float) -> str:

@@ -34,9 +34,10 @@ def make(results: Results, scored: str) -> Table:
     header = [Cell("Model"), Cell("Official score"), *(Cell(TITLES[part]) for part in parts), *map(Cell, machines)]
     what = f"DCASE {year} task 2" if dcase_year(scored) else "DCASE task 2 from 2022 on"
     caption = f"Official score of {what}, its parts, and each machine type's."
+    spread = ", ± standard deviation over them" if scores["seed_deviation"].notna().any() else ""
     notes = (
-        f"Parts are {'arithmetic' if year == 2020 else 'harmonic'} means over sections. Mean over seeds. Brackets: "
-        f"{100 * results.confidence:g} % bootstrap interval of the number itself, over test clips and seeds."
+        f"Parts are {'arithmetic' if year == 2020 else 'harmonic'} means over sections. Mean over seeds{spread}. "
+        f"Brackets: {100 * results.confidence:g} % bootstrap interval of the number itself, over test clips and seeds."
     )
     if scores["value"].isna().any():
         notes += f" {MISSING}: a domain of a section lacks normal or abnormal test clips."
