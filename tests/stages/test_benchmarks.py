@@ -85,9 +85,9 @@ def test_planning(benchmark, project_root):
 
 
 @pytest.fixture
-def real_frames(project_root, tmp_path):
-    """Runs benchmarks/real_frames.py over a folder of noise, where abnormal clips have one louder band."""
-    folder, out = tmp_path / "frames", tmp_path / "out"
+def frames_folder(tmp_path):
+    """Noise in the place of ToyCar, where abnormal clips have one louder band; 25 clips to fit on."""
+    folder = tmp_path / "frames"
     folder.mkdir()
     rng = np.random.default_rng(0)
     for name, louder in (("toycar_id_01", 4.0), ("toycar_id_02", 0.5)):
@@ -97,9 +97,17 @@ def real_frames(project_root, tmp_path):
         clips = [f"{label}_{number:03d}" for number, label in enumerate(labels)]
         log_mel = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 20 * 128)
         pq.write_table(pa.table({"clip": clips, "label": labels, "log_mel": log_mel}), folder / f"{name}.parquet")
+    return folder
+
+
+@pytest.fixture
+def real_frames(project_root, frames_folder, tmp_path):
+    """Runs benchmarks/real_frames.py over `frames_folder`."""
+    out = tmp_path / "out"
 
     def run(*options):
-        command = [sys.executable, project_root / "benchmarks" / "real_frames.py", folder, "--out", out, *options]
+        script = project_root / "benchmarks" / "real_frames.py"
+        command = [sys.executable, script, frames_folder, "--out", out, *options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout, out
@@ -142,6 +150,17 @@ def test_the_tables_of_the_quality_page_are_those_of_its_figures(project_root, m
     assert copied.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
     tables.put_into_page(copied, tables.markdown(figures[0], figures[1][:3], figures[2]))
     assert copied.read_text(encoding="utf-8") != page.read_text(encoding="utf-8")
+
+
+def test_few_clips(project_root, frames_folder, monkeypatch):
+    monkeypatch.syspath_prepend(project_root / "benchmarks")
+    few_clips = importlib.import_module("few_clips")
+    monkeypatch.setattr(few_clips, "COUNTS", (10, 25))
+    monkeypatch.setattr(few_clips, "DRAWS", 2)
+    section = few_clips.read_section(frames_folder, "toycar_id_02")
+    name, few, every, total = few_clips.row_of(section)
+    assert (name, every) == ("toycar_id_02", f"{total} ± .000")  # all clips, whatever their order in the draw
+    assert float(few.split(" ± ")[0]) < float(total)
 
 
 @pytest.mark.slow

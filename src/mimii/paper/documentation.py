@@ -16,7 +16,7 @@ from mimii.features.settings import declared_in, extractor_names
 
 FEATURES = MODELS.parent / "features"
 BASES = {
-    "network": "Networks: trained to reproduce normal windows, scored by the error of the reconstruction",
+    "network": "Networks: trained epoch by epoch, most of them to reproduce normal windows",
     "estimator": "Detectors without a training loop",
     "clip_vectors": "Detectors that see a clip as one vector",
 }
