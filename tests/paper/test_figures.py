@@ -13,9 +13,16 @@ from mimii.evaluation.metrics import METRICS, point_values
 from mimii.evaluation.resampling import select_runs
 from mimii.paper import drawing
 from mimii.paper.entries import POST_HOC, figure_entries
-from mimii.paper.figures import auc_against_cost, critical_difference, metric_over_snr, roc, training_curves
+from mimii.paper.figures import (
+    auc_against_cost,
+    clip_scores,
+    critical_difference,
+    metric_over_snr,
+    roc,
+    training_curves,
+)
 from mimii.paper.results import Results, all_figures
-from mimii.runs.clip_scores import read_scores
+from mimii.runs.clip_scores import RunScores, read_scores
 
 NETWORK, CLASSICAL = "vae", "one_class_svm"
 TITLE, CLASSICAL_TITLE = "Variational autoencoder", "One-class SVM"
@@ -112,6 +119,23 @@ def test_a_change_of_score_is_the_difference_of_mean_aucs(made):
         changes.append(auc[0] - auc[1])
     places = [float(line.get_xdata()[0]) for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert any(place == pytest.approx(np.mean(changes)) for place in places)
+
+
+def test_beside_a_residual_score_stands_the_reference_without_a_network(made, monkeypatch):
+    results, _ = made
+
+    def with_residual(path, sha256):
+        table = read_scores(path, sha256).table
+        return RunScores(table.append_column("residual", table["max"]) if NETWORK in str(path) else table)
+
+    monkeypatch.setattr(clip_scores, "read_scores", with_residual)
+    frame = results.frame.replace({CLASSICAL: "mahalanobis"})
+    assert "Mahalanobis distance, no network" not in texts(clip_scores.draw(results))
+    figure = clip_scores.draw(replace(results, frame=frame))
+    assert {"residual", "Mahalanobis distance, no network"} <= texts(figure)
+    means = frame.groupby("model")["auc"].mean()
+    (place,) = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "|"]
+    assert place == pytest.approx(means["mahalanobis"] - means[NETWORK])
 
 
 def test_what_cannot_be_drawn_says_why(made):

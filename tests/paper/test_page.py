@@ -222,6 +222,22 @@ def test_one_seed_is_no_evidence(run_folder, tmp_path):
     assert not any(method["enoughSeeds"] for method in found["methods"])
 
 
+def test_beside_a_residual_score_stands_the_reference_without_a_network(run_folder, tmp_path):
+    rows = [run_folder(tmp_path / "runs", "mahalanobis", section) for section in SECTIONS]
+    rows += [run_folder(tmp_path / "runs", "vae", section) | {"auc_residual": 0.9} for section in SECTIONS]
+    write_csv(tmp_path / "results.csv", rows)
+    (found,) = make_boards([read_any(tmp_path, tmp_path)])
+    names = [column["name"] for column in found["runs"]]
+    reference = found["runs"][names.index("auc_residual") + 1]
+    assert reference["name"] == "auc_mahalanobis"
+    assert reference["values"] == [None, None, *(pytest.approx(row["auc"], abs=1e-4) for row in rows[:2])]
+    assert "mahalanobis, which has no network" in found["residual"]
+    write_csv(tmp_path / "results.csv", [row | {"auc_residual": ""} for row in rows])
+    (found,) = make_boards([read_any(tmp_path, tmp_path)])
+    assert found["residual"] is None
+    assert "auc_mahalanobis" not in [column["name"] for column in found["runs"]]
+
+
 def test_nothing_of_this_machine_is_in_it(results, tmp_path):
     page_of([results], tmp_path / "page.html")
     assert str(results) not in (tmp_path / "page.html").read_text()

@@ -1,7 +1,8 @@
 """What another way to come from windows to a clip's score changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,16 +13,23 @@ from matplotlib.ticker import MaxNLocator
 
 from mimii.evaluation.metrics import point_values
 from mimii.evaluation.results import average
-from mimii.paper.drawing import COLOURS, COLUMN, MARKERS, STYLE, note
+from mimii.paper.drawing import COLOURS, COLUMN, MARKERS, STYLE, legend_columns, note
 from mimii.paper.results import Results
 from mimii.paper.table import model_title
 from mimii.runs.clip_scores import PRIMARY, read_scores
 
-TITLES = {"max": "maximum", "top_k": "mean of the highest", "residual": "residual"}
+RESIDUAL, REFERENCE = "residual", "mahalanobis"
+TITLES = {"max": "maximum", "top_k": "mean of the highest", RESIDUAL: "residual"}
+
+REFERENCE_STYLE: Any = {"color": "black", "marker": "|", "markersize": 8, "linestyle": "none"}
 
 
 def draw(results: Results) -> Figure:
-    """Overall AUC with every other clip score minus that with the mean of window scores, by model."""
+    """Overall AUC with every other clip score minus that with the mean of window scores, by model.
+
+    Where a model has a residual score, and mahalanobis was run, a line marks its AUC in the same way: what it takes no
+    network to reach.
+    """
     changes = {label: by_score for label in results.labels if (by_score := _changes(results, label))}
     if not changes:
         return note("No model among these has another clip score than the mean.")
@@ -38,14 +46,27 @@ def draw(results: Results) -> Figure:
             for name, change in by_score.items():
                 colour, marker = styles[name]
                 axes.plot(change, row, color=colour, marker=marker, linestyle="none", zorder=2)
+        references = _references(results, [label for label, by_score in changes.items() if RESIDUAL in by_score])
+        for label, change in references.items():
+            axes.plot(change, list(changes).index(label), **REFERENCE_STYLE, zorder=3)
         axes.set_yticks(range(len(changes)), [model_title(label) for label in changes])
         axes.set_ylim(len(changes) - 0.5, -0.5)
         axes.xaxis.set_major_locator(MaxNLocator(4))  # signed numbers of three digits are wide
         axes.set_xlabel("AUC minus that of the mean window score")
         handles = [Line2D([], [], color=colour, marker=marker, linestyle="none") for colour, marker in styles.values()]
         texts = [TITLES.get(name, name.replace("_", " ")) for name in scores]
-        figure.legend(handles, texts, loc="outside lower center", ncols=3)
+        if references:
+            handles.append(Line2D([], [], **REFERENCE_STYLE))
+            texts.append(f"{model_title(REFERENCE)}, no network")
+        figure.legend(handles, texts, loc="outside lower center", ncols=legend_columns(texts))
     return figure
+
+
+def _references(results: Results, labels: Sequence[str]) -> Mapping[str, float]:
+    """The overall AUC of REFERENCE minus that of each of these models; empty where it was not run."""
+    means = average(results.frame, ["auc"], ["label"])["auc"]
+    reference = results.models.get(REFERENCE)
+    return {} if reference is None else {label: float(means[reference] - means[label]) for label in labels}
 
 
 def _changes(results: Results, label: str) -> Mapping[str, float]:

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from mimii.evaluation.ranks import machine_table, rank_tests
 from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average, busy_costs
 from mimii.evaluation.seeds import has_enough_seeds
+from mimii.evaluation.summary import RESIDUAL
 from mimii.paper.page.claims import Findings, caveats, facts, sentences
 from mimii.paper.page.errors import error_analysis
 from mimii.paper.page.readers import SECTION, Results, ScoredSection, read_sections, records, run_scores
@@ -97,6 +99,7 @@ def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
         "pairs": list(overall_pairs(comparisons, labels)),
         "sectionPairs": section_pairs(frame, resampled, sections, labels, confidence),
         "runs": runs_table(frame),
+        "residual": RESIDUAL if frame["auc_residual"].notna().any() else None,
         "details": run_details(sections, labels),
         "errors": error_analysis(sections, labels),
         "listening": list(_listening(group, frame, sections, labels)),
@@ -232,14 +235,32 @@ def runs_table(frame: pd.DataFrame) -> list[dict[str, Any]]:
             values = [number(value) for value in values]
         elif column.type == "integer":
             values = [None if value is None else int(value) for value in values]
-        entry = {"name": column.name, "type": column.type, "unit": column.unit, "meaning": column.meaning}
-        same = all(value == values[0] for value in values)
-        columns.append({**entry, "value": values[0]} if same else {**entry, "values": values})
+        columns.append(_run_column(column.name, column.type, column.unit, column.meaning, values))
+        if column.name == "auc_residual" and any(value is not None for value in values):
+            columns.append(_reference_column(frame))
     labels = list(frame["label"])
     return [
         {"name": "label", "type": "string", "unit": None, "meaning": "Model and variant", "values": labels},
         *columns,
     ]
+
+
+def _run_column(name: str, type: str, unit: str | None, meaning: str, values: Sequence[Any]) -> dict[str, Any]:
+    entry = {"name": name, "type": type, "unit": unit, "meaning": meaning}
+    same = all(value == values[0] for value in values)
+    return {**entry, "value": values[0]} if same else {**entry, "values": values}
+
+
+def _reference_column(frame: pd.DataFrame) -> dict[str, Any]:
+    """Beside each residual AUC that of mahalanobis on the same section; None where it was not run."""
+    keys = ["results", *SECTION]
+    auc = frame[frame["model"] == "mahalanobis"].groupby(keys)["auc"].mean().to_dict()
+    values = [
+        None if pd.isna(row["auc_residual"]) else number(auc.get(tuple(row[key] for key in keys), math.nan))
+        for row in records(frame)
+    ]
+    meaning = "auc of mahalanobis, which has no network, on the same section: the reference of auc_residual"
+    return _run_column("auc_mahalanobis", "number", None, meaning, values)
 
 
 def shown_path(row: Mapping[str, Any]) -> str:

@@ -447,6 +447,7 @@ function runs(view) {
       { class: "quiet" },
       "A click on a heading sorts, with Shift by several columns. What is copied is what is shown: filtered, sorted, with these columns, in full precision as CSV.",
     ),
+    board.residual ? el("p", { class: "quiet" }, `Columns with residual, and auc_mahalanobis beside them: ${board.residual}`) : "",
     place,
   );
   const grid = new Tabulator(place, {
