@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 import shlex
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -94,14 +96,22 @@ def test_a_study_has_its_own_csv_and_its_runs_are_in_the_whole(kept):
     assert len(rows_of(kept.folder / "results/results.csv")) == 6 + 4
 
 
-def test_the_page_on_adding_a_model_can_be_followed(kept):
-    page = (REPOSITORY / "docs/adding_a_model.md").read_text()
+TUTORIAL = ["masked_ae", "median_distance", "band_classifier"]
+
+
+def write_models(workspace, page):
+    """The files that a page shows."""
     for block in blocks(page, "yaml") + blocks(page, "python"):
-        file = kept.folder / block.splitlines()[0].removeprefix("# ")
-        assert file.parent == kept.folder / "src/mimii/models"
+        file = workspace.folder / block.splitlines()[0].removeprefix("# ")
+        assert file.parent == workspace.folder / "src/mimii/models"
         assert not file.exists()
         file.write_text(block)
-    models = ["masked_ae", "median_distance", "band_classifier"]
+
+
+def test_the_page_on_adding_a_model_can_be_followed(kept):
+    page = (REPOSITORY / "docs/adding_a_model.md").read_text()
+    write_models(kept, page)
+    models = TUTORIAL
     kept.configure({**TINY, "models": {**TINY["models"], **{model: {} for model in models}}})
     commands = "".join(blocks(page, "bash")).splitlines()
     for model, line in zip(models, commands, strict=True):
@@ -110,6 +120,25 @@ def test_the_page_on_adding_a_model_can_be_followed(kept):
         kept.snakemake(*arguments)
         assert {row["model"] for row in rows_of(kept.folder / f"results/models/{model}.csv")} == {model}
     assert not {what for rule, what in kept.planned("results/results.csv") if "runs/" in what}
+
+
+@pytest.mark.slow
+def test_the_models_of_the_page_on_adding_a_model_keep_the_contract(workspace):
+    """By the command that the page has for the first of them, of all three; a selection of nothing would fail, too."""
+    page = (REPOSITORY / "docs/adding_a_model.md").read_text()
+    write_models(workspace, page)
+    (line,) = re.findall(r"^pytest .*$", page, re.MULTILINE)
+    (*command, first) = shlex.split(line)
+    assert first == TUTORIAL[0]
+    for model in TUTORIAL:
+        done = subprocess.run(
+            [sys.executable, "-m", *command, model],
+            cwd=REPOSITORY,
+            env=workspace.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def refused(workspace, *arguments):
