@@ -1,7 +1,6 @@
 # What several stages share: the plan, the names of files, and what is asked about a run. What one stage alone asks
 # stands with its rules.
 import gc
-import inspect
 import os
 import sys
 from hashlib import sha256
@@ -16,6 +15,7 @@ from mimii.detectors.declaration import model_declaration
 from mimii.evaluation.merge_files import metrics_csv, record_of
 from mimii.evaluation.previous import keep_previous, previous_csv
 from mimii.launch import lock
+from mimii.launch.quicker_snakemake import make_snakemake_quicker, remember_parameters
 from mimii.launch.request import check_start
 from mimii.launch.seeds import too_few_seeds
 from mimii.paper.entries import BASELINE, CLIPS
@@ -26,13 +26,13 @@ from mimii.planning import resources as needs
 from mimii.planning.notes import notes_before_a_start
 from mimii.planning.plan import Plan
 from mimii.runs.run import has_model
-from snakemake.common import overwrite_function_params
-from snakemake.resources import Resource
 
 # Snakemake's graph of thousands of jobs is no garbage: looking for some in it again and again would take a quarter of
 # the time of planning. From the first job on (onstart) it is looked for, but seldom.
 gc.disable()
 gc.set_threshold(100_000, 50, 100)
+
+make_snakemake_quicker()
 
 # Jobs run with the Python that runs Snakemake, activated or not.
 os.environ.update(
@@ -83,19 +83,10 @@ wildcard_constraints:
 
 
 def ask(function):
-    """Decorator of what Snakemake asks about a job: a user's mistake ends with the message alone, not a traceback.
-
-    Snakemake looks up a function's signature at every call, which takes longer than the call: it is computed once.
-    """
+    """Decorator of what Snakemake asks about a job: a user's mistake ends with the message alone, not a traceback."""
     answer = exit_on_user_error()(function)
-    overwrite_function_params(answer, inspect.signature(function).parameters)
+    remember_parameters(answer, function)
     return answer
-
-
-# The same of its own function, which it calls eight times for each job.
-overwrite_function_params(
-    Resource.evaluate, inspect.signature(Resource.evaluate).parameters
-)
 
 
 # Snakemake does not compare parameters that come from functions of `resources`: where the recordings lie, and what
