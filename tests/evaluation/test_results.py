@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 from made_up_runs import merge
 
+from mimii.commands.main import main
 from mimii.data.sections import snr_order
 from mimii.evaluation.results import average, read_results, run_labels
 from mimii.evaluation.summary import summary
@@ -76,6 +77,16 @@ def test_summary_shows_the_residual_score_where_a_model_has_it_and_where_times_a
     assert len(lines["mahalanobis"]) == len(lines["vae"]) - 1
     assert "mahalanobis, which has no network" in text
     assert "more work" not in text
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
+def test_the_summary_s_command_says_of_which_models_seeds_are_too_few(run_folder, tmp_path, capsys, seeds):
+    rows = [run_folder(tmp_path, "vae", seed=seed) for seed in seeds] + [run_folder(tmp_path, "pca", seed=1)]
+    merge(rows, tmp_path, tmp_path / "results.csv")
+    with pytest.raises(SystemExit) as end:
+        main(["summary", str(tmp_path / "results.csv")])
+    assert not end.value.code
+    assert ("Nothing is claimed of vae: another seed" in capsys.readouterr().out) == (len(seeds) < 3)
 
 
 def test_summary_shows_the_deviation_over_seeds_where_there_are_several(run_folder, tmp_path):

@@ -137,7 +137,15 @@ def _add_summary_options(summary: argparse.ArgumentParser) -> None:
 
 
 def _summary(arguments: argparse.Namespace) -> int:
+    from mimii.evaluation.results import read_results, run_labels
+    from mimii.evaluation.seeds import NO_CLAIM, may_be_claimed
+
     _print_summary(arguments.csv)
+    frame = read_results(arguments.csv)
+    labels, runs = run_labels(frame), frame.groupby(["model", "variant"], sort=False)
+    few = [labels[str(model), str(variant)] for (model, variant), rows in runs if not may_be_claimed(rows)]
+    if few:
+        print(NO_CLAIM.format(", ".join(few)))
     return 0
 
 

@@ -10,10 +10,9 @@ import pandas as pd
 from mimii.data.sections import AVERAGE, has_snrs
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.evaluation.resampling import MEASURED
-from mimii.evaluation.seeds import LEAST_SEEDS
+from mimii.evaluation.seeds import NO_CLAIM
 
 MISSING = "–"
-NO_CLAIM = f"Nothing is claimed of {{}}: another seed gives other scores, and fewer than {LEAST_SEEDS} seeds were run."
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.ranks import machine_table, rank_tests
 from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average, busy_costs
-from mimii.evaluation.seeds import has_enough_seeds
+from mimii.evaluation.seeds import NO_CLAIM, has_enough_seeds
 from mimii.evaluation.summary import RESIDUAL
 from mimii.paper.page.claims import Findings, caveats, facts, sentences
 from mimii.paper.page.errors import error_analysis
 from mimii.paper.page.readers import SECTION, Results, ScoredSection, read_sections, records, run_scores
 from mimii.paper.page.references import references_for
 from mimii.paper.page.scores import number, packed, run_details
-from mimii.paper.table import COSTS, NO_CLAIM, model_title
+from mimii.paper.table import COSTS, model_title
 
 # In the CSV alone: texts too long to read in a table.
 NOT_SHOWN = {"features", "settings", "versions", "skipped_paths", "model_sha256"}

@@ -447,7 +447,9 @@ function runs(view) {
       { class: "quiet" },
       "A click on a heading sorts, with Shift by several columns. What is copied is what is shown: filtered, sorted, with these columns, in full precision as CSV.",
     ),
-    board.residual ? el("p", { class: "quiet" }, `Columns with residual, and auc_mahalanobis beside them: ${board.residual}`) : "",
+    board.residual
+      ? el("p", { class: "quiet" }, `${board.residual} Beside auc_residual stands auc_mahalanobis, of the same section.`)
+      : "",
     place,
   );
   const grid = new Tabulator(place, {
