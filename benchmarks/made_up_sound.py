@@ -158,7 +158,8 @@ def sections_of(frame: pd.DataFrame) -> str:
     """Which sections the table is over, in words."""
     ids = frame[SECTION].drop_duplicates().groupby("machine_type")["machine_id"].agg(sorted).to_dict()
     machines = "; ".join(f"{machine} {', '.join(own)}" for machine, own in ids.items())
-    return f"Over {sum(map(len, ids.values()))} sections ({machines}); brackets: 95 % bootstrap over clips and seeds.\n"
+    over = "clips and seeds" if frame["seed"].nunique() > 1 else "clips"
+    return f"Over {sum(map(len, ids.values()))} sections ({machines}); brackets: 95 % bootstrap over {over}.\n"
 
 
 def markdown(rows: Sequence[Row], machines: Sequence[str], real: Sequence[Row]) -> str:
