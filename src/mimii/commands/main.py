@@ -16,6 +16,8 @@ from mimii.launch.stop import quiet_ending
 
 # Each command imports what it needs when it runs.
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mimii.planning.plan import Plan
 
 
@@ -109,7 +111,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if code == 0 and arguments.dry_run and (note := too_few_seeds(plan, measure_speed=measured_speed)):
         print(note)
     if code == 0 and not arguments.dry_run:
-        _print_summary(REPOSITORY / plan.results_csv)
+        from mimii.evaluation.results import read_results
+
+        csv = REPOSITORY / plan.results_csv
+        _print_summary(read_results(csv), csv)
         if note := too_few_seeds(plan):
             print(note)
         for kind in ("tables", "figures"):
@@ -125,11 +130,10 @@ def _run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _print_summary(csv: Path) -> None:
-    from mimii.evaluation.results import read_results
+def _print_summary(frame: "pd.DataFrame", csv: Path) -> None:
     from mimii.evaluation.summary import summary
 
-    print(f"\n{summary(read_results(csv))}\n\nAll results: {os.path.relpath(csv)}")
+    print(f"\n{summary(frame)}\n\nAll results: {os.path.relpath(csv)}")
 
 
 def _add_summary_options(summary: argparse.ArgumentParser) -> None:
@@ -140,8 +144,8 @@ def _summary(arguments: argparse.Namespace) -> int:
     from mimii.evaluation.results import read_results, run_labels
     from mimii.evaluation.seeds import NO_CLAIM, may_be_claimed
 
-    _print_summary(arguments.csv)
     frame = read_results(arguments.csv)
+    _print_summary(frame, arguments.csv)
     labels, runs = run_labels(frame), frame.groupby(["model", "variant"], sort=False)
     few = [labels[str(model), str(variant)] for (model, variant), rows in runs if not may_be_claimed(rows)]
     if few:

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from mimii.evaluation.seeds import LEAST_SEEDS
-from mimii.launch.costs import jobs_of_a_seed
 from mimii.launch.jobs import in_words
-from mimii.launch.run import estimate_costs
 from mimii.planning.plan import Plan
 from mimii.planning.variants import seeds_of
 
@@ -35,6 +33,9 @@ def too_few_seeds(
     names = ", ".join(dependent) if len(dependent) < 4 else f"the {len(dependent)} models that depend on it"
     total = 0.0
     if with_cost:
+        from mimii.launch.costs import jobs_of_a_seed  # a plain snakemake, which says no cost, starts without these
+        from mimii.launch.run import estimate_costs
+
         estimate = estimate_costs(plan, list(jobs_of_a_seed(plan)), measure_speed() if measure_speed else None)
         total = (len(seeds) - len(plan.seeds)) * estimate.total
     cost = f" (some {in_words(total)} of CPU time)" if total else ""

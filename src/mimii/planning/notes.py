@@ -23,7 +23,9 @@ def few_classes(plan: Plan) -> Iterator[str]:
     """
     variants = {(variant.model, variant.train_per): variant for variant in plan.variants}
     for (model, train_per), variant in variants.items():
-        least = model_declaration(model).least_classes or 0
+        least = model_declaration(model).least_classes
+        if least is None:  # most models: sections are not looked through for these
+            continue
         counts = {
             scope: len(plan.sections_of_scope(variant, scope))
             for scope in dict.fromkeys(section.scope(train_per) for section in plan.sections)
