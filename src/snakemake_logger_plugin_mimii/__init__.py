@@ -1,4 +1,4 @@
-"""Snakemake's log as one JSON object per line: `snakemake --logger mimii`. `mimii.launch.snakemake` reads it.
+"""Snakemake's log as one JSON object per line: `snakemake --logger mimii`. `mimii.launch.process` reads it.
 
 Snakemake finds logger plugins by the name of their package.
 """

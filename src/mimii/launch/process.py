@@ -15,6 +15,9 @@ from typing import Any
 from mimii.common.provenance import REPOSITORY
 from mimii.launch.stop import StoppedError, StopRequest, stop_all
 
+# Seconds in which what a stopped Snakemake has printed is read to its end, should somebody still hold the stream.
+LAST_WORDS = 2.0
+
 
 def snakemake() -> list[str]:
     """The command, with the Python that runs this."""
@@ -39,8 +42,12 @@ def run_snakemake(
         close_fds=False,  # the lock's file stays open in it
     )
     lines: queue.Queue[tuple[str, str | None]] = queue.Queue()
-    for name, stream in (("log", process.stdout), ("error", process.stderr)):
-        threading.Thread(target=_forward, args=(name, stream, lines), daemon=True).start()
+    readers = [
+        threading.Thread(target=_forward, args=(name, stream, lines), daemon=True)
+        for name, stream in (("log", process.stdout), ("error", process.stderr))
+    ]
+    for reader in readers:
+        reader.start()
     errors: list[str] = []
     try:
         for name, text in _until_both_end(lines, stop):
@@ -50,6 +57,8 @@ def run_snakemake(
             read(line)
     except BaseException:  # whatever ends this must not leave Snakemake behind
         stop_all(process)
+        for reader in readers:
+            reader.join(timeout=LAST_WORDS)
         _read_finished_jobs(lines, read)
         raise
     return process.wait(), errors
@@ -71,12 +80,9 @@ def _until_both_end(lines: "queue.Queue[tuple[str, str | None]]", stop: StopRequ
 
 
 def _read_finished_jobs(lines: "queue.Queue[tuple[str, str | None]]", read: Callable[[dict[str, Any]], None]) -> None:
-    """Read on after the end: which jobs had ended well before they were stopped."""
-    while True:
-        try:
-            name, text = lines.get(timeout=0.2)
-        except queue.Empty:
-            return
+    """Read what is left after the end: which jobs had ended well before they were stopped."""
+    while not lines.empty():
+        name, text = lines.get()
         if name == "log" and text is not None and (line := _parsed(text))["event"] == "job_finished":
             read(line)
 
