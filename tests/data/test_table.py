@@ -99,11 +99,23 @@ def test_what_the_table_says_is_part_of_the_fingerprint(tmp_path):
         ("path,label,split\n0.wav,abnormal,train\n", r"is abnormal and in train"),
         ("path,label,split\n0.wav,normal,train\n1.wav,normal,\n", r"some recordings have a split and others none"),
         ('path,label\n"0.wav,normal\n', r"cannot be read as a table in UTF-8"),
+        ("path,label,attributes\n0.wav,normal,vel,6\n", r"line 2: has more values than the header has columns"),
+        ("path,label,machine\n0.wav,normal\n", r"line 2: ends before its column 'machine'"),
+        ("path,label,label\n0.wav,normal,abnormal\n", r"has the column 'label' twice"),
+        (
+            "path,label,machine\n0.wav,normal,送风机\n1.wav,normal,水泵\n",
+            r"line 3: machine '水泵' and '送风机' would both be called '_' in paths",
+        ),
     ],
 )
 def test_tables_that_cannot_be_used_say_why(tmp_path, text, says):
     with pytest.raises(UserError, match=says):
         source(tmp_path, text).sections()
+
+
+def test_what_says_nothing_may_stand_beyond_the_header(tmp_path):
+    own = source(tmp_path, "path,label,,\n" + lines(12, rest=",,,") + "20.wav,abnormal\n")
+    assert len(own.recordings(*own.sections())) == 13
 
 
 def test_every_line_that_is_wrong_is_named_up_to_twenty(tmp_path):

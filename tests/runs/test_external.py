@@ -147,6 +147,20 @@ def test_what_does_not_fit_the_split_is_refused(imported, change, says):
     assert "scores.csv" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("path,score\na.wav,0,71\n", "line 2 has more values than the header has columns"),
+        ("path,score,score\na.wav,1,2\n", "has the column score twice"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(tmp_path, content, says):
+    file = tmp_path / "scores.csv"
+    file.write_text(content)
+    with pytest.raises(UserError, match=says):
+        read_rows(file)
+
+
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "path\nx\n", "\xff\xfe\x00", '"path","score\n'])
 def test_what_is_no_table_is_refused(tmp_path, content):
     file = tmp_path / "scores.csv"
@@ -167,6 +181,17 @@ def test_paths_may_have_another_root_and_any_order(order, root):
     rows = [(spelt(TESTED[number]), float(number)) for number in order]
     found = match_scores(rows, clips(), SECTION, "scores.csv")
     assert found == {path: float(number) for number, path in enumerate(TESTED)}
+
+
+def test_a_clip_below_a_folder_is_not_the_one_of_its_name_above_it():
+    paths = ["1.wav", "monday/1.wav", "monday/2.wav", "2.wav"]
+    labels, splits = ["normal", "normal", "normal", "abnormal"], ["train", "test", "train", "test"]
+    table = ClipTable(paths, labels, splits, [None] * 4, [""] * 4, [10] * 4, [None] * 4, FeaturesMetadata("+/+/+", {}))
+    rows = [("monday/1.wav", 1.0), ("2.wav", 2.0)]
+    assert match_scores(rows, table, "+/+/+", "scores.csv") == dict(rows)
+    # One of a training clip is not taken for that of a test clip.
+    with pytest.raises(UserError, match=r"1 scores are of training clips, such as monday/2.wav"):
+        match_scores([("monday/1.wav", 1.0), ("monday/2.wav", 2.0)], table, "+/+/+", "scores.csv")
 
 
 def test_a_broken_clip_needs_no_score_and_may_have_one():

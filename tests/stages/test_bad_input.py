@@ -422,6 +422,11 @@ TABLE = {
             "mel bands (the first is band 0) hold no frequency",
         ),
         Kind(
+            "a folder's name that means normal and abnormal",
+            config(dataset={"root": "data", "labelled": {"normal": ["ok"], "abnormal": ["faulty", "OK"]}}),
+            "dataset.labelled: ok stands in both normal and abnormal; leave one out",
+        ),
+        Kind(
             "an ensemble of a model that is not configured",
             config(ensembles={"both": {"members": ["pca", "kn"]}}),
             "ensembles.both.members: unknown configured model 'kn'",

@@ -54,7 +54,7 @@ def config_problems(
     errors = list(Draft202012Validator(schema).iter_errors(config))
     faults = [*_odd_values(raw), *itertools.chain.from_iterable(map(_in_words, errors))]
     sound = _sound_parts(config, errors)
-    faults += [*_settings_problems(sound), *_paths_problems(sound)]
+    faults += [*_settings_problems(sound), *_paths_problems(sound), *_word_problems(sound["dataset"])]
     dataset = {} if any(fault.where.startswith("dataset") for fault in faults) else sound["dataset"]
     return faults, dataset
 
@@ -319,6 +319,19 @@ def _alike(where: str, names: Iterable[str]) -> Iterator[Problem]:
         other = first.setdefault(name.casefold(), name)
         if other != name:
             yield Problem(where, f"{other} and {name} differ in upper and lower case alone; rename one")
+
+
+def _word_problems(dataset: Mapping[str, Any]) -> Iterator[Problem]:
+    """Words of a dataset that would mean two things."""
+    for part in ("labelled", "table"):
+        words = {
+            key: [word.casefold() for word in own]
+            for key, own in dataset.get(part, {}).items()
+            if isinstance(own, list)
+        }
+        for one, other in (("normal", "abnormal"), ("source", "target")):
+            if both := sorted(set(words.get(one, ())) & set(words.get(other, ()))):
+                yield Problem(f"dataset.{part}", f"{', '.join(both)} stands in both {one} and {other}; leave one out")
 
 
 def _paths_problems(config: Mapping[str, Any]) -> Iterator[Problem]:

@@ -3,13 +3,14 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mimii.common.csv_files import row_fault
 from mimii.common.errors import UserError
 from mimii.common.records import sha256_of
 from mimii.features.file import ClipTable, read_table
@@ -87,10 +88,20 @@ def read_rows(source: Path) -> list[tuple[str, float]]:
                     raise UserError(
                         f"{source}: has no column {' or '.join(missing)}; write path,score as its first line"
                     )
-                rows = [(row["path"], row["score"]) for row in reader]
+                if twice := [name for name in columns if list(reader.fieldnames or ()).count(name) > 1]:
+                    raise UserError(f"{source}: has the column {twice[0]} twice; rename or remove one")
+                rows = [(row["path"], row["score"]) for row in whole_rows(reader, source)]
     except (OSError, UnicodeDecodeError, pa.ArrowException, csv.Error) as error:
         raise UserError(f"{source}: cannot be read as a table of path and score ({error})") from error
     return [(str(path), _number(score)) for path, score in rows]
+
+
+def whole_rows(reader: "csv.DictReader[str]", source: Path) -> Iterator[Mapping[str, str]]:
+    """The rows of a table. Raises UserError where one does not fit the header: 0,71 would be read as 0."""
+    for row in reader:
+        if fault := row_fault(row, ()):
+            raise UserError(f"{source}: line {reader.line_num} {fault}, and write decimals with a point")
+        yield row
 
 
 def _number(value: Any) -> float:
@@ -110,7 +121,7 @@ def match_scores(rows: Sequence[tuple[str, float]], table: ClipTable, section: s
     depth = {path: path.count("/") + 1 for path in table.paths}
     names = Counter(path.rpartition("/")[2] for path in table.paths)
     by_name = {name: path for path in table.paths if names[name := path.rpartition("/")[2]] == 1}
-    depths = sorted(set(depth.values()))
+    depths = sorted(set(depth.values()), reverse=True)  # `a/1.wav` is no other clip's `1.wav`
 
     def known(path: str) -> str:
         parts = path.replace("\\", "/").removeprefix("./").split("/")

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
+from mimii.common.csv_files import row_fault
 from mimii.common.errors import UserError
 from mimii.common.problems import ProblemsError
 from mimii.data.recorded import RecordedSource
@@ -59,10 +60,11 @@ class Source(RecordedSource):
     def _by_section(self) -> dict[Section, list[Recording]]:
         by_section: dict[Section, list[Recording]] = {}
         lines: dict[str, int] = {}
+        names: dict[tuple[str, str], str] = {}
         faults: list[str] = []
         for line, row in self._rows():
             try:
-                section, recording = self._recording(row)
+                section, recording = self._recording(row, names)
             except UserError as error:
                 faults.append(f"line {line}: {error}")
                 continue
@@ -80,8 +82,8 @@ class Source(RecordedSource):
             raise UserError(f"{self.table}: names no recording; write a line for each")
         return by_section
 
-    def _rows(self) -> Iterator[tuple[int, Mapping[str, str]]]:
-        """(line, value of each known column) of each row. Raises UserError where the file is no such table."""
+    def _rows(self) -> Iterator[tuple[int, Mapping[Any, Any]]]:
+        """(line, cells by the header) of each row. Raises UserError where the file is no such table."""
         columns = self.settings["columns"]
         try:
             with self.table.open(encoding="utf-8-sig", newline="") as file:
@@ -98,8 +100,10 @@ class Source(RecordedSource):
                             f"{self.table}: has no column {columns[key]!r}, but {there}; set "
                             f"dataset.table.columns.{key} to one of them"
                         )
+                if twice := [name for name in columns.values() if names.count(name) > 1]:
+                    raise UserError(f"{self.table}: has the column {twice[0]!r} twice; rename or remove one")
                 for row in reader:
-                    yield reader.line_num, {key: (row.get(name) or "").strip() for key, name in columns.items()}
+                    yield reader.line_num, row
         except FileNotFoundError:
             raise ProblemsError.of(
                 "dataset.root", f"{str(self.table)!r} is missing; put the table there, or set dataset.table.file"
@@ -107,7 +111,11 @@ class Source(RecordedSource):
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise UserError(f"{self.table}: cannot be read as a table in UTF-8 ({error})") from None
 
-    def _recording(self, row: Mapping[str, str]) -> tuple[Section, Recording]:
+    def _recording(self, cells: Mapping[Any, Any], names: dict[tuple[str, str], str]) -> tuple[Section, Recording]:
+        """cells: of one row. names: what the table calls whatever has a name in a section's path, by level and name."""
+        if fault := row_fault(cells, self.settings["columns"].values()):
+            raise UserError(fault)
+        row = {key: (cells.get(name) or "").strip() for key, name in self.settings["columns"].items()}
         path = row["path"]
         if not path:
             raise UserError("names no recording; write its path, or remove the line")
@@ -125,7 +133,7 @@ class Source(RecordedSource):
         label = self._label(row["label"])
         if split == "train" and label == "abnormal":
             raise UserError(f"{path!r} is abnormal and in train; models are trained on normal recordings, write test")
-        names = (section_name(row[key]) if row[key] else NO_LEVEL for key in ("snr", "machine", "section"))
+        section = Section(*(level_name(key, row[key], names) for key in ("snr", "machine", "section")))
         domain: Domain | None = one_of("domain", row["domain"], get_args(Domain))
         recording = Recording(
             path,
@@ -137,7 +145,7 @@ class Source(RecordedSource):
             domain=domain,
             attributes=row["attributes"],
         )
-        return Section(*names), recording
+        return section, recording
 
     def _label(self, word: str) -> Label:
         for label in get_args(Label):
@@ -149,6 +157,20 @@ class Source(RecordedSource):
             f"label {word!r} is none of {', '.join(words)}; if yours are other words, set dataset.table.normal and "
             "dataset.table.abnormal"
         )
+
+
+def level_name(level: str, text: str, names: dict[tuple[str, str], str]) -> str:
+    """The name of a machine, an ID or an SNR in a section's path. Raises UserError where another one has it already.
+
+    names: of those before, by level and name; this one is added.
+    """
+    if not text:
+        return NO_LEVEL
+    name = section_name(text)
+    other = names.setdefault((level, name), text)
+    if other != text:
+        raise UserError(f"{level} {text!r} and {other!r} would both be called {name!r} in paths; rename one")
+    return name
 
 
 def one_of(column: str, word: str, words: tuple[Any, ...]) -> Any:
