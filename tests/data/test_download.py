@@ -212,6 +212,13 @@ def test_a_verified_archive_is_read_again_only_if_it_changed(tmp_path, monkeypat
         verify(path, published().md5)
 
 
+def test_an_archive_whose_state_cannot_be_noted_is_verified_all_the_same(tmp_path, caplog):
+    (tmp_path / NAME).write_bytes(CONTENT)
+    (tmp_path / f".{NAME}.verified").mkdir()  # stands for a folder that cannot be written into
+    verify(tmp_path / NAME, published().md5)
+    assert "cannot be noted as verified" in caplog.text
+
+
 def test_a_disk_that_is_too_small_is_said_before_anything_starts(fetch, mirror, tmp_path, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda root: SimpleNamespace(free=5 * 10**9))
     huge = PublishedArchive(NAME, 8 * 10**9, False, "0" * 32)

@@ -105,3 +105,7 @@ def test_a_run_with_other_clip_scores_is_left_out(kept):
     (row,) = rows(kept.folder / "results" / "so_far" / "missing.csv")
     assert (row["model"], row["section"]) == ("simple_ae", "6dB/fan/id_00")
     assert row["why"] == "scores.parquet: not the scores that the metrics were made of"
+    (own / "scores.parquet").unlink()
+    assert results_so_far(kept).returncode == 0
+    (row,) = rows(kept.folder / "results" / "so_far" / "missing.csv")
+    assert "scores.parquet: cannot be read" in row["why"]

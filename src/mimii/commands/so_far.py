@@ -60,8 +60,8 @@ def _other_scores(folder: Path, record: MetricsRecord) -> str | None:
     """What is wrong with the clip scores, which the tables read, of a run whose record has no fault."""
     try:
         same = sha256_of(folder / SCORES) == record.row.get("scores_sha256")
-    except OSError as error:
-        return f"{SCORES} cannot be read ({error.strerror})"
+    except UserError as error:
+        return str(error)
     return None if same else f"{SCORES}: not the scores that the metrics were made of"
 
 

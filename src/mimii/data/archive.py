@@ -202,7 +202,7 @@ def verify(archive: Path, md5: str) -> None:
     try:
         with written_whole(record_file(archive)) as temporary:
             temporary.write_text(json.dumps({**record, **state}))
-    except OSError:
+    except UserError:
         log.warning("%s: cannot be noted as verified, so it is read again for each section", archive)
 
 

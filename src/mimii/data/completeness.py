@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mimii.common.errors import UserError
-from mimii.data.audio import BadClipError, reaches_full_scale, read_bytes, read_clip, read_header
+from mimii.common.errors import BadClipError, UserError
+from mimii.data.audio import reaches_full_scale, read_bytes, read_clip, read_header
 from mimii.data.downloaded import DownloadedSource
 from mimii.data.recordings import LABELS, Clip, Format, count_rates
 from mimii.data.sections import Section

@@ -117,7 +117,6 @@ def download_archive(
                     retries=retries,
                     timeout=timeout,
                     progress=progress,
-                    say=say,
                 )
                 say(f"{archive.name}: verifying")
                 _take(part, target, archive, address)
@@ -185,7 +184,6 @@ def read_listing(
                     retries=retries,
                     timeout=timeout,
                     progress=progress,
-                    say=say,
                 )
                 _files_of(part, address)
                 part.rename(path)
@@ -220,10 +218,9 @@ def fetch(
     size: int | None,
     *,
     largest: int,
-    retries: Retry = RETRIES,
-    timeout: tuple[float, float] = TIMEOUT,
+    retries: Retry,
+    timeout: tuple[float, float],
     progress: Progress,
-    say: Callable[[str], None] = print,
 ) -> None:
     """Complete `part`, from where it ends, with as many tries as `retries` allows without any of them getting further.
 
@@ -235,7 +232,7 @@ def fetch(
     with requests.Session() as session:
         while size is None or _size(part) != size:
             try:
-                _try(session, url, part, size, largest, timeout, progress, say)
+                _try(session, url, part, size, largest, timeout, progress)
                 return
             except (requests.RequestException, HTTPError, InterruptedDownloadError, ValueError) as error:
                 if isinstance(error, ValueError):  # of requests, urllib3 and urllib, for what is no address
@@ -253,7 +250,7 @@ def fetch(
                         f"{gigabytes(_size(part))} are kept in {str(part)!r}; start again to go on from there"
                     ) from None
                 wait = _asked_wait(busy, url) or left.get_backoff_time()
-                say(f"{part.name}: {error}; trying again in {wait:.0f} s")
+                progress.say(f"{part.name}: {error}; trying again in {wait:.0f} s")
                 time.sleep(wait)
 
 
@@ -289,7 +286,6 @@ def _try(
     largest: int,
     timeout: tuple[float, float],
     progress: Progress,
-    say: Callable[[str], None],
 ) -> None:
     """One request. Raises InterruptedDownloadError where another one is worth it."""
     have = _size(part)
@@ -307,7 +303,7 @@ def _try(
                 f"{ADDRESS} to another mirror"
             )
         if have and not start:
-            say(f"{part.name}: the server cannot resume, so it starts from the beginning")
+            progress.say(f"{part.name}: the server cannot resume, so it starts from the beginning")
         total = total or size
         progress.start(start)
         done = start

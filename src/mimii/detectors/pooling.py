@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-POOLINGS = ("mean", "max", "top_k")
-
 
 def pool(
     scores: NDArray[np.floating], clip: NDArray[np.int64], clips: int, *, top_k: int

@@ -1,6 +1,6 @@
 """Do recordings hold what features were made of? Compared by content, as extraction takes it."""
 
-from mimii.data.audio import BadClipError
+from mimii.common.errors import BadClipError
 from mimii.data.recordings import Clip, content_of
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource

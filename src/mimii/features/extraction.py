@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mimii.common.errors import UserError
+from mimii.common.errors import BadClipError, UserError
 from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
 from mimii.common.provenance import Stopwatch, host, machine_load, versions
-from mimii.data.audio import BadClipError, reaches_full_scale, read_bytes, read_clip, resample
+from mimii.data.audio import reaches_full_scale, read_bytes, read_clip, resample
 from mimii.data.recordings import Clip, Recordings, checksum, content_of
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource

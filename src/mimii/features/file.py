@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
         pa.field("error", pa.string()),
     ]
 )
-OF_CLIPS = ("path", "label", "split", "domain", "attributes")  # as in `Clip`
+CLIP_COLUMNS = ("path", "label", "split", "domain", "attributes")  # fields of `Clip`
 METADATA = b"mimii"
 UNKNOWN = Recordings("", "")
 # Rows are written once they hold so many values (2 MB, 25 clips of MIMII): decoding a group takes ten times its size.
@@ -179,10 +179,7 @@ class FeatureWriter:
         present = [own.ravel() for own in frames if own is not None]
         offsets = np.cumsum([0, *(0 if own is None else own.size for own in frames)], dtype=np.int32)
         columns = {
-            **{
-                name: [getattr(clip, name) for clip in clips]
-                for name in ("path", "label", "split", "domain", "attributes")
-            },
+            **{name: [getattr(clip, name) for clip in clips] for name in CLIP_COLUMNS},
             "frames": [0 if own is None else len(own) for own in frames],
             "values": pa.ListArray.from_arrays(
                 offsets,

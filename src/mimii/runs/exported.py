@@ -75,10 +75,8 @@ def folder_of(run: str | Path) -> Iterator[Path]:
         try:
             yield Path(scratch)
         except UserError as error:
-            text = error.what if isinstance(error, DamagedError) else str(error)
-            raise UserError(
-                f"{run}: {text.replace(f'{scratch}/', '')} (exported by other code? export it again)"
-            ) from None
+            reason = _reason(error, Path(scratch))
+            raise UserError(f"{run}: {reason} (exported by other code? export it again)") from None
 
 
 def _names(file: Path) -> list[str]:

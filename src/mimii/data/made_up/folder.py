@@ -1,10 +1,10 @@
 """What planning must know of made-up recordings, and how their folder is known from one that nobody can make again."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mimii.common.errors import UserError
+from mimii.common.records import sha256_of
 
 # Written first and last: a folder with the mark alone is one that was being made.
 MARK = ".made_up"
@@ -28,7 +28,7 @@ def refuse_recordings(folder: str | Path) -> None:
 
 def recorded_files(folder: Path, names: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """SHA-256 of each recording, by `normal/00000000.wav`. names: of the recordings of each label."""
-    return {f"{label}/{name}": content_of(folder / label / name) for label, some in names.items() for name in some}
+    return {f"{label}/{name}": sha256_of(folder / label / name) for label, some in names.items() for name in some}
 
 
 def refuse_changes(folder: Path, files: Mapping[str, str], there: Iterable[str]) -> None:
@@ -41,7 +41,7 @@ def refuse_changes(folder: Path, files: Mapping[str, str], there: Iterable[str])
     changed = names.symmetric_difference(files)
     made = (folder / RECORD).stat().st_mtime_ns
     for name in names.intersection(files):
-        if (folder / name).stat().st_mtime_ns > made and content_of(folder / name) != files[name]:
+        if (folder / name).stat().st_mtime_ns > made and sha256_of(folder / name) != files[name]:
             changed.add(name)
     if changed:
         raise UserError(
@@ -49,9 +49,3 @@ def refuse_changes(folder: Path, files: Mapping[str, str], there: Iterable[str])
             f"remove {folder / RECORD}, so that they are made again, or set dataset.source: folder to use those that "
             "are there"
         )
-
-
-def content_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

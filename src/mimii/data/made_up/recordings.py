@@ -31,7 +31,6 @@ from mimii.data.made_up.machines import (
 )
 from mimii.data.sections import Section
 
-LABELS = ("normal", "abnormal")
 MACHINE_RMS = 0.01  # of full scale, about what MIMII's recordings have
 REFERENCE_CLIPS = 24  # normal clips whose mean power is the machine's power
 SNR_RANGE = (-20, 40)  # dB; below, the noise would not fit into 16 bits
