@@ -125,6 +125,7 @@ def test_a_method_from_elsewhere_is_in_results_and_tables(kept):
     assert {rule for rule, _ in kept.planned("results/results.csv")} == {
         *("import_scores", "compute_external_metrics", "merge_results"),
     }
+    assert ("merge_model", "results/models/my_method.csv") in kept.planned("results/models/my_method.csv")
     kept.snakemake()
     with (kept.folder / "results" / "results.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["model"] == "my_method"]

@@ -87,6 +87,13 @@ def test_one_model_s_csv_is_a_target(kept):
     }
 
 
+def test_an_ensemble_s_csv_is_a_target_as_a_model_s_is(kept):
+    kept.configure({**TINY, "ensembles": {"both": {"members": ["simple_ae", "isolation_forest"], "how": "rank"}}})
+    kept.snakemake("results/models/both.csv")
+    rows = rows_of(kept.folder / "results/models/both.csv")
+    assert [(row["model"], row["machine_type"]) for row in rows] == [("both", "fan"), ("both", "valve")]
+
+
 def test_a_study_has_its_own_csv_and_its_runs_are_in_the_whole(kept):
     kept.configure({**TINY, "studies": {"latents": {"model": "simple_ae", "vary": {"latent": [16, 2]}}}})
     assert ("merge_study", "results/studies/latents.csv") in kept.planned("results/studies/latents.csv")

@@ -1,4 +1,4 @@
-# One CSV of every configured run; one of each model's; one of each study's.
+# One CSV of every configured run; one of each model's, ensemble's or external scores'; one of each study's.
 
 
 include: "../functions/results.smk"
@@ -39,6 +39,8 @@ use rule merge_results as merge_model with:
         f"{RESULTS}/logs/merge_model/{{model}}.log",
     benchmark:
         f"{RESULTS}/logs/merge_model/{{model}}.benchmark.tsv"
+    wildcard_constraints:
+        model="|".join([NETWORKS, ESTIMATORS, *plan.external, *plan.ensembles]),
     params:
         job=model_merged,
         argument=model_merged_argument,
