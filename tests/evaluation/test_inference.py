@@ -195,8 +195,10 @@ def test_too_little_for_a_test_is_said_not_guessed(machines, models):
 
 
 def test_everything_at_once_and_read_back(benchmark, tmp_path):
-    found = compute_statistics(benchmark({"vae": 2.0, "deep_ae": 1.0, "conv": 0.2}), tmp_path)
+    frame = benchmark({"vae": 2.0, "deep_ae": 1.0, "conv": 0.2})
+    found = compute_statistics(frame, tmp_path)
     assert set(found.ranks) == {"auc", "pr_auc", "pauc"}
+    assert all(one["enough_seeds"] == seeds.has_enough_seeds(frame) for one in found.ranks.values())
     assert set(found.comparisons["db_level"]) == {AVERAGE, *SNRS}
     assert (found.comparisons["p_holm"] >= found.comparisons["p_value"]).all()
     assert set(found.variances["label"]) == {"vae", "deep_ae", "conv"}

@@ -54,6 +54,9 @@ def test_ranks_and_friedmans_test_stand_together(made):
     }
     changed = replace(results, statistics=replace(results.statistics, ranks=three))
     assert "AUC 4.0, p = .14 (F 2.5, p < .001)" in ranks.make(changed).notes
+    no_claim = "Nor does Friedman's test, which is of all models together, allow a claim."
+    one_seed = replace(changed, frame=results.frame[results.frame["seed"] == 1])
+    assert [no_claim in ranks.make(own).notes for own in (changed, one_seed)] == [False, True]
 
 
 def test_differences_are_row_minus_column_and_bold_where_significant(made):

@@ -11,6 +11,7 @@ from mimii.common.files import written_whole
 from mimii.evaluation.inference import average_metrics, compare_models
 from mimii.evaluation.ranks import machine_table, rank_tests
 from mimii.evaluation.resampling import COMPARED, measure, resample_runs
+from mimii.evaluation.seeds import has_enough_seeds
 from mimii.evaluation.variance import variance_components
 
 CSVS = ("averages", "comparisons", "variances")
@@ -21,7 +22,7 @@ class Statistics:
     """What is known of the compared models.
 
     averages: `average_metrics`. comparisons: `compare_models`. variances: `variance_components` of AUC. ranks:
-    `rank_tests` of each metric.
+    `rank_tests` of each metric, and `enough_seeds`: for each model whether anything may be claimed of it.
     """
 
     averages: pd.DataFrame
@@ -51,9 +52,13 @@ def compute_statistics(frame: pd.DataFrame, runs_root: str | Path) -> Statistics
     frame = measure(frame, runs_root)
     resampled = resample_runs(frame, runs_root, samples=samples)
     compared = {metric: resampled[metric] for metric in COMPARED}
+    alpha, enough = round(1 - confidence, 12), has_enough_seeds(frame)
     return Statistics(
         average_metrics(frame, resampled, confidence=confidence),
         compare_models(frame, compared, confidence=confidence),
         variance_components(frame, resampled["auc"], "auc"),
-        {metric: rank_tests(machine_table(frame, metric), alpha=round(1 - confidence, 12)) for metric in COMPARED},
+        {
+            metric: {**rank_tests(machine_table(frame, metric), alpha=alpha), "enough_seeds": enough}
+            for metric in COMPARED
+        },
     )

@@ -41,7 +41,8 @@ def _notes(results: Results, ranks: Mapping[str, Mapping[str, Any]]) -> str:
     if tests:
         notes += f"Friedman's χ² with {models - 1} degrees of freedom (Iman and Davenport's F): {'; '.join(tests)}. "
     if results.unclaimed:
-        return notes + no_claim(results.unclaimed)
+        together = " Nor does Friedman's test, which is of all models together, allow a claim." if tests else ""
+        return notes + no_claim(results.unclaimed) + together
     if ranks["auc"]["critical_difference"] is not None:
         notes += (
             f"Nemenyi's critical difference at the {100 * alpha:.3g} % level is "
