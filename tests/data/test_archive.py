@@ -18,7 +18,7 @@ from mimii.common.declarations import resolve
 from mimii.common.errors import BadClipError, UserError
 from mimii.data import archive as module
 from mimii.data import published as official
-from mimii.data.archive import list_archive, open_archive
+from mimii.data.archive import Archive, list_archive
 from mimii.data.lookup import open_source
 from mimii.data.sections import Section
 from mimii.features.extraction import extract_features
@@ -74,7 +74,7 @@ def test_members_are_listed_and_read_without_unpacking(tmp_path, compression):
         "id_02": [("6dB/fan/id_02/abnormal/x y'é.WAV", "abnormal")],
     }
     for name, content in members.items():
-        assert open_archive(path).read(name).read() == content
+        assert Archive(path).read(name).read() == content
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zip"]
 
 
@@ -141,7 +141,7 @@ def test_a_member_that_unpacks_to_more_than_it_says_is_refused(tmp_path):
         archive.filelist[0].file_size = 1000
     path.write_bytes(content.getvalue())
     with pytest.raises(BadClipError, match="damaged in the archive"):
-        open_archive(str(path)).read(WAV)
+        Archive(str(path)).read(WAV)
 
 
 def test_a_member_that_is_there_twice_is_refused(tmp_path):
@@ -152,6 +152,18 @@ def test_a_member_that_is_there_twice_is_refused(tmp_path):
             archive.writestr(WAV, b"b")
     with pytest.raises(UserError, match="is there twice"):
         listed(str(path))
+
+
+def test_sources_with_one_relative_root_read_their_own_archives(tmp_path, monkeypatch):
+    """Each is opened in a working directory of its own."""
+    for seed in (0, 1):
+        members = small_archive(ids=("id_00",), seed=seed)
+        (tmp_path / str(seed) / "data").mkdir(parents=True)
+        written(tmp_path / str(seed) / "data" / "6_dB_fan.zip", members)
+        monkeypatch.chdir(tmp_path / str(seed))
+        source = open_source(config("data"))
+        clip = source.clips(FAN)[0]
+        assert source.open(clip).read() == members[clip.path.removeprefix("6dB/")]
 
 
 def test_archives_that_are_none_or_cut_off_are_refused(tmp_path):
@@ -178,7 +190,7 @@ def test_damaged_archives_are_read_rightly_or_refused(tmp_path, data):
     try:
         for found in list_archive(str(path), "6dB", "fan").values():
             for recording in found:
-                assert open_archive(str(path)).read(recording.file).read() in members.values()
+                assert Archive(str(path)).read(recording.file).read() in members.values()
     except UserError as error:
         assert str(path) in str(error)  # noqa: PT017 (it may as well be readable)
 

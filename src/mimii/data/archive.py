@@ -11,7 +11,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from mimii.common.errors import BadClipError, UserError
@@ -122,12 +121,6 @@ class Archive:
 
     def _unfit(self, name: str, what: str) -> UserError:
         return UserError(f"archive {self.path!r}: {name!r} {what}")
-
-
-@cache
-def open_archive(path: str) -> Archive:
-    """The archive at `path`, opened once in a process and kept open."""
-    return Archive(path)
 
 
 def list_members(path: str, layout: re.Pattern[str], expected: str) -> list[tuple[re.Match[str], zipfile.ZipInfo]]:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, BinaryIO
 
 from mimii.common.errors import BadClipError
-from mimii.data.archive import open_archive
+from mimii.data.archive import Archive
 from mimii.data.recordings import LABELS, Clip, Recording, digest, ordered_clips
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
@@ -47,6 +47,7 @@ class RecordedSource(DatasetSource):
         self.root = str(config["root"])
         self._listed: dict[Section, list[Recording]] = {}
         self._by_path: dict[str, Recording] = {}
+        self._open_archives: dict[str, Archive] = {}
 
     @abstractmethod
     def list_section(self, section: Section) -> list[Recording]:
@@ -154,4 +155,6 @@ class RecordedSource(DatasetSource):
         """The path of a recording, or what it holds where it lies in an archive."""
         if recording.archive is None:
             return recording.file
-        return open_archive(recording.archive).read(recording.file)
+        if recording.archive not in self._open_archives:  # opening one reads its whole list of members
+            self._open_archives[recording.archive] = Archive(recording.archive)
+        return self._open_archives[recording.archive].read(recording.file)
