@@ -8,7 +8,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,8 +43,6 @@ class ClipClassifier(NetworkDetector):
     clips, and within them what their attributes are. Scores: `mean`, the cosine distance to the nearest embeddings of
     the section's training clips (of each domain by itself, the smallest counts), and `mahalanobis`.
     """
-
-    embedding_scores: ClassVar[tuple[str, ...]] = ("mahalanobis",)
 
     @abstractmethod
     def head(self, classes: int) -> nn.Module:
@@ -93,7 +91,8 @@ class ClipClassifier(NetworkDetector):
         labels = np.array([known.get(class_of(clips.groups[n]), -1) for n in clip], np.int64)
         lengths = clips.lengths[clip] if self.window_frames is None else np.full(len(clip), self.stretch)
         kept = labels >= 0
-        frames = torch.from_numpy(clips.frames).to(self.device)
+        # By DLPack, which shares memory as from_numpy does, and does not warn where the frames are read-only.
+        frames = torch.from_dlpack(clips.frames).to(self.device)
         return LabelledStretches(frames, starts[kept], lengths[kept], labels[kept], self.stretch)
 
     def loss(self, batch: tuple[Tensor, Tensor], epoch: int) -> Tensor:
