@@ -4,6 +4,7 @@ import csv
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -141,6 +142,15 @@ def test_a_model_whose_settings_changed_is_compared_with_itself(results):
     old = results("old", variant="default")
     new = results("new", lambda section: 0.5, variant="components=8")
     assert compare_results(old, new).overall["variant"].tolist() == ["components=8"]
+
+
+def test_several_variants_of_a_model_are_named_by_what_they_do_not_share(results, tmp_path):
+    parts = [results(f"{value}", variant=f"components={value},n_mels=32") for value in (4, 8)]
+    both = tmp_path / "both.csv"
+    pd.concat(map(pd.read_csv, parts)).to_csv(both, index=False)
+    text = as_text(compare_results(both, both), "auc")
+    assert "\npca (components=4): 6 of 6 sections" in text
+    assert "n_mels" not in text
 
 
 def test_what_cannot_be_compared_is_refused(results):

@@ -154,11 +154,11 @@ def test_what_was_never_measured_is_named(monkeypatch):
     jobs.append(Job("extract_embeddings", {"features": "ast", "section": "6dB/fan/id_00"}))
     estimate = Estimator(plan).estimate(jobs)
     embeddings = costs.OTHER_JOBS["extract_embeddings"]
-    assert estimate.uncounted == ["vae, which was never measured", costs.RESULTS, "downloads", embeddings]
+    assert estimate.uncounted == ["vae (never measured)", costs.RESULTS, "downloads", embeddings]
     assert "training pca" in estimate.seconds
     assert "vae" not in " ".join(estimate.seconds)
     lines = messages.describe_costs(Request(cores="1"), plan, jobs, estimate)
-    assert f"not in it: vae, which was never measured, {costs.RESULTS}, downloads, {embeddings}" in lines[-1]
+    assert f"not in it: vae (never measured), {costs.RESULTS}, downloads, {embeddings}" in lines[-1]
 
 
 def test_sections_of_which_nothing_is_known_yet_are_named():
@@ -169,6 +169,11 @@ def test_sections_of_which_nothing_is_known_yet_are_named():
     assert (estimate.total, estimate.uncounted) == (0, ["sections whose recordings are not here yet"])
     said = messages.describe_costs(Request(), plan, list(all_jobs(plan)), estimate)
     assert said == ["What it costs is not estimated: sections whose recordings are not here yet."]
+
+
+def test_what_always_follows_needs_no_estimate():
+    estimate = Estimator(planned()).estimate([Job("merge_results"), Job("make_page")])
+    assert messages.describe_costs(Request(), planned(), [Job("make_page")], estimate) == []
 
 
 # How large sections are.
@@ -269,7 +274,7 @@ def test_the_full_benchmark_on_all_of_mimii_is_estimated_before_any_of_it_is_the
     [
         (True, 1e9, "Estimated for this machine: ", "another machine"),
         (False, 0, "of CPU time on another machine", "Estimated"),
-        (False, 1e9, "8 jobs; how long they take", "CPU time"),
+        (False, 1e9, "8 jobs; none of their kind", "CPU time"),
     ],
 )
 def test_a_start_measures_nothing_and_a_dry_run_does(monkeypatch, tmp_path, capsys, dry_run, least, said, unsaid):
@@ -277,8 +282,8 @@ def test_a_start_measures_nothing_and_a_dry_run_does(monkeypatch, tmp_path, caps
     plan = planned(["vae"])
     jobs = list(all_jobs(plan))
     monkeypatch.setattr(run, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(run, "plan_jobs", lambda request, stop: jobs)
-    monkeypatch.setattr(run, "execute", lambda request, progress, stop: 0)
+    monkeypatch.setattr(run, "plan_jobs", lambda *_: jobs)
+    monkeypatch.setattr(run, "execute", lambda *_: 0)
     monkeypatch.setattr(run, "measured_speed", lambda: measured.append(1) or costs.reference_costs()["speed"])
     monkeypatch.setattr(messages, "WORTH_SAYING", least)
     assert run.launch(Request(cores="1", dry_run=dry_run), plan) == 0

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -46,6 +47,7 @@ def test_a_job_says_what_it_is_for():
     assert str(train(variant="default")) == "train vae, 6dB/fan/id_00, seed 42"
     features = Job("extract_features", {"features": "default", "section": "6dB/fan/id_00"})
     assert str(features) == "extract features of 6dB/fan/id_00"
+    assert str(replace(train(), shared={"learning_rate=0.01"})) == "train vae, 6dB/fan/id_00, seed 42"
     assert str(Job("merge_study", {"study": "bands"})) == "merge study bands"
     assert features.run is None
     assert train().run == ("vae", "learning_rate=0.01", "42", "6dB/fan/id_00")
@@ -197,7 +199,7 @@ def test_what_is_there_what_is_to_do_and_how_long(plan, tmp_path, capsys):
     describe_plan(Request(cores="2"), plan, planned, Durations(tmp_path))
     assert capsys.readouterr().out.splitlines() == [
         "4 runs (2 models x 1 seed x 2 sections): 2 there, 2 to do.",
-        "2 jobs; how long they take is not known yet: none of their kind has run.",
+        "2 jobs; none of their kind has run here yet.",
     ]
     took(tmp_path, train("vae", "default", seed="7"), 600)
     describe_plan(Request(cores="2"), plan, planned, Durations(tmp_path))
@@ -206,6 +208,21 @@ def test_what_is_there_what_is_to_do_and_how_long(plan, tmp_path, capsys):
     assert "3 jobs, more than 10 min 2 at a time (by earlier jobs; none like 1 of them has run yet)" in (
         capsys.readouterr().out
     )
+
+
+def test_what_all_runs_share_and_whose_runs_are_no_models(plan, tmp_path, capsys):
+    config = {
+        **plan.config,
+        "features": {"n_mels": 32},
+        "external_scores": {"mine": "scores"},
+        "ensembles": {"both": {"members": ["vae", "pca"]}},
+    }
+    planned = [train("vae", "n_mels=32"), train("pca", "n_mels=32")]
+    describe_plan(Request(), Plan(config), planned, Durations(tmp_path))
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "8 runs (2 models x 1 seed x 2 sections; 2 of external scores; 2 of ensembles): 6 there, 2 to do.",
+        "All with n_mels=32.",
+    ]
 
 
 def test_of_several_seeds_it_is_said_which_models_run_with_one(plan, tmp_path, capsys):

@@ -104,11 +104,22 @@ FEATURES = f"results/features/default/{SECTION}.parquet"
             [Job("merge_results", reason=params({"seeds": [1]}, {"seeds": [1, 2]}))],
             "  merge_results: another choice of seeds",
         ),
+        (
+            [Job("merge_results", reason=params({"sections": [1], "recordings": {"a": 1}}, {"sections": []}))],
+            "  merge_results: another choice of sections",
+        ),
+        (run_jobs("vae", None, f"{missing('scores.parquet')}; Updated input files: model.pth"), "  1 new: vae"),
         ([Job("merge_results", reason=missing("results.csv"))], "  merge_results: not there"),
     ],
 )
 def test_each_reason(tmp_path, planned, line):
     assert describe_causes(planned, tmp_path) == [line]
+
+
+def test_what_all_variants_share_is_not_said_of_each(tmp_path):
+    of = {"vae": "beta=2,n_mels=32", "pca": "n_mels=32"}
+    planned = [job for model, variant in of.items() for job in run_jobs(model, missing("m"), variant=variant)]
+    assert describe_causes(planned, tmp_path, {"n_mels=32"}) == ["  2 new: pca, vae (beta=2)"]
 
 
 def test_new_settings_of_a_model_that_has_run(tmp_path):

@@ -121,6 +121,8 @@ def _run(arguments: argparse.Namespace) -> int:
             if plan.config["report"][kind]:
                 folder = os.path.relpath(REPOSITORY / plan.results_root / kind)
                 print(f"{kind.capitalize() + ':':<12} {folder}")
+        if plan.config["studies"]:
+            print(f"{'Studies:':<12} {os.path.relpath(REPOSITORY / plan.results_root / 'studies')}")
         if arguments.report:
             from mimii.launch.report import make_report
 

@@ -263,6 +263,8 @@ def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Pla
         csv = REPOSITORY / plan.results_csv
         print(f"\n{summary(read_results(csv))}\n")
         print(f"All results: {os.path.relpath(csv)}\nTables:      {os.path.relpath(results / 'tables')}")
+        if plan.config["report"]["page"]:
+            print(f"Page:        {os.path.relpath(results / 'page.html')}")
         print(f"Models:      {options.model_dir}")
         if note := too_few_seeds(plan, *SEEDS_SET):
             print(note)

@@ -29,7 +29,7 @@ from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_
 from mimii.evaluation.official_score import SCORE
 from mimii.evaluation.official_scores import Key, Resampled, read_resampled
 from mimii.evaluation.resampling import mean_of_drawn_seeds
-from mimii.evaluation.results import average, read_results
+from mimii.evaluation.results import average, read_results, run_labels
 from mimii.evaluation.seeds import LEAST_SEEDS, may_be_claimed
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 
@@ -384,10 +384,9 @@ def as_text(comparison: Comparison, metric: str) -> str:
 
 
 def _names(overall: pd.DataFrame) -> list[str]:
-    """Of the models, with the variant where there are several of one."""
-    models = list(overall["model"])
-    pairs = zip(models, overall["variant"], strict=True)
-    return [model if models.count(model) == 1 else f"{model} ({variant})" for model, variant in pairs]
+    """Of the models, as in every table: with the settings that not all variants of one share."""
+    labels = run_labels(overall)
+    return [labels[pair] for pair in zip(overall["model"], overall["variant"], strict=True)]
 
 
 def _overall_lines(title: str, overall: pd.DataFrame, confidence: float) -> list[str]:

@@ -193,7 +193,7 @@ def _of_model(model: str) -> Mapping[str, Mapping[str, float]]:
     """Raises UncountedError where a model has no figures."""
     models: Mapping[str, Mapping[str, Mapping[str, float]]] = reference_costs()["models"]
     if model not in models:
-        raise UncountedError(f"{model}, which was never measured")
+        raise UncountedError(f"{model} (never measured)")
     return models[model]
 
 

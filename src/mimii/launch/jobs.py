@@ -3,7 +3,7 @@
 import csv
 import glob
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,8 @@ VERBS = {
     "train_classical_model": "train",
     "score_clips": "score",
     "compute_metrics": "measure",
+    "compute_external_metrics": "measure",
+    "compute_ensemble_metrics": "measure",
     "import_scores": "import scores of",
     "combine_scores": "combine scores of",
     "draw_clips": "draw clips of",
@@ -32,7 +34,11 @@ ENOUGH = 50
 
 @dataclass(frozen=True)
 class Job:
-    """One job. log, benchmark: paths from the workflow's folder, or None. reason: why it is due, as Snakemake says."""
+    """One job.
+
+    log, benchmark: paths from the workflow's folder, or None. reason: why it is due, as Snakemake says. shared: what
+    the names of all variants hold, such as n_mels=128, and is not said of each job.
+    """
 
     rule: str
     wildcards: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +46,7 @@ class Job:
     benchmark: str | None = None
     outputs: Sequence[str] = ()
     reason: str = ""
+    shared: Collection[str] = ()
 
     @property
     def run(self) -> tuple[str, ...] | None:
@@ -57,13 +64,18 @@ class Job:
     def __str__(self) -> str:
         """`train vae (learning_rate=0.01), 6dB/fan/id_00, seed 42`"""
         named = self.wildcards
-        variant = named.get("variant", named.get("features", "default"))
+        settings = own_settings(named.get("variant", named.get("features", "default")), self.shared)
         name = next((named[kind] for kind in ("model", "external", "ensemble") if kind in named), "")
-        subject = name + (f" ({variant})" if variant != "default" else "")
+        subject = name + (f" ({settings})" if settings else "")
         seed = f"seed {named['seed']}" if "seed" in named else ""
         parts = [subject.strip(), named.get("section", named.get("scope")), named.get("study"), seed]
         verb = VERBS.get(self.rule, self.rule.replace("_", " "))
         return f"{verb} {', '.join(part for part in parts if part)}".strip()
+
+
+def own_settings(variant: str, shared: Collection[str]) -> str:
+    """What a variant's name says beside what all share: `learning_rate=0.01`; nothing for `default`."""
+    return ",".join(part for part in variant.split(",") if part != "default" and part not in shared)
 
 
 class Durations:

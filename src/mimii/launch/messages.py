@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mimii.common.provenance import REPOSITORY
-from mimii.launch.costs import CLIP_SECONDS, Estimate, reference_costs
+from mimii.launch.costs import CLIP_SECONDS, RESULTS, Estimate, reference_costs
 from mimii.launch.jobs import EXTRACTION, Durations, Job, in_words
 from mimii.launch.progress import Progress
 from mimii.launch.reasons import describe_causes
@@ -26,6 +26,12 @@ def run_count(plan: Plan) -> int:
     return sum(1 for _ in plan.runs())
 
 
+def shared_settings(plan: Plan) -> frozenset[str]:
+    """What the names of all variants hold, such as n_mels=128."""
+    parts = [set(variant.name.split(",")) for variant in plan.variants]
+    return frozenset(set.intersection(*parts) - {"default"})
+
+
 def describe_plan(
     request: Request, plan: Plan, planned: Sequence[Job], durations: Durations, *, list_jobs: bool = False
 ) -> None:
@@ -34,7 +40,8 @@ def describe_plan(
     to_do = len({job.run for job in planned if job.run})
     variant = "variant" if plan.config["studies"] else "model"
     parts = {variant: len(plan.variants), "seed": len(plan.seeds), "section": len(plan.sections)}
-    size = " x ".join(quantity(number, name) for name, number in parts.items()) + first_seed_alone(plan)
+    size = " x ".join(quantity(number, name) for name, number in parts.items())
+    size += first_seed_alone(plan) + runs_of_others(plan)
     print(f"{quantity(total, 'run')} ({size}): {total - to_do} there, {to_do} to do.", flush=True)
     shared = describe_shared_models(plan, planned)
     for note in (*notes_before_a_start(plan), *([shared] if shared else [])):
@@ -42,7 +49,10 @@ def describe_plan(
     if not planned:
         print("Nothing to do: everything is up to date.", flush=True)
         return
-    for line in describe_causes(planned, REPOSITORY / plan.runs_root):
+    common = shared_settings(plan)
+    if common:
+        print(f"All with {', '.join(sorted(common))}.")
+    for line in describe_causes(planned, REPOSITORY / plan.runs_root, common):
         print(line)
     if list_jobs:
         print("\n".join(f"  {line}" for line in job_lines(planned)))
@@ -69,6 +79,13 @@ def first_seed_alone(plan: Plan) -> str:
     return f"; {', '.join(alone)} with the first seed alone" if alone else ""
 
 
+def runs_of_others(plan: Plan) -> str:
+    """How many of the runs are of no model."""
+    kinds = {"external scores": list(plan.external), "ensembles": list(plan.ensembles)}
+    counts = {kind: sum(run.variant.model in names for run in plan.runs()) for kind, names in kinds.items()}
+    return "".join(f"; {count} of {kind}" for kind, count in counts.items() if count)
+
+
 def job_lines(planned: Sequence[Job]) -> list[str]:
     """A line for each job; where they are many, for each rule and model."""
     if len(planned) <= MOST_LISTED:
@@ -80,7 +97,7 @@ def job_lines(planned: Sequence[Job]) -> list[str]:
 def describe_time(request: Request, planned: Sequence[Job], known: float, unknown: set[tuple[str, str]]) -> str:
     """`, about 3 min with 2 at a time (as long as such jobs took before)`, or what is not known."""
     if not known:
-        return "; how long they take is not known yet: none of their kind has run"
+        return "; none of their kind has run here yet"
     workers = None if request.profile else min(worker_count(request.cores), len(planned))
     time_needed = in_words(known / (workers or 1))
     how = "one after another" if workers in (None, 1) else f"{workers} at a time"
@@ -94,6 +111,8 @@ def describe_costs(request: Request, plan: Plan, planned: Sequence[Job], estimat
     """What planned jobs cost on this machine, what most of it is, and what is assumed; nothing where nothing is due."""
     if not planned:
         return []
+    if estimate.uncounted == [RESULTS]:
+        return []  # seconds, whatever the study's size
     if not estimate.total:
         return [f"What it costs is not estimated: {', '.join(estimate.uncounted)}."]
     workers = 1 if request.profile else min(worker_count(request.cores), len(planned))

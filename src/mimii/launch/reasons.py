@@ -8,12 +8,12 @@ another one makes its input anew has that one's cause.
 import ast
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mimii.launch.jobs import Job
+from mimii.launch.jobs import Job, own_settings
 
 # What a job's code does, by its rule.
 CODE = {
@@ -62,7 +62,7 @@ def cause_of(job: Job) -> Cause | None:
         return CUT_OFF
     if "Params have changed since last execution: " in reason:
         return _changed_parameters(job)
-    if "Updated input files: " in reason:
+    if "Updated input files: " in reason and MISSING not in reason:
         return Cause(5, "an input file is newer", by_section=True)
     if "Set of input files has changed" in reason:
         return Cause(5, "other input files")
@@ -77,12 +77,13 @@ def _changed_parameters(job: Job) -> Cause:
     if "code" in changed:
         what = CODE.get(job.rule, job.rule).format(**{"model": "", **job.wildcards})
         return Cause(3, f"code of {what} changed")
-    if changed & RECORDINGS:
+    if changed & RECORDINGS and "sections" not in changed:  # with other sections, others' recordings are listed
         return Cause(2, "recordings changed", by_section=True)
-    settings = sorted(name for key in changed - CONTENTS for name in _settings(key, before.get(key), now.get(key)))
+    keys = changed - CONTENTS - RECORDINGS
+    settings = sorted(name for key in keys for name in _settings(key, before.get(key), now.get(key)))
     if settings:
         return Cause(4, f"settings changed ({', '.join(settings)})")
-    return Cause(6, f"another choice of {', '.join(sorted(changed))}" if changed else "parameters changed")
+    return Cause(6, f"another choice of {', '.join(sorted(changed - RECORDINGS))}" if changed else "parameters changed")
 
 
 def _parameters(reason: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -145,15 +146,20 @@ class Causes:
         return causes
 
 
-def describe_causes(planned: Sequence[Job], runs_root: Path) -> list[str]:
-    """A line for each group of runs that is due for one cause: `  8 because recordings changed: 6dB/fan/id_00`."""
+def describe_causes(planned: Sequence[Job], runs_root: Path, shared: Collection[str] = ()) -> list[str]:
+    """A line for each group of runs that is due for one cause: `  8 because recordings changed: 6dB/fan/id_00`.
+
+    shared: as of a `Job`.
+    """
     causes = Causes(planned)
     groups: dict[Cause, list[tuple[str, ...]]] = {}
     for run, cause in causes.by_run().items():
         if cause == NEW and _has_other_settings(run, runs_root):
             cause = Cause(8, "settings that have not run yet")
         groups.setdefault(cause, []).append(run)
-    lines = [f"  {len(runs)} {_because(cause)}: {_subjects(runs, cause)}" for cause, runs in sorted(groups.items())]
+    lines = [
+        f"  {len(runs)} {_because(cause)}: {_subjects(runs, cause, shared)}" for cause, runs in sorted(groups.items())
+    ]
     if not groups:
         others = causes.of_others().items()
         lines += [f"  {rule}: {'not there' if cause == NEW else cause.text}" for rule, cause in others]
@@ -164,20 +170,21 @@ def _because(cause: Cause) -> str:
     return {8: f"with {cause.text}", 9: cause.text}.get(cause.rank, f"because {cause.text}")
 
 
-def _subjects(runs: Sequence[tuple[str, ...]], cause: Cause) -> str:
+def _subjects(runs: Sequence[tuple[str, ...]], cause: Cause, shared: Collection[str]) -> str:
     """Which sections, or which models with their settings."""
     if cause.by_section:
         names, kind = sorted({run[-1] for run in runs}), "sections"
     else:
-        names, kind = sorted({_variant(run) for run in runs}), "variants"
+        names, kind = sorted({_variant(run, shared) for run in runs}), "variants"
     return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} {kind}"
 
 
-def _variant(run: tuple[str, ...]) -> str:
+def _variant(run: tuple[str, ...], shared: Collection[str]) -> str:
     if len(run) < 4:  # external scores, ensembles
         return run[0]
     model, variant = run[:2]
-    return model if variant == "default" else f"{model} ({variant})"
+    settings = own_settings(variant, shared)
+    return f"{model} ({settings})" if settings else model
 
 
 def _has_other_settings(run: tuple[str, ...], runs_root: Path) -> bool:

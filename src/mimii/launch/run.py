@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import chdir
 from typing import IO, Any
 
@@ -18,6 +18,7 @@ from mimii.launch.messages import (
     describe_end,
     describe_plan,
     run_count,
+    shared_settings,
 )
 from mimii.launch.process import run_snakemake, snakemake
 from mimii.launch.progress import Progress, progress_for_output
@@ -35,12 +36,13 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
     nobody else runs.
     Raises UserError where it cannot start; what fails later is printed.
     """
+    shared = shared_settings(plan)
     request.arguments()  # a profile that is not there is said before anything is written
     with stop_signals() as stop:
         try:
             if request.dry_run:
                 prepare()
-                planned = plan_jobs(request, stop)
+                planned = plan_jobs(request, stop, shared)
                 describe_plan(request, plan, planned, Durations(REPOSITORY), list_jobs=True)
                 if planned:
                     estimate = estimate_costs(plan, planned, measured_speed())
@@ -50,7 +52,7 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
                 prepare()
                 take_stale_lock_away(request)
                 cancel_left_over_jobs(request)
-                planned = plan_jobs(request, stop)
+                planned = plan_jobs(request, stop, shared)
                 durations = Durations(REPOSITORY)
                 describe_plan(request, plan, planned, durations)
                 if not planned:
@@ -60,7 +62,7 @@ def launch(request: Request, plan: Plan, *, prepare: Callable[[], object] = lamb
                 workers = None if request.profile else worker_count(request.cores)
                 progress = progress_for_output(planned, durations, runs=run_count(plan), workers=workers)
                 try:
-                    code = execute(request, progress, stop)
+                    code = execute(request, progress, stop, shared)
                 finally:
                     progress.close()
         except StoppedError as stopped:
@@ -91,13 +93,16 @@ def take_stale_lock_away(request: Request) -> None:
             raise UserError(f"snakemake --unlock failed: {unlocked.stderr.strip()}")
 
 
-def plan_jobs(request: Request, stop: StopRequest) -> list[Job]:
-    """The jobs that a start would run now. Raises UserError where it cannot plan, with what it said printed before."""
+def plan_jobs(request: Request, stop: StopRequest, shared: Collection[str] = ()) -> list[Job]:
+    """The jobs that a start would run now; shared: as of a `Job`.
+
+    Raises UserError where it cannot plan, with what it said printed before.
+    """
     jobs: list[Job] = []
 
     def read(line: dict[str, Any]) -> None:
         if line["event"] == "job_info" and line["rule_name"] != "all":
-            jobs.append(job_of(line))
+            jobs.append(job_of(line, shared))
 
     code, errors = run_snakemake([*request.arguments(), "--dry-run"], read, stop)
     if code:
@@ -112,8 +117,8 @@ def estimate_costs(plan: Plan, planned: Sequence[Job], speed: Mapping[str, float
         return Estimator(plan, speed).estimate(planned)
 
 
-def execute(request: Request, progress: Progress, stop: StopRequest) -> int:
-    """Run the workflow to its end, and return Snakemake's exit code. Raises StoppedError."""
+def execute(request: Request, progress: Progress, stop: StopRequest, shared: Collection[str]) -> int:
+    """Run the workflow to its end, and return Snakemake's exit code; shared: as of a `Job`. Raises StoppedError."""
     log: IO[str] | None = None
     if request.log_file:
         request.log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -125,14 +130,14 @@ def execute(request: Request, progress: Progress, stop: StopRequest) -> int:
             log.flush()
         event = line["event"]
         if event == "job_info" and line["rule_name"] != "all":
-            progress.start(line["jobid"], job_of(line))
+            progress.start(line["jobid"], job_of(line, shared))
         elif event == "job_finished":
             progress.finish(line["job_id"])
         elif event == "group_error":
             progress.fail_together(line["jobs"], REPOSITORY, next(iter(line["aux_logs"] or []), None))
         elif event == "job_error":
             logs = line.get("log") or []
-            progress.fail(line["jobid"], job_of(line), REPOSITORY, *logs[1:2])
+            progress.fail(line["jobid"], job_of(line, shared), REPOSITORY, *logs[1:2])
 
     try:
         code, errors = run_snakemake([*request.arguments(), "--keep-going"], read, stop)
@@ -144,8 +149,8 @@ def execute(request: Request, progress: Progress, stop: StopRequest) -> int:
     return code
 
 
-def job_of(line: dict[str, Any]) -> Job:
+def job_of(line: dict[str, Any], shared: Collection[str]) -> Job:
     """The job that a line of the log is about."""
     log = line.get("log") or [None]
     wildcards, outputs = dict(line.get("wildcards") or {}), line.get("output") or ()
-    return Job(line["rule_name"], wildcards, log[0], line.get("benchmark"), outputs, line.get("reason") or "")
+    return Job(line["rule_name"], wildcards, log[0], line.get("benchmark"), outputs, line.get("reason") or "", shared)
