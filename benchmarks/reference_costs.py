@@ -7,7 +7,7 @@ Makes up two sections of clips like MIMII's (10 s, 16 kHz, 8 channels) that diff
 on them as the workflow does: the same scripts with the same parameters, a process each of one thread. From two sizes
 come the seconds of a clip and those that a job takes whatever its size; from one epoch and several, those of an epoch.
 Between the models this machine's speed is measured (`mimii.launch.speed`): other work on it slows both. --output is the
-file that estimates are made from.
+file that estimates and requests are made from.
 
 --check holds an estimate against what it estimates: in a copy of the workflow, on one made-up section, what `--dry-run`
 says, and the CPU time of the same command without it, less that of planning.
@@ -37,7 +37,8 @@ from mimii.planning.plan import Plan
 
 CHANNELS = 8
 HEADER = """\
-# What estimates are made from (costs.py): CPU seconds of jobs on one machine, and of the workloads of speed.py there.
+# What estimates (launch/costs.py) and requests to clusters (resources.py) are made from: CPU seconds of jobs on one
+# machine, and of the workloads of launch/speed.py there.
 # job: of a job whatever its size; clip: of a clip of 10 s (training: one that is fitted on); epoch: of such a clip in
 # each epoch. With the defaults of the models, of the features (log-mels) and of the metrics.
 # Written by benchmarks/reference_costs.py.

@@ -57,7 +57,7 @@ def test_every_model_of_the_full_benchmark_was_measured():
     figures = costs.reference_costs()
     models = yaml.safe_load((CONFIG / "config.yaml").read_text())["models"]
     missing = set(models) - set(figures["models"])
-    assert not missing, "run: python benchmarks/reference_costs.py --output src/mimii/launch/costs.yaml"
+    assert not missing, "run: python benchmarks/reference_costs.py --output src/mimii/planning/costs.yaml"
     assert set(figures["models"]) <= set(model_names())
     for model, of_model in figures["models"].items():
         for part in ("training", "scoring"):

@@ -1,14 +1,12 @@
-"""What jobs cost before any of their kind has run: CPU seconds, by those of one machine (costs.yaml) and by how much
-faster or slower this one is.
+"""What jobs cost before any of their kind has run: CPU seconds, by those of one machine (planning/costs.yaml) and by
+how much faster or slower this one is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from mimii.common.declarations import read_declarations, resolve
+from mimii.common.declarations import resolve
 from mimii.data.sections import Section
 from mimii.data.split import fit_count
 from mimii.detectors.declaration import model_declaration
@@ -16,6 +14,7 @@ from mimii.features.settings import frame_count, frame_step, frame_values, resol
 from mimii.launch.extent import Extent, extent_of
 from mimii.launch.jobs import Job
 from mimii.planning.plan import Plan
+from mimii.planning.resources import reference_costs
 from mimii.planning.variants import runs_of, seeds_of
 from mimii.runs.run import Variant
 
@@ -31,13 +30,6 @@ OTHER_JOBS = {
     "combine_scores": "ensembles",
 }
 RESULTS = "CSV, tables, figures and page"
-
-
-@cache
-def reference_costs() -> Mapping[str, Any]:
-    """`costs.yaml`, which benchmarks/reference_costs.py writes."""
-    costs: Mapping[str, Any] = read_declarations(Path(__file__).with_suffix(".yaml"))
-    return costs
 
 
 @dataclass(frozen=True)

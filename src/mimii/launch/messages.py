@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mimii.common.provenance import REPOSITORY
-from mimii.launch.costs import CLIP_SECONDS, RESULTS, Estimate, reference_costs
+from mimii.launch.costs import CLIP_SECONDS, RESULTS, Estimate
 from mimii.launch.jobs import EXTRACTION, Durations, Job, in_words
 from mimii.launch.progress import Progress
 from mimii.launch.reasons import describe_causes
 from mimii.launch.request import Request, worker_count
 from mimii.planning.notes import notes_before_a_start
 from mimii.planning.plan import Plan
+from mimii.planning.resources import reference_costs
 from mimii.planning.variants import seeds_of
 
 MOST_LISTED = 200

@@ -1,12 +1,16 @@
 """What a job asks a cluster for, memory and minutes: from the size of its input and the settings of its model.
 
-Most were measured and rounded up; docs/cluster.md holds requested against used, and says what is estimated: what CUDA
-takes, and pretrained networks other than AST on a CPU. Each further attempt asks for twice as much. On one machine
-nobody looks at these numbers.
+Most were measured and rounded up, the minutes of training from `costs.yaml`; docs/cluster.md holds requested against
+used, and says what is estimated: what CUDA takes, and pretrained networks other than AST on a CPU. Each further attempt
+asks for twice as much. On one machine nobody looks at these numbers.
 """
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+from mimii.common.declarations import read_declarations
 
 # MB that a job needs whatever its input: the program, and about 350 for the two Snakemakes around it on a cluster.
 # Networks: 500 with torch on a CPU; CUDA's libraries and context take up to 2500 more of the host's memory.
@@ -22,23 +26,18 @@ PER_FEATURES_MB = 4
 PER_WEIGHTS_MB = 3
 # From 2.4 to 2.7 s of a core for a clip of 10 s with AST base: a section of 1,000 clips takes 40 to 45 minutes.
 EMBEDDING_MINUTES = 120
-# Seconds of one CPU core for an epoch over 1 MB of features, at a model's default windows. A GPU needs less. A model
-# that is not here is taken to be as slow as the slowest.
-EPOCH_SECONDS = {
-    "simple_ae": 0.05,
-    "deep_ae": 0.15,
-    "denoising_ae": 0.15,
-    "vae": 0.15,
-    "residual_ae": 0.2,
-    "idnn": 0.05,
-    "lstm_ae": 0.15,
-    "attention_ae": 0.25,
-    "conv_ae": 0.3,
-    "id_classifier": 0.1,
-}
+# Features of the clip that costs.yaml counts in: 313 frames x 64 bands x 4 bytes.
+CLIP_MB = 0.08
 LEAST_MINUTES = 10
 METRICS_MINUTES = 5
-MARGIN = 3  # a busy node, a slow file system
+MARGIN = 3  # a slower processor, a busy node, a slow file system
+
+
+@cache
+def reference_costs() -> Mapping[str, Any]:
+    """`costs.yaml`, which benchmarks/reference_costs.py writes."""
+    costs: Mapping[str, Any] = read_declarations(Path(__file__).with_name("costs.yaml"))
+    return costs
 
 
 def increase(amount: float, attempt: int) -> int:
@@ -54,8 +53,15 @@ def model_memory_mb(base: str, features_mb: float, attempt: int) -> int:
 def training_minutes(
     model: str, settings: Mapping[str, Any], defaults: Mapping[str, Any], features_mb: float, attempt: int
 ) -> int:
-    """Minutes for training. settings: of the run; defaults: the model's own, which say what was measured."""
-    seconds = EPOCH_SECONDS.get(model, max(EPOCH_SECONDS.values())) * settings.get("epochs", 1) * features_mb
+    """Minutes for training on one core; a GPU needs less. A model that was never measured gets as many as the slowest.
+
+    settings: of the run; defaults: the model's own, with which it was measured.
+    """
+    models = reference_costs()["models"]
+    measured = [models[model]] if model in models else models.values()
+    epochs = settings.get("epochs", 0)
+    clip = max(costs["training"]["clip"] + epochs * costs["training"].get("epoch", 0) for costs in measured)
+    seconds = clip * features_mb / CLIP_MB
     if settings.get("frames") and defaults.get("frames"):
         overlap = settings["frames"] / settings["hop_frames"]
         seconds *= overlap / (defaults["frames"] / defaults["hop_frames"])
