@@ -36,12 +36,11 @@ from mimii.evaluation.inference import average_metrics, compare_models
 from mimii.evaluation.merge_files import metrics_csv
 from mimii.evaluation.merging import LONG_COLUMNS
 from mimii.evaluation.resampling import resample_runs, select_runs
-from mimii.evaluation.results import load_hints, read_results
+from mimii.evaluation.results import SECTION_COLUMNS, load_hints, read_results
 from mimii.paper.table import lookup
 
 START = "<!-- from here on written by benchmarks/made_up_sound.py --page -->"
 END = "<!-- up to here, the made-up recordings -->"
-SECTION = ["db_level", "machine_type", "machine_id"]
 COMPARED_WITH = "id_classifier (default)"
 
 
@@ -49,9 +48,9 @@ def common_runs(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The runs of all models and variants on the sections that each of them has, with a label."""
     frame = pd.concat(frames, ignore_index=True).drop_duplicates("run_path")  # results-so-far has those of studies, too
     models = list(dict.fromkeys(zip(frame["model"], frame["variant"], strict=True)))
-    counts = frame.groupby(SECTION)["run_path"].nunique()  # of every model, variant and seed
+    counts = frame.groupby(SECTION_COLUMNS)["run_path"].nunique()  # of every model, variant and seed
     common = counts[counts == counts.max()].index
-    common_rows = frame.set_index(SECTION).loc[common].reset_index()
+    common_rows = frame.set_index(SECTION_COLUMNS).loc[common].reset_index()
     return select_runs(common_rows, models)
 
 
@@ -73,7 +72,7 @@ def rows_of(frame: pd.DataFrame, runs: Path) -> list[dict[str, object]]:
         auc = means[label, "auc", AVERAGE, AVERAGE]
         row: dict[str, object] = {
             "model": label,
-            "sections": len(frame.loc[frame["label"] == label, SECTION].drop_duplicates()),
+            "sections": len(frame.loc[frame["label"] == label, SECTION_COLUMNS].drop_duplicates()),
             "seeds": int(auc["seeds"]),
             "auc_seed_deviation": number(auc["seed_deviation"]),
         }
@@ -156,7 +155,7 @@ def agreement(rows: Sequence[Row], real: Sequence[Row]) -> str:
 
 def sections_of(frame: pd.DataFrame) -> str:
     """Which sections the table is over, in words."""
-    ids = frame[SECTION].drop_duplicates().groupby("machine_type")["machine_id"].agg(sorted).to_dict()
+    ids = frame[SECTION_COLUMNS].drop_duplicates().groupby("machine_type")["machine_id"].agg(sorted).to_dict()
     machines = "; ".join(f"{machine} {', '.join(own)}" for machine, own in ids.items())
     over = "clips and seeds" if frame["seed"].nunique() > 1 else "clips"
     return f"Over {sum(map(len, ids.values()))} sections ({machines}); brackets: 95 % bootstrap over {over}.\n"

@@ -29,12 +29,11 @@ from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_
 from mimii.evaluation.official_score import SCORE
 from mimii.evaluation.official_scores import Key, Resampled, read_resampled
 from mimii.evaluation.resampling import mean_of_drawn_seeds
-from mimii.evaluation.results import average, read_results, run_labels
+from mimii.evaluation.results import SECTION_COLUMNS, average, read_results, run_labels
 from mimii.evaluation.seeds import LEAST_SEEDS, may_be_claimed
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 
 OVERALL = ["old", "new", "difference", "low", "high", "p_value", "paired", "enough_seeds", "verdict"]
-SECTION = ["db_level", "machine_type", "machine_id"]
 NO_CLAIM = "no claim"
 WHY_NO_CLAIM = (
     f"{NO_CLAIM}: more than other clips explain, but OLD or NEW has fewer than {LEAST_SEEDS} seeds, and another seed "
@@ -127,7 +126,7 @@ def paired_variants(old: pd.DataFrame, new: pd.DataFrame) -> list[tuple[str, str
 
 def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: str) -> Comparison:
     """One model: every section by itself, and all that are in both together."""
-    old, new = (frame.groupby(SECTION, sort=False)[metric].mean() for frame in sides)
+    old, new = (frame.groupby(SECTION_COLUMNS, sort=False)[metric].mean() for frame in sides)
     table = pd.concat({"old": old, "new": new}, axis=1).reset_index()
     table["difference"] = table["new"] - table["old"]
     cells = table.dropna(subset="difference").reset_index(drop=True)
@@ -141,8 +140,8 @@ def compare_model(sides: Sequence[pd.DataFrame], runs: Sequence[Path], metric: s
     cells["p_holm"] = correct_by_holm(cells["p_value"])
     cells["enough_seeds"] = [enough_seeds(sides, cell) for cell in cells.to_dict("records")]
     cells["verdict"] = verdicts(cells, "p_holm", confidence)
-    common = set(zip(*(cells[name] for name in SECTION), strict=True))
-    shared = [side[[key in common for key in zip(*(side[name] for name in SECTION), strict=True)]] for side in sides]
+    common = set(_keys(cells))
+    shared = [side[[key in common for key in _keys(side)]] for side in sides]
     overall = _overall(cells, noise, shared, metric, confidence)
     alone = table[table["difference"].isna()]
     alone = alone.assign(verdict=["only in OLD" if lost else "only in NEW" for lost in alone["new"].isna()])
@@ -170,7 +169,10 @@ def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path])
     keys = sorted((machine, id) for _, machine, id in common)
     cells = pd.DataFrame(
         [
-            {**dict(zip(SECTION, (snrs[0], *key), strict=True)), **_official_change(resampled, [key], confidence)}
+            {
+                **dict(zip(SECTION_COLUMNS, (snrs[0], *key), strict=True)),
+                **_official_change(resampled, [key], confidence),
+            }
             for key in keys
         ]
     )
@@ -189,7 +191,7 @@ def compare_official_scores(sides: Sequence[pd.DataFrame], runs: Sequence[Path])
 
 def _keys(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     """The section of each row."""
-    return list(zip(*(frame[name] for name in SECTION), strict=True))
+    return list(zip(*(frame[name] for name in SECTION_COLUMNS), strict=True))
 
 
 def _check_same_clips(sides: Sequence[pd.DataFrame], runs: Sequence[Path]) -> None:
@@ -219,7 +221,7 @@ def _official_change(resampled: Sequence[Resampled], keys: Sequence[Key], confid
 
 def rows_of(frame: pd.DataFrame, cell: Mapping[Any, Any]) -> pd.DataFrame:
     """The rows of a section."""
-    return frame[(frame[SECTION] == [cell[name] for name in SECTION]).all(axis=1)]
+    return frame[(frame[SECTION_COLUMNS] == [cell[name] for name in SECTION_COLUMNS]).all(axis=1)]
 
 
 def enough_seeds(sides: Sequence[pd.DataFrame], cell: Mapping[Any, Any]) -> bool:
@@ -258,9 +260,7 @@ def verified_scores(rows: pd.DataFrame, folder: Path) -> list[ClipScores] | None
     scores = []
     for row in rows.to_dict("records"):
         path = folder / row["run_path"] / "scores.parquet"
-        if not path.is_file():
-            return None
-        if sha256_of(path) != row["scores_sha256"]:
+        if not path.is_file() or sha256_of(path) != row["scores_sha256"]:
             return None
         scores.append(read_clip_scores(path))
     return scores
@@ -334,7 +334,7 @@ def _overall(
     """The mean over IDs, then machine types, then SNRs, of the sections that are in both."""
     if not len(cells):
         return pd.DataFrame(columns=OVERALL)
-    keys = cells[SECTION].assign(seed=0, one="one")
+    keys = cells[SECTION_COLUMNS].assign(seed=0, one="one")
     old, new, difference = (
         float(average(keys.assign(value=cells[name]), ["value"], ["one"])["value"].iloc[0])
         for name in ("old", "new", "difference")
@@ -413,8 +413,8 @@ def _section_lines(name: str, cells: pd.DataFrame) -> list[str]:
     alone = cells[cells["difference"].isna()]
     return [
         f"{name}: {len(compared) - len(changed)} of {len(compared)} sections within noise, {how}",
-        *(f"  {'/'.join(cell[SECTION])}: {_change(cell)}" for _, cell in changed.iterrows()),
-        *(f"  {'/'.join(cell[SECTION])}: {cell['verdict']}" for _, cell in alone.iterrows()),
+        *(f"  {'/'.join(cell[SECTION_COLUMNS])}: {_change(cell)}" for _, cell in changed.iterrows()),
+        *(f"  {'/'.join(cell[SECTION_COLUMNS])}: {cell['verdict']}" for _, cell in alone.iterrows()),
     ]
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from mimii.common.errors import UserError
 from mimii.evaluation.intervals import BOOTSTRAP_SEED, count_blocks, machine_generator
 from mimii.evaluation.metrics import Curves, Metric, Ranking, metric_values, metrics_in
-from mimii.evaluation.results import run_labels
+from mimii.evaluation.results import SECTION_COLUMNS, run_labels
 from mimii.runs.clip_scores import ClipScores, read_clip_scores
 
-RUN = ["label", "db_level", "machine_type", "machine_id", "seed"]
+RUN = ["label", *SECTION_COLUMNS, "seed"]
 COMPARED = metrics_in("tables")
 # What a threshold does is measured at both: column of results.csv by the prefix of what is measured there.
 THRESHOLDS = {"fitted": "threshold", "conformal": "conformal_threshold"}
@@ -64,7 +64,7 @@ def measure(frame: pd.DataFrame, runs_root: str | Path) -> pd.DataFrame:
     missing = {name: one for name, one in MEASURED.items() if name not in frame.columns}
     rows: list[dict[str, float]] = []
     for run in frame.to_dict("records"):
-        clips = read_clip_scores(Path(runs_root) / run["run_path"] / "scores.parquet", sha256=run["scores_sha256"])
+        clips = read_run(run, runs_root)
         once = np.ones((1, len(clips.scores)), dtype=np.int32)
         curves = Ranking.of(clips.abnormal, clips.scores).curves(once, max_fpr=run["max_fpr"])
         rows.append({name: float(value[0]) for name, value in measured_values(curves, missing, run).items()})
@@ -95,7 +95,7 @@ def resample_runs(frame: pd.DataFrame, runs_root: str | Path, *, samples: int) -
     values = {name: np.empty((len(frame), samples)) for name in measured}
     keys: list[pd.DataFrame] = []
     done = 0
-    for _, rows in frame.groupby(["db_level", "machine_type", "machine_id"], sort=False):
+    for _, rows in frame.groupby(SECTION_COLUMNS, sort=False):
         runs = read_section(rows, runs_root)
         rankings = [Ranking.of(run.abnormal, run.scores) for run in runs]
         rng = machine_generator(rows["machine_type"].iloc[0], rows["machine_id"].iloc[0])
@@ -114,13 +114,15 @@ def resample_runs(frame: pd.DataFrame, runs_root: str | Path, *, samples: int) -
     return {name: pd.concat([index, pd.DataFrame(values.pop(name))], axis=1) for name in measured}
 
 
+def read_run(row: Mapping[Any, Any], runs_root: str | Path) -> ClipScores:
+    """The test clips of the run behind a row of results.csv. Raises UserError where they are missing or damaged."""
+    return read_clip_scores(Path(runs_root, row["run_path"], "scores.parquet"), sha256=row["scores_sha256"])
+
+
 def read_section(rows: pd.DataFrame, runs_root: str | Path) -> list[ClipScores]:
     """The test clips of all runs of a section. Raises UserError where they are not the same ones."""
     paths = list(rows["run_path"])
-    runs = [
-        read_clip_scores(Path(runs_root) / path / "scores.parquet", sha256=sha256)
-        for path, sha256 in zip(paths, rows["scores_sha256"], strict=True)
-    ]
+    runs = [read_run(row, runs_root) for row in rows.to_dict("records")]
     for run, path in zip(runs, paths, strict=True):
         if not np.array_equal(run.paths, runs[0].paths) or not np.array_equal(run.abnormal, runs[0].abnormal):
             raise UserError(

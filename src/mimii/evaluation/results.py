@@ -14,6 +14,8 @@ from mimii.runs.run import EXTERNAL
 if TYPE_CHECKING:
     import pandas as pd
 
+SECTION_COLUMNS = ["db_level", "machine_type", "machine_id"]  # what names the section of a row
+
 
 def read_results(path: str | Path) -> "pd.DataFrame":
     """results.csv with the types of columns.yaml: text, nullable integers, floats exactly as written.
@@ -62,8 +64,7 @@ def average(frame: "pd.DataFrame", values: Sequence[str], by: Sequence[str] = ("
     not be comparable.
     """
     by = list(by)
-    levels = ["db_level", "machine_type", "machine_id", "seed"]
-    keys = [*by, *(level for level in levels if level not in by)]
+    keys = [*by, *(level for level in (*SECTION_COLUMNS, "seed") if level not in by)]
     averages = frame[[*keys, *values]].set_index(keys).astype("float64")
     for last in range(len(keys), len(by), -1):
         averages = averages.groupby(level=keys[: last - 1], sort=False, dropna=False).mean(skipna=False)

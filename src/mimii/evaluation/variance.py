@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mimii.evaluation.resampling import RUN
-from mimii.evaluation.results import average
+from mimii.evaluation.results import SECTION_COLUMNS, average
 
 COMPONENTS = ("seed", "clip", "machine_id", "machine_type")
 
@@ -22,7 +22,7 @@ def variance_components(frame: pd.DataFrame, resampled: pd.DataFrame, metric: st
     table = []
     for label, rows in frame.groupby("label", sort=False):
         clip = average(clips[clips["label"] == label], ["clip"], ["label"])["clip"].iloc[0]
-        sections = rows.groupby(["db_level", "machine_type", "machine_id"], sort=False)[metric]
+        sections = rows.groupby(SECTION_COLUMNS, sort=False)[metric]
         seed = float(sections.var(ddof=1).mean())
         of_seeds = 0.0 if np.isnan(seed) else float((sections.var(ddof=1) / sections.count()).mean())
         means = sections.mean()

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mimii.data.sections import dcase_year, has_snrs, snr_order, snr_title
 from mimii.detectors.declaration import base_declarations, model_declaration, model_names
+from mimii.evaluation.results import SECTION_COLUMNS
 from mimii.evaluation.seeds import LEAST_SEEDS
 from mimii.features.settings import features_in_words
 from mimii.paper.references import papers_of
@@ -44,7 +45,7 @@ def setup_section(frame: pd.DataFrame, config: Mapping[str, Any]) -> str:
 
 def data(frame: pd.DataFrame, config: Mapping[str, Any]) -> str:
     """The dataset and its sections."""
-    sections = frame[["db_level", "machine_type", "machine_id"]].drop_duplicates()
+    sections = frame[SECTION_COLUMNS].drop_duplicates()
     snrs = sorted(sections["db_level"].unique(), key=snr_order)
     types = sorted(sections["machine_type"].unique())
     ids = sections.groupby("machine_type")["machine_id"].nunique()
@@ -71,7 +72,7 @@ def dataset(snrs: Sequence[str], config: Mapping[str, Any]) -> str:
 
 def clips(frame: pd.DataFrame) -> str:
     """How many clips models were trained and tested on."""
-    sections = frame.drop_duplicates(["db_level", "machine_type", "machine_id"])
+    sections = frame.drop_duplicates(SECTION_COLUMNS)
     columns = ("train_files", "normal_test_clips", "abnormal_test_clips")
     train, normal, abnormal = (int(sections[column].fillna(0).sum()) for column in columns)
     text = f"Only normal clips are used for training: {train:,} in all."

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mimii.data.sections import snr_title
-from mimii.evaluation.results import average
+from mimii.evaluation.results import SECTION_COLUMNS, average
 from mimii.paper.drawing import COLUMN, PAGE, STYLE
 from mimii.paper.results import Results
 from mimii.paper.table import model_title
@@ -16,7 +16,7 @@ from mimii.paper.table import model_title
 def draw(results: Results) -> Figure:
     """AUC of each model on each section, seeds averaged; one block per SNR."""
     frame, labels, snrs = results.frame, results.labels, results.snrs
-    values = average(frame, ["auc"], ["label", "db_level", "machine_type", "machine_id"])["auc"].to_dict()
+    values = average(frame, ["auc"], ["label", *SECTION_COLUMNS])["auc"].to_dict()
     machines = sorted(set(zip(frame["machine_type"], frame["machine_id"], strict=True)))
     cell = min(0.42, (PAGE - 1.6) / len(machines))
     with mpl.rc_context(STYLE):

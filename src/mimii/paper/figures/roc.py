@@ -1,17 +1,15 @@
 """ROC curves."""
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
+from mimii.evaluation.resampling import read_run
 from mimii.paper.drawing import COLUMN, STYLE, legend_columns, model_styles
 from mimii.paper.results import Results
 from mimii.paper.table import model_title
-from mimii.runs.clip_scores import read_clip_scores
 
 
 def draw(results: Results, snr: str) -> Figure:
@@ -34,8 +32,8 @@ def draw(results: Results, snr: str) -> Figure:
             for label in labels:
                 runs = there[(there["machine_type"] == machine_type) & (there["label"] == label)]
                 curves = []
-                for path, sha256 in zip(runs["run_path"], runs["scores_sha256"], strict=True):
-                    clips = read_clip_scores(Path(results.runs_root) / path / "scores.parquet", sha256=sha256)
+                for run in runs.to_dict("records"):
+                    clips = read_run(run, results.runs_root)
                     curves.append(tpr_at(grid, *roc_curve(clips.abnormal, clips.scores, drop_intermediate=False)[:2]))
                 style = {key: value for key, value in styles[label].items() if key != "marker"}
                 axes.plot(np.r_[0, grid], np.r_[0, np.mean(curves, axis=0)], label=model_title(label), **style)

@@ -1,6 +1,5 @@
 """Scores of normal and abnormal clips."""
 
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -13,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mimii.data.sections import snr_title
+from mimii.evaluation.resampling import read_run
 from mimii.paper.drawing import ABNORMAL, COLUMN, NORMAL, PAGE, STYLE
 from mimii.paper.results import Results
 from mimii.paper.table import model_title
-from mimii.runs.clip_scores import read_clip_scores
 
 
 def draw(results: Results, model: str, snr: str) -> Figure:
@@ -33,12 +32,10 @@ def draw(results: Results, model: str, snr: str) -> Figure:
         panels = figure.subplots(len(machine_types), len(ids), squeeze=False)
         for axes in panels.ravel():
             axes.set_visible(False)
-        for _, run in there.iterrows():
+        for run in there.to_dict("records"):
             axes = panels[machine_types.index(run["machine_type"]), ids.index(run["machine_id"])]
             axes.set_visible(True)
-            clips = read_clip_scores(
-                Path(results.runs_root) / run["run_path"] / "scores.parquet", sha256=run["scores_sha256"]
-            )
+            clips = read_run(run, results.runs_root)
             _score_histogram(axes, clips.scores, clips.abnormal, run["threshold"])
             axes.set_title(
                 f"{run['machine_type']} {run['machine_id'].removeprefix('id_')}, AUC {run['auc']:.2f}", pad=2

@@ -11,6 +11,7 @@ from scipy import stats
 
 from mimii.data import published
 from mimii.data.sections import Section
+from mimii.evaluation.results import SECTION_COLUMNS
 from mimii.paper.official_baseline.reference import reference, reference_auc
 
 PASS, FAIL, NOT_COMPARABLE = "pass", "fail", "not comparable"
@@ -61,9 +62,9 @@ def check(frame: pd.DataFrame) -> Check:
     Passes where the mean absolute difference, the number of sections that are close, and the difference of the overall
     means all are within the criterion. Nothing is compared where sections, clips or settings are others.
     """
-    means = frame.groupby(["db_level", "machine_type", "machine_id"], sort=False)["auc"].mean()
+    means = frame.groupby(SECTION_COLUMNS, sort=False)["auc"].mean()
     auc = {Section(*row[:3]): float(row[3]) for row in means.reset_index().itertuples(index=False)}
-    seeds = int(frame.groupby(["db_level", "machine_type", "machine_id"])["seed"].nunique().min())
+    seeds = int(frame.groupby(SECTION_COLUMNS)["seed"].nunique().min())
     if reasons := incomparable(frame, auc, seeds):
         return Check(NOT_COMPARABLE, reasons, auc, seeds)
     of_reference = reference_auc()

@@ -21,13 +21,13 @@ from mimii.evaluation.inference import (
 from mimii.evaluation.intervals import centred_interval
 from mimii.evaluation.metrics import metrics_in
 from mimii.evaluation.ranks import machine_table, rank_tests
-from mimii.evaluation.resampling import resample_runs, select_runs
-from mimii.evaluation.results import average, busy_costs
+from mimii.evaluation.resampling import read_run, resample_runs, select_runs
+from mimii.evaluation.results import SECTION_COLUMNS, average, busy_costs
 from mimii.evaluation.seeds import NO_CLAIM, has_enough_seeds
 from mimii.evaluation.summary import RESIDUAL
 from mimii.paper.page.claims import Findings, caveats, facts, sentences
 from mimii.paper.page.errors import error_analysis
-from mimii.paper.page.readers import SECTION, Results, ScoredSection, read_sections, records, run_scores
+from mimii.paper.page.readers import ROOT, Results, ScoredSection, read_sections, records
 from mimii.paper.page.references import references_for
 from mimii.paper.page.scores import number, packed, run_details
 from mimii.paper.table import COSTS, model_title
@@ -52,10 +52,10 @@ def make_boards(results: Sequence[Results], variants: Pairs | None = None) -> li
 
 def complete_variants(frame: pd.DataFrame) -> list[list[str]]:
     """(model, variant) pairs of the rows that were run on every section that there is."""
-    sections = {tuple(row) for row in frame[SECTION].itertuples(index=False)}
+    sections = {tuple(row) for row in frame[SECTION_COLUMNS].itertuples(index=False)}
     pairs = []
     for (model, variant), rows in frame.groupby(["model", "variant"], sort=False):
-        if {tuple(row) for row in rows[SECTION].itertuples(index=False)} == sections:
+        if {tuple(row) for row in rows[SECTION_COLUMNS].itertuples(index=False)} == sections:
             pairs.append([str(model), str(variant)])
     return pairs
 
@@ -63,8 +63,8 @@ def complete_variants(frame: pd.DataFrame) -> list[list[str]]:
 def _clips_key(frame: pd.DataFrame) -> str:
     """The same for results of the same test clips."""
     digest = hashlib.sha256()
-    for row in records(frame.drop_duplicates(SECTION).sort_values(SECTION)):
-        digest.update(repr([*(row[name] for name in SECTION), *run_scores(row).paths]).encode())
+    for row in records(frame.drop_duplicates(SECTION_COLUMNS).sort_values(SECTION_COLUMNS)):
+        digest.update(repr([*(row[name] for name in SECTION_COLUMNS), *read_run(row, ROOT).paths]).encode())
     return digest.hexdigest()
 
 
@@ -72,7 +72,7 @@ def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
     """Everything that the page shows of results on the same clips, as JSON can hold it."""
     frame = _joined(group)
     confidence = float(frame["confidence"].iloc[0])
-    resampled = resample_runs(frame, "/", samples=int(frame["bootstrap_samples"].iloc[0]))
+    resampled = resample_runs(frame, ROOT, samples=int(frame["bootstrap_samples"].iloc[0]))
     averages = average_metrics(frame, resampled, confidence=confidence)
     comparisons = compare_models(frame, resampled, confidence=confidence)
     ranks = rank_tests(machine_table(frame, "auc"), alpha=round(1 - confidence, 12))
@@ -157,7 +157,7 @@ def method_entry(
     """A method: what it is, its averages, costs, and each section's AUC and clip scores (seeds averaged)."""
     rows = frame[frame["label"] == label]
     costs, busy = average(rows, list(COSTS), ["label"]).iloc[0], busy_costs(rows, ["label"])
-    of_sections = rows.groupby(SECTION)[["auc", "auc_low", "auc_high"]].mean()
+    of_sections = rows.groupby(SECTION_COLUMNS)[["auc", "auc_low", "auc_high"]].mean()
     intervals = {key: tuple(values) for key, values in zip(of_sections.index, of_sections.to_numpy(), strict=True)}
     model = str(rows["model"].iloc[0])
     return {
@@ -219,7 +219,7 @@ def section_pairs(
 
 
 def _rows_of(frame: pd.DataFrame, scored: ScoredSection) -> pd.DataFrame:
-    return frame[(frame[SECTION] == list(_key(scored))).all(axis=1)]
+    return frame[(frame[SECTION_COLUMNS] == list(_key(scored))).all(axis=1)]
 
 
 def runs_table(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -253,7 +253,7 @@ def _run_column(name: str, type: str, unit: str | None, meaning: str, values: Se
 
 def _reference_column(frame: pd.DataFrame) -> dict[str, Any]:
     """Beside each residual AUC that of mahalanobis on the same section; None where it was not run."""
-    keys = ["results", *SECTION]
+    keys = ["results", *SECTION_COLUMNS]
     auc = frame[frame["model"] == "mahalanobis"].groupby(keys)["auc"].mean().to_dict()
     values = [
         None if pd.isna(row["auc_residual"]) else number(auc.get(tuple(row[key] for key in keys), math.nan))
@@ -266,4 +266,4 @@ def _reference_column(frame: pd.DataFrame) -> dict[str, Any]:
 def shown_path(row: Mapping[str, Any]) -> str:
     """A run's path below the folder of runs: where that lies on this machine is nobody's business."""
     seed = [] if pd.isna(row["seed"]) else [f"seed={row['seed']}"]
-    return "/".join([row["model"], row["variant"], *seed, *(row[name] for name in SECTION)])
+    return "/".join([row["model"], row["variant"], *seed, *(row[name] for name in SECTION_COLUMNS)])

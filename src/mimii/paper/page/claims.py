@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mimii.data.sections import AVERAGE, has_snrs, snr_order, snr_title
-from mimii.evaluation.results import direction_hints
+from mimii.evaluation.results import SECTION_COLUMNS, direction_hints
 from mimii.evaluation.seeds import LEAST_SEEDS
 from mimii.features.settings import features_in_words
 from mimii.paper.table import best_first, p_text, signed
@@ -94,7 +94,7 @@ class Findings:
 def facts(findings: Findings) -> list[list[str]]:
     """What was run: [term, text] each."""
     frame = findings.frame
-    sections = frame.drop_duplicates(["db_level", "machine_type", "machine_id"])
+    sections = frame.drop_duplicates(SECTION_COLUMNS)
     snrs = sorted(sections["db_level"].unique(), key=snr_order)
     machines = sorted(sections["machine_type"].unique())
     counts = sections[["train_files", "normal_test_clips", "abnormal_test_clips"]].fillna(0).sum().astype(int)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from mimii.common.errors import UserError
 from mimii.data.sections import Section, snr_order
 from mimii.evaluation.packed import CLIPS, CONFIG, CSV, unpack
-from mimii.evaluation.results import read_results
-from mimii.runs.clip_scores import ClipScores, read_clip_scores
+from mimii.evaluation.resampling import read_run
+from mimii.evaluation.results import SECTION_COLUMNS, read_results
 
-SECTION = ["db_level", "machine_type", "machine_id"]
+ROOT = "/"  # the folder of all runs: their paths are absolute here
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,11 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def read_sections(frame: pd.DataFrame) -> list[ScoredSection]:
     """The sections of the rows, the easiest SNR first. Rows have a `label`; the runs of a section share their clips."""
     scored = []
-    for key, rows in frame.groupby(SECTION, sort=False):
+    for key, rows in frame.groupby(SECTION_COLUMNS, sort=False):
         section = Section(*map(str, key))
         runs: dict[str, list[ScoredRun]] = {}
         for row in records(rows):
-            clips = run_scores(row)
+            clips = read_run(row, ROOT)
             runs.setdefault(row["label"], []).append(ScoredRun(row, clips.scores))
         names = [str(path).removeprefix(f"{section.path}/") for path in clips.paths]
         domains, attributes = (
@@ -126,8 +126,3 @@ def read_sections(frame: pd.DataFrame) -> list[ScoredSection]:
         )
         scored.append(ScoredSection(section, names, clips.abnormal, domains, attributes, runs))
     return sorted(scored, key=lambda one: (snr_order(one.section.snr), one.section))
-
-
-def run_scores(row: Mapping[str, Any]) -> ClipScores:
-    """Clip scores behind a row of the CSV. Raises UserError where they are missing or damaged."""
-    return read_clip_scores(Path(row["run_path"]) / "scores.parquet", sha256=row["scores_sha256"])
