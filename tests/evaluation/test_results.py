@@ -86,7 +86,7 @@ def test_the_summary_s_command_says_of_which_models_seeds_are_too_few(run_folder
     with pytest.raises(SystemExit) as end:
         main(["summary", str(tmp_path / "results.csv")])
     assert not end.value.code
-    assert ("Nothing is claimed of vae: another seed" in capsys.readouterr().out) == (len(seeds) < 3)
+    assert ("No claim is made about vae: another seed" in capsys.readouterr().out) == (len(seeds) < 3)
 
 
 def test_summary_shows_the_deviation_over_seeds_where_there_are_several(run_folder, tmp_path):

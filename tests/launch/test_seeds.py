@@ -31,9 +31,9 @@ def test_a_model_that_does_not_depend_on_its_seed_runs_with_the_first():
 def test_one_line_names_the_models_and_the_seeds_that_would_be_enough(seeds, enough):
     note = too_few_seeds(planned(["vae", "pca"], seeds))
     assert "\n" not in note
-    assert "no claim of vae:" in note
+    assert "no claim about vae:" in note
     assert f"`seeds: {enough}`" in note
-    assert re.search(r"runs those that are missing \(some \d+ (s|min) of CPU time\), and adds intervals", note)
+    assert re.search(r"runs the missing ones \(some \d+ (s|min) of CPU time\) and adds intervals", note)
     assert too_few_seeds(planned(["vae", "pca"], seeds), with_cost=False) == re.sub(r" \(some .*? CPU time\)", "", note)
     assert "`--seeds " in too_few_seeds(planned(["vae"], seeds), "`--seeds {}`", " ")
 

@@ -88,7 +88,7 @@ def test_figures_name_what_they_show(made):
 
 
 def test_models_with_too_few_seeds_have_ranks_and_no_bar(made):
-    """Two machines are too few for a test to find anything: with seeds enough, a bar joins both models."""
+    """Two machines are too few for a test to find anything: with enough seeds, a bar joins both models."""
     results, _ = made
     three = replace(results, frame=pd.concat([results.frame.assign(seed=seed) for seed in (1, 2, 3)]))
     for test in POST_HOC:

@@ -181,13 +181,27 @@ def findings(p_values, *, few_seeds="", machines=1):
     )
 
 
+def test_where_studies_are_is_said(run_folder, tmp_path):
+    write_csv(tmp_path / "results.csv", [run_folder(tmp_path / "runs", "pca")])
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "config.json").write_text('{"studies": {"rates": {"model": "vae"}}}')
+    (found,) = make_boards([read_any(tmp_path, tmp_path)])
+    assert ["Studies", "rates; their tables are in the results' folder studies"] in found["facts"]
+
+
 @pytest.mark.parametrize(
     ("p_values", "wanted"),
     [
-        ((0.2, 0.01, 0.02), ["`a` is better than `c` (+0.300, p = .01)", "Among the first 2 (`a` and `b`) nothing"]),
+        (
+            (0.2, 0.01, 0.02),
+            ["`a` is better than `c` (+0.300, p = .01)", "The first 2 (`a` and `b`) cannot be told apart"],
+        ),
         ((0.01, 0.0001, 0.3), ["`a` is better than `b` (+0.020, p = .01) and `c` (+0.300, p < .001)"]),
-        ((0.3, 0.3, 0.3), ["Among all of them nothing can be said", "0 of 3 pairs differ"]),
-        ((0.3, 0.3, 0.04), ["Among the first 2 (`a` and `b`) nothing", "`b` is better than `c` (+0.280, p = .04)"]),
+        ((0.3, 0.3, 0.3), ["No two methods can be told apart", "0 of 3 pairs differ"]),
+        (
+            (0.3, 0.3, 0.04),
+            ["The first 2 (`a` and `b`) cannot be told apart", "`b` is better than `c` (+0.280, p = .04)"],
+        ),
     ],
 )
 def test_claims_follow_the_tests(p_values, wanted):
@@ -202,8 +216,8 @@ def test_nothing_is_claimed_of_methods_with_too_few_seeds_and_the_others_are_com
     text = " ".join(sentences(findings((0.01, 0.01, 0.01), few_seeds="b", machines=6)))
     assert "`a` scored higher than `b` (+0.020). " in text
     assert "`a` is better than `c` (+0.300, p = .01)." in text
-    assert "1 of 1 pairs with seeds enough differ in overall AUC" in text
-    assert "For other IDs of these machine types, 1 of 1 pairs with seeds enough differ by Wilcoxon's test" in text
+    assert "1 of 1 pairs with enough seeds differ in overall AUC" in text
+    assert "For other IDs of these machine types, 1 of 1 pairs with enough seeds differ by Wilcoxon's test" in text
     assert "Friedman" not in text
     text = " ".join(sentences(findings((0.01, 0.01, 0.2), machines=6)))
     assert "2 of 3 pairs differ in overall AUC" in text
@@ -215,7 +229,7 @@ def test_one_seed_is_no_evidence(run_folder, tmp_path):
     rows = [run_folder(tmp_path / "runs", model, quality=quality) for model, quality in QUALITIES.items()]
     write_csv(tmp_path / "results.csv", rows)
     (found,) = make_boards([read_any(tmp_path, tmp_path)])
-    assert any("fewer than 3 were run. More of them (seeds" in line for line in found["caveats"])
+    assert any("fewer than 3 were run. With more (seeds" in line for line in found["caveats"])
     assert not any("is better than" in line for line in found["claims"])
     assert any("too few to say" in line for line in found["caveats"])
     assert "differ" not in " ".join(found["claims"])
@@ -428,7 +442,7 @@ def test_a_browser_shows_every_view(results, tmp_path):
     with opened_browser(tmp_path / "profile") as tab:
         tab.look()
         tab.open(page.as_uri())
-        assert "What may be said" in tab.do("document.body.innerText")
+        assert "What these results show" in tab.do("document.body.innerText")
         assert HOSTILE in tab.do("document.body.innerText")  # as text
         for view in ("runs", "compare/0/2/1", "section/0/0", "errors", "overview"):
             for width in (1280, 400):
@@ -467,7 +481,7 @@ def test_a_browser_shows_nothing_bold_where_seeds_are_too_few(run_folder, tmp_pa
         for view in ("overview", "compare/0/2"):
             tab.show(view)
             text = tab.do("document.getElementById('view').innerText")
-            assert ("Nothing is claimed of Variational autoencoder" in text) == (not enough), view
+            assert ("No claim is made about Variational autoencoder" in text) == (not enough), view
             assert ("old: be" in text) == enough, view  # "Bold: better", "bold: below the level"
         assert (tab.do("document.querySelectorAll('#view strong').length") > 0) == enough
         assert ("< .001" in text) == enough

@@ -134,7 +134,7 @@ def test_dry_run_says_what_would_run_and_writes_nothing(framework):
     assert "train one_class_svm, 6dB/fan/id_00, seed 42" in printed
     assert "train vae (epochs=2), 6dB/fan/id_00, seed 42" in printed
     assert re.search(r"^Estimated for this machine: .* of CPU time", printed, re.MULTILINE)
-    assert re.search(r"`--seeds 42 43 44 45 46` runs those that are missing \(some .* of CPU time\)", printed)
+    assert re.search(r"`--seeds 42 43 44 45 46` runs the missing ones \(some .* of CPU time\)", printed)
     assert framework.files() == before
 
 

@@ -81,7 +81,7 @@ def test_a_typed_path_needs_no_configuration(kept):
 def test_one_model_s_csv_is_a_target(kept):
     done = kept.snakemake("results/models/isolation_forest.csv")
     # Said once, by the process that plans, not by those of its jobs.
-    assert (done.stdout + done.stderr).count("With 1 seed, tables make no claim of simple_ae, deep_ae") == 1
+    assert (done.stdout + done.stderr).count("With 1 seed, tables make no claim about simple_ae, deep_ae") == 1
     assert {row["model"] for row in rows_of(kept.folder / "results/models/isolation_forest.csv")} == {
         "isolation_forest"
     }

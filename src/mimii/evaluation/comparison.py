@@ -36,8 +36,8 @@ from mimii.runs.clip_scores import ClipScores, read_clip_scores
 OVERALL = ["old", "new", "difference", "low", "high", "p_value", "paired", "enough_seeds", "verdict"]
 NO_CLAIM = "no claim"
 WHY_NO_CLAIM = (
-    f"{NO_CLAIM}: more than other clips explain, but OLD or NEW has fewer than {LEAST_SEEDS} seeds, and another seed "
-    "of the same code may change as much. More of them in both (seeds in the configuration, or --seeds) give a verdict."
+    f"{NO_CLAIM}: more than other clips explain, but OLD or NEW has fewer than {LEAST_SEEDS} seeds, and "
+    "another seed may change as much. Run both with more (seeds in the configuration, or --seeds) for a verdict."
 )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # a start of the workflow, which says where seeds are too few
 
 # So many seeds of a stochastic model are the least of which anything is claimed.
 LEAST_SEEDS = 3
-NO_CLAIM = f"Nothing is claimed of {{}}: another seed gives other scores, and fewer than {LEAST_SEEDS} seeds were run."
+NO_CLAIM = f"No claim is made about {{}}: another seed gives other scores, and fewer than {LEAST_SEEDS} seeds were run."
 
 
 def has_enough_seeds(frame: "pd.DataFrame") -> dict[str, bool]:

@@ -20,8 +20,8 @@ COSTS = {
 }
 
 RESIDUAL = (
-    "residual: a second score of the models that reconstruct. What it owes to training only a reference tells: the AUC "
-    "of mahalanobis, which has no network, or of the same model with epochs: 0."
+    "residual: a second score of the models that reconstruct. To see what training adds to it, compare it with the AUC "
+    "of mahalanobis, which has no network, or with the same model at epochs: 0."
 )
 
 

@@ -40,7 +40,6 @@ def too_few_seeds(
         total = (len(seeds) - len(plan.seeds)) * estimate.total
     cost = f" (some {in_words(total)} of CPU time)" if total else ""
     return (
-        f"With {ran}, tables make no claim of {names}: other seeds may rank them otherwise. "
-        f"{where.format(separator.join(map(str, seeds)))} runs those that are missing{cost}, and adds intervals over "
-        "seeds."
+        f"With {ran}, tables make no claim about {names}: other seeds may change the ranking. "
+        f"{where.format(separator.join(map(str, seeds)))} runs the missing ones{cost} and adds intervals over seeds."
     )

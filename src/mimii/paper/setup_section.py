@@ -177,7 +177,7 @@ def seeds(frame: pd.DataFrame) -> Iterator[str]:
         several = "s" * (len(numbers) > 1)
         yield (
             f"Models that draw random numbers are trained with {len(numbers)} seed{several} "
-            f"({join_words([str(seed) for seed in numbers])}); nothing is claimed of one with fewer than {LEAST_SEEDS}."
+            f"({join_words([str(seed) for seed in numbers])}); no claim about one with fewer than {LEAST_SEEDS}."
         )
 
 

@@ -74,7 +74,7 @@ class Findings:
     @property
     def pairs_in_words(self) -> str:
         """What pairs of `claimable` are called."""
-        return "pairs" if all(self.enough_seeds.values()) else "pairs with seeds enough"
+        return "pairs" if all(self.enough_seeds.values()) else "pairs with enough seeds"
 
     def pairs(self) -> Pairs:
         """Every ordered pair of methods."""
@@ -118,6 +118,8 @@ def facts(findings: Findings) -> list[list[str]]:
         ["Computed on", ", ".join(sorted({str(device) for device in frame["device"].dropna()})) or "not known"],
         ["Versions", _versions(frame)],
     ]
+    if studies := findings.config.get("studies"):
+        lines.append(["Studies", f"{', '.join(studies)}; their tables are in the results' folder studies"])
     revisions = sorted({str(revision) for revision in frame["git_revision"].dropna()})
     return lines + ([["Revision", ", ".join(revisions)]] if revisions else [])
 
@@ -162,7 +164,7 @@ def _duration(seconds: float) -> str:
 
 
 def sentences(findings: Findings) -> list[str]:
-    """What may be said of the overall AUC; names of methods between backticks."""
+    """What the results show of the overall AUC; names of methods between backticks."""
     order, pairs = findings.order, findings.pairs()
     if len(order) < 2:
         return ["One method alone: there is nothing to compare."]
@@ -171,10 +173,12 @@ def sentences(findings: Findings) -> list[str]:
     lines = _better(best, [other for one, other in differing if one == best], pairs)
     alike = _alike(order, pairs, level)
     if len(alike) == len(order):
-        lines.append("Among all of them nothing can be said: other test clips could turn their order around.")
+        lines.append("No two methods can be told apart: other test clips could change their order.")
     elif len(alike) > 1:
         names = _join([f"`{label}`" for label in alike])
-        lines.append(f"Among the first {len(alike)} ({names}) nothing can be said: other clips could turn it around.")
+        lines.append(
+            f"The first {len(alike)} ({names}) cannot be told apart: other test clips could change their order."
+        )
     if not any(one == best for one, _ in differing):
         for one in dict.fromkeys(one for one, _ in differing):
             lines += _better(one, [other for first, other in differing if first == one], pairs)
@@ -223,8 +227,8 @@ def caveats(findings: Findings) -> list[str]:
     if few:
         whose = "any method" if len(few) == len(findings.enough_seeds) else _join(few)
         lines.append(
-            f"No difference may be claimed of {whose}: another seed gives other scores, and fewer than {LEAST_SEEDS} "
-            "were run. More of them (seeds in the configuration, or --seeds) tell by how much, and enter all intervals."
+            f"No difference is claimed for {whose}: another seed gives other scores, and fewer than {LEAST_SEEDS} were "
+            "run. With more (seeds in the configuration, or --seeds) all intervals include what seeds change."
         )
     general, machines = _machines(findings)
     lines += [] if general else [machines]
@@ -245,7 +249,7 @@ def _machines(findings: Findings) -> tuple[bool, str]:
         return False, f"{few} too few to say whether the order holds for other IDs of these machine types{test}."
     pairs = list(itertools.combinations(findings.claimable, 2))
     if not pairs or (p is not None and p >= findings.level):
-        return False, f"Whether the order holds for other IDs of these machine types cannot be said{test}."
+        return False, f"It is not known whether the order holds for other IDs of these machine types{test}."
     p_values = findings.ranks["p_values"]["wilcoxon_holm"]
     differing = sum(p_values[one][other] < findings.level for one, other in pairs)
     return differing > 0, (

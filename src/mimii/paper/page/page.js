@@ -241,7 +241,7 @@ function overview(view) {
       el(
         "section",
         {},
-        el("h2", {}, "What may be said"),
+        el("h2", {}, "What these results show"),
         el(
           "ul",
           {},
@@ -249,7 +249,7 @@ function overview(view) {
         ),
         board.caveats.length
           ? [
-              el("h2", {}, "What may not be said"),
+              el("h2", {}, "What they do not show"),
               el(
                 "ul",
                 { class: "warn" },
