@@ -53,8 +53,9 @@ class ModelDeclaration:
 
 @cache
 def base_declarations(base: str) -> Declarations:
-    """Settings that all models of a kind ("network", "estimator") share."""
-    return read_declarations(BASES / f"{base}.yaml")["settings"]
+    """Settings that all models of a kind ("network", "estimator", "clip_vectors") share, those of every model last."""
+    own, common = (read_declarations(BASES / f"{name}.yaml")["settings"] for name in (base, "contract"))
+    return {**own, **common}
 
 
 @cache
