@@ -1,5 +1,6 @@
-# One model for each section, or for all that share it: its scope. Networks and classical models differ in the kind of file that holds them and in what may give
-# them a GPU (profiles name train_model), so they are two rules with one body.
+# One model for each scope: a section, or all sections that share it (train_per). Networks and classical models differ
+# in the kind of file that holds them and in what may give them a GPU (profiles name train_model), so they are two rules
+# with one body.
 
 
 include: "../functions/training.smk"

@@ -199,9 +199,7 @@ def _examine(source: DatasetSource, clip: Clip) -> tuple[Format, NDArray[np.floa
         return known, samples, size, file.read(HEAD)
 
 
-def _duplicates(
-    source: DatasetSource, heads: defaultdict[tuple[int, bytes], list[tuple[Section, Clip]]]
-) -> Iterator[str]:
+def _duplicates(source: DatasetSource, heads: Heads) -> Iterator[str]:
     """Recordings that are there more than once, under whatever names."""
     for some in heads.values():
         # The parts of one recording are no copies of each other.

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
 
 from mimii.data.published import PublishedArchive
 from mimii.data.recorded import RecordedSource
@@ -10,12 +9,7 @@ from mimii.data.sections import Section
 
 
 class DownloadedSource(RecordedSource):
-    """Recordings in archives under the root, which may come and go."""
-
-    @property
-    @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """The source's own part of the configuration, with `keep_archives`."""
+    """Recordings in archives under the root, which may come and go. Its settings have `keep_archives`."""
 
     @abstractmethod
     def archive_names(self, section: Section) -> list[str]:

@@ -49,6 +49,12 @@ class RecordedSource(DatasetSource):
         self._by_path: dict[str, Recording] = {}
         self._open_archives: dict[str, Archive] = {}
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The dataset's own part of the configuration, under its name, such as `dataset.dcase`."""
+        settings: dict[str, Any] = self.config[self.name]
+        return settings
+
     @abstractmethod
     def list_section(self, section: Section) -> list[Recording]:
         """All recordings of a section, in any order. Raises UserError on what cannot be listed."""

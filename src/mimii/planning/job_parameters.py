@@ -11,6 +11,7 @@ from mimii.common.canonical import to_json
 from mimii.common.declarations import resolve
 from mimii.common.errors import UserError
 from mimii.data.sections import Section
+from mimii.data.selection import FILTERS
 from mimii.detectors.declaration import model_declaration
 from mimii.features.settings import resolve_features
 from mimii.paper import entries
@@ -22,8 +23,7 @@ from mimii.runs.run import Run, ensemble_variant_name
 
 def made_up_job(plan: Plan) -> str:
     """Settings and code of made-up recordings; which sections there are is no setting of any one of them."""
-    made_up = plan.config["dataset"]["made_up"]
-    recordings = {key: value for key, value in made_up.items() if key not in ("snrs", "machines", "ids")}
+    recordings = {key: value for key, value in plan.config["dataset"]["made_up"].items() if key not in FILTERS}
     return to_json({**recordings, "code": fingerprints.fingerprint("mimii.data.made_up.recordings")})
 
 

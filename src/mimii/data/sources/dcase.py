@@ -53,12 +53,6 @@ class Source(DownloadedSource):
         self._types: dict[str, list[ListedClip]] = {}
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """`dataset.dcase`."""
-        settings: dict[str, Any] = self.config["dcase"]
-        return settings
-
-    @property
     def downloads(self) -> bool:  # type: ignore[override]
         """Whether the archives are downloaded as they are needed."""
         return bool(self.settings["download"])

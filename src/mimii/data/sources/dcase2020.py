@@ -11,4 +11,4 @@ class Source(dcase.Source):
     @property
     def settings(self) -> dict[str, Any]:
         """`dataset.dcase`, with the year and the part of this source."""
-        return {**super().settings, "year": 2020, "data": "development", "download": False}
+        return {**self.config["dcase"], "year": 2020, "data": "development", "download": False}

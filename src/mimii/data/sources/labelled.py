@@ -102,7 +102,7 @@ class Source(RecordedSource):
             yield from self._below(folder / name)
 
     def _names(self, kind: Label | Domain) -> list[str]:
-        names: list[str] = self.config["labelled"][kind]
+        names: list[str] = self.settings[kind]
         return names
 
     def _label(self, name: str) -> Label | None:

@@ -4,29 +4,22 @@ import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mimii.data.folders import labelled_folders
 from mimii.data.made_up.folder import RECORD, SAMPLE_RATE, refuse_changes, refuse_recordings
 from mimii.data.recorded import RecordedSource
 from mimii.data.recordings import Format, Recording, digest
 from mimii.data.sections import Section
-from mimii.data.selection import select_sections
+from mimii.data.selection import FILTERS, select_sections
 from mimii.data.split import check_counts, count_tested
 
 
 class Source(RecordedSource):
     """Everything that planning asks is answered from the configuration: the folders need not exist yet."""
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """`dataset.made_up`."""
-        settings: dict[str, Any] = self.config["made_up"]
-        return settings
-
     def sections(self) -> list[Section]:
         """Every combination of `made_up`'s SNRs, machines and IDs that passes the filters. Raises UserError."""
-        combinations = itertools.product(*(self.settings[key] for key in ("snrs", "machines", "ids")))
+        combinations = itertools.product(*(self.settings[key] for key in FILTERS))
         return select_sections((Section(*names) for names in combinations), self.config, "dataset.made_up")
 
     def inputs(self, section: Section) -> list[str]:
@@ -35,7 +28,7 @@ class Source(RecordedSource):
 
     def fingerprint(self, section: Section) -> str:
         """Hash of what the section's recordings are made from; other sections do not enter."""
-        kept = {key: value for key, value in self.settings.items() if key not in ("snrs", "machines", "ids")}
+        kept = {key: value for key, value in self.settings.items() if key not in FILTERS}
         return digest([section.path, sorted(kept.items()), *self.choices()])
 
     def check(self, section: Section) -> None:

@@ -42,12 +42,6 @@ class Source(RecordedSource):
         return any(recording.domain for recording in self.recordings(section))
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """`dataset.table`."""
-        settings: dict[str, Any] = self.config["table"]
-        return settings
-
-    @property
     def table(self) -> Path:
         """The table's file."""
         if not stays_below(self.settings["file"]):

@@ -3,8 +3,6 @@
 Which sections there are and what they hold is known beforehand, so nothing has to be on disk while planning.
 """
 
-from typing import Any
-
 from mimii.common.errors import UserError
 from mimii.data import published as official
 from mimii.data.archive import list_archive, verify
@@ -20,12 +18,6 @@ class Source(DownloadedSource):
     """Features depend on the published MD5 alone."""
 
     downloads = True
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """`dataset.zenodo`."""
-        settings: dict[str, Any] = self.config["zenodo"]
-        return settings
 
     def sections(self) -> list[Section]:
         """MIMII's sections that pass the filters. Raises UserError where a filter's value selects nothing."""
