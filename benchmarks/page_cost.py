@@ -2,9 +2,9 @@
 
     python benchmarks/page_cost.py [--models 12] [--seeds 5] [--sections 48] [--clips 350] [--samples 1000]
 
-Makes up runs as the tests do (models that exist, made-up scores), and prints what scripts/make_page.py takes for them,
-in CPU seconds, and its peak memory. The runs' own intervals, which cost most of making them, are of two resamples; the
-page's are of --samples.
+Makes up runs as the tests do (models that exist, made-up scores), and prints what scripts/make_statistics.py takes for
+them, and then scripts/make_page.py, which reads what that wrote: CPU seconds and peak memory. The runs' own intervals,
+which cost most of making them, are of two resamples; the statistics' are of --samples.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from mimii.detectors.declaration import model_names
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.row import compute_metrics
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "make_page.py"
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
 
 def make_results(folder: Path, arguments: argparse.Namespace) -> list[str]:
@@ -47,8 +47,18 @@ def make_results(folder: Path, arguments: argparse.Namespace) -> list[str]:
     return models
 
 
+def run_script(name: str, options: dict[str, Any]) -> str:
+    """Run a script of scripts/. Returns what it took."""
+    command = [sys.executable, str(SCRIPTS / name), *(f"--{key}={value}" for key, value in options.items())]
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{name} failed")
+    return f"{name}: {usage.ru_utime + usage.ru_stime:.1f} s of CPU, peak {usage.ru_maxrss / 1024:.0f} MB"
+
+
 def main() -> None:
-    """Make up the runs, make the page, and print what that took."""
+    """Make up the runs, then their statistics and page, and print what these took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     defaults = {"models": 12, "seeds": 5, "sections": 48, "clips": 350, "samples": 1000}
     for name, default in defaults.items():
@@ -57,24 +67,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = make_results(folder, arguments)
+        runs = len(models) * arguments.sections * arguments.seeds
+        print(f"{runs} runs, {2 * arguments.clips} test clips each, {arguments.samples} resamples")
         options = {
             "results": folder / "results.csv",
             "runs": folder / "runs",
             "job": json.dumps({"variants": [[model, "default"] for model in models]}),
+        }
+        statistics = folder / "statistics"
+        print(run_script("make_statistics.py", {**options, "output": statistics}))
+        options |= {
+            "statistics": statistics,
             "config": json.dumps({"dataset": {"source": "folder"}}),
             "output": folder / "page.html",
             "config-file": folder / "config.json",
         }
-        command = [sys.executable, str(SCRIPT)]
-        process = subprocess.Popen([*command, *(f"--{key}={value}" for key, value in options.items())])
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            sys.exit("make_page.py failed")
-        runs = len(models) * arguments.sections * arguments.seeds
         print(
-            f"{runs} runs, {2 * arguments.clips} test clips each, {arguments.samples} resamples: "
-            f"{usage.ru_utime + usage.ru_stime:.1f} s of CPU, peak {usage.ru_maxrss / 1024:.0f} MB, "
-            f"page of {(folder / 'page.html').stat().st_size / 1e6:.1f} MB"
+            run_script("make_page.py", options),
+            f"page of {(folder / 'page.html').stat().st_size / 1e6:.1f} MB",
+            sep=", ",
         )
 
 

@@ -9,7 +9,8 @@ from statsmodels.stats.multitest import multipletests
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE
 from mimii.evaluation import inference, intervals, metrics, ranks, resampling, seeds
-from mimii.evaluation.compared import Statistics, compute_statistics
+from mimii.evaluation.compared import CSVS, Statistics, compute_statistics
+from mimii.evaluation.results import SECTION_COLUMNS
 from mimii.evaluation.variance import variance_components
 from mimii.runs.clip_scores import read_clip_scores
 
@@ -205,9 +206,37 @@ def test_everything_at_once_and_read_back(benchmark, tmp_path):
 
     found.write(tmp_path / "statistics")
     read = Statistics.read(tmp_path / "statistics")
-    for name in ("averages", "comparisons", "variances"):
+    for name in CSVS:
         pd.testing.assert_frame_equal(getattr(read, name), getattr(found, name), check_dtype=False)
     assert read.ranks == found.ranks
+
+
+def test_names_that_look_like_numbers_or_nothing_are_read_back(benchmark, tmp_path):
+    frame = benchmark({"vae": 2.0, "deep_ae": 1.0})
+    frame["machine_id"] = [name.removeprefix("id_") for name in frame["machine_id"]]
+    frame["label"] = frame["label"].replace("vae", "NA")
+    found = compute_statistics(frame, tmp_path)
+    found.write(tmp_path / "statistics")
+    read = Statistics.read(tmp_path / "statistics").section_comparisons
+    assert set(read["machine_id"]) == set(frame["machine_id"])
+    assert set(read["label"]) == {"NA"}
+
+
+def test_sections_are_compared_as_the_average_of_one_section_is(benchmark, tmp_path):
+    frame = benchmark({"vae": 2.0, "deep_ae": 1.0, "conv": 0.2})
+    found = compute_statistics(frame, tmp_path).section_comparisons
+    assert len(found) == 3 * len(frame.drop_duplicates(SECTION_COLUMNS))
+    for pair, rows in found.groupby(["label", "other"]):
+        assert rows["p_holm"].tolist() == list(inference.correct_by_holm(rows["p_value"]))
+        for row in rows.to_dict("records"):
+            alone = frame[(frame[SECTION_COLUMNS] == [row[name] for name in SECTION_COLUMNS]).all(axis=1)].reset_index(
+                drop=True
+            )
+            wanted = compute_statistics(alone, tmp_path).comparisons
+            same = (wanted[["label", "other"]] == list(pair)).all(axis=1) & (wanted["metric"] == "auc")
+            wanted = wanted[same & (wanted["db_level"] == AVERAGE)].iloc[0]
+            names = ["difference", "low", "high", "p_value"]
+            assert [row[name] for name in names] == pytest.approx([wanted[name] for name in names])
 
 
 def runs_of(values, seeds, *, label="a"):
@@ -252,7 +281,8 @@ def test_a_difference_between_equal_models_is_significant_in_5_percent_whatever_
             runs.append(runs_of(0.8 + rng.normal(0, 0.01) + seeds + clips, range(5), label=label).assign(auc=0.0))
             runs[-1]["auc"] = runs[-1][list(range(300))].mean(axis=1)
         rows = pd.concat(runs, ignore_index=True)
-        scope = inference.Scope.of(rows, rows.drop(columns="auc"), "auc")
+        values = resampling.resampled_values(rows.drop(columns="auc"))
+        (scope,) = inference.Scope.each(rows, rows[resampling.RUN], {"auc": values})
         below += inference.paired_p_value(*scope.difference(0, 1)) < 0.05
     assert 0.025 < below / 400 < 0.08
 

@@ -18,11 +18,11 @@ from mimii.data.published import clip_counts
 from mimii.data.sections import AVERAGE, Section
 from mimii.detectors.declaration import model_declaration
 from mimii.evaluation.columns import read_columns
-from mimii.evaluation.compared import compute_statistics
+from mimii.evaluation.compared import Statistics, compute_statistics
 from mimii.evaluation.resampling import COMPARED, select_runs
 from mimii.evaluation.results import read_results
 from mimii.paper.page.assemble import within_size
-from mimii.paper.page.board import make_boards
+from mimii.paper.page.board import make_board, make_boards
 from mimii.paper.page.claims import Findings, sentences
 from mimii.paper.page.errors import error_analysis
 from mimii.paper.page.listening import choose_clips, encoded
@@ -146,6 +146,14 @@ def test_numbers_are_those_of_the_statistics(results, board):
     overall = wanted.comparisons[wanted.comparisons["metric"] == "auc"]
     assert [row[3] for row in board["pairs"]] == pytest.approx(list(overall["difference"]), abs=1e-4)
     assert [row[7] for row in board["pairs"]] == pytest.approx(list(overall["p_holm"]), rel=1e-3)
+
+
+def test_statistics_that_are_known_make_the_same_board(results, board, tmp_path):
+    pairs = [[model, "default"] for model in QUALITIES]
+    frame = select_runs(read_results(results / "results.csv"), pairs)
+    compute_statistics(frame, results / "runs").write(tmp_path)
+    found = make_board([(read_any(results, tmp_path), pairs)], Statistics.read(tmp_path))
+    assert {**found, "name": ""} == {**board, "name": ""}
 
 
 def findings(p_values, *, few_seeds="", machines=1):

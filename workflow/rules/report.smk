@@ -19,6 +19,7 @@ rule make_statistics:
     output:
         averages=f"{STATISTICS}/averages.csv",
         comparisons=f"{STATISTICS}/comparisons.csv",
+        section_comparisons=f"{STATISTICS}/section_comparisons.csv",
         variances=f"{STATISTICS}/variances.csv",
         ranks=f"{STATISTICS}/ranks.json",
     log:
@@ -43,6 +44,7 @@ rule make_tables:
         results=RESULTS_CSV,
         averages=f"{STATISTICS}/averages.csv",
         comparisons=f"{STATISTICS}/comparisons.csv",
+        section_comparisons=f"{STATISTICS}/section_comparisons.csv",
         variances=f"{STATISTICS}/variances.csv",
         ranks=f"{STATISTICS}/ranks.json",
     output:
@@ -76,6 +78,7 @@ rule make_figures:
         results=RESULTS_CSV,
         averages=f"{STATISTICS}/averages.csv",
         comparisons=f"{STATISTICS}/comparisons.csv",
+        section_comparisons=f"{STATISTICS}/section_comparisons.csv",
         variances=f"{STATISTICS}/variances.csv",
         ranks=f"{STATISTICS}/ranks.json",
         scores=compared_scores,
@@ -165,6 +168,11 @@ rule gather_clips:
 rule make_page:
     input:
         results=RESULTS_CSV,
+        averages=f"{STATISTICS}/averages.csv",
+        comparisons=f"{STATISTICS}/comparisons.csv",
+        section_comparisons=f"{STATISTICS}/section_comparisons.csv",
+        variances=f"{STATISTICS}/variances.csv",
+        ranks=f"{STATISTICS}/ranks.json",
         scores=compared_scores,
         clips=heard_clips,
     output:
@@ -180,10 +188,12 @@ rule make_page:
         mem_mb=report_memory,
     params:
         job=page_job,
+        statistics=statistics_place,
         config=shared_config,
         runs=runs_place,
     shell:
-        "python scripts/make_page.py --results {input.results:q} --runs {params.runs:q} --clips {input.clips:q}"
+        "python scripts/make_page.py --results {input.results:q} --runs {params.runs:q}"
+        " --statistics {params.statistics:q} --clips {input.clips:q}"
         " --job {params.job:q} --config {params.config:q} --output {output.page:q}"
         " --config-file {output.config:q} 2> {log:q}"
 

@@ -8,25 +8,34 @@ from typing import Any
 import pandas as pd
 
 from mimii.common.files import written_whole
-from mimii.evaluation.inference import average_metrics, compare_models
+from mimii.evaluation.inference import average_metrics, compare_in_sections, compare_models
 from mimii.evaluation.ranks import machine_table, rank_tests
 from mimii.evaluation.resampling import COMPARED, measure, resample_runs
+from mimii.evaluation.results import SECTION_COLUMNS
 from mimii.evaluation.seeds import has_enough_seeds
 from mimii.evaluation.variance import variance_components
 
-CSVS = ("averages", "comparisons", "variances")
+# The CSVs, with the columns of names in each: a machine may be called 00, and a method NA.
+CSVS = {
+    "averages": dict.fromkeys(("label", "db_level", "machine_type"), str),
+    "comparisons": dict.fromkeys(("label", "other", "db_level"), str),
+    "section_comparisons": dict.fromkeys(("label", "other", *SECTION_COLUMNS), str),
+    "variances": {"label": str},
+}
 
 
 @dataclass(frozen=True)
 class Statistics:
     """What is known of the compared models.
 
-    averages: `average_metrics`. comparisons: `compare_models`. variances: `variance_components` of AUC. ranks:
-    `rank_tests` of each metric, and `enough_seeds`: for each model whether anything may be claimed of it.
+    averages: `average_metrics`. comparisons: `compare_models`. section_comparisons: `compare_in_sections` of AUC.
+    variances: `variance_components` of AUC. ranks: `rank_tests` of each metric, and `enough_seeds`: for each model
+    whether anything may be claimed of it.
     """
 
     averages: pd.DataFrame
     comparisons: pd.DataFrame
+    section_comparisons: pd.DataFrame
     variances: pd.DataFrame
     ranks: dict[str, Any]
 
@@ -41,9 +50,12 @@ class Statistics:
     @classmethod
     def read(cls, folder: str | Path) -> "Statistics":
         """What `write` wrote."""
-        tables = {name: pd.read_csv(Path(folder) / f"{name}.csv") for name in CSVS}
+        tables = {
+            name: pd.read_csv(Path(folder) / f"{name}.csv", dtype=names, keep_default_na=False, na_values=[""])
+            for name, names in CSVS.items()
+        }
         ranks = json.loads((Path(folder) / "ranks.json").read_text(encoding="utf-8"))
-        return cls(tables["averages"], tables["comparisons"], tables["variances"], ranks)
+        return cls(**tables, ranks=ranks)
 
 
 def compute_statistics(frame: pd.DataFrame, runs_root: str | Path) -> Statistics:
@@ -56,6 +68,7 @@ def compute_statistics(frame: pd.DataFrame, runs_root: str | Path) -> Statistics
     return Statistics(
         average_metrics(frame, resampled, confidence=confidence),
         compare_models(frame, compared, confidence=confidence),
+        compare_in_sections(frame, resampled["auc"], "auc", confidence=confidence),
         variance_components(frame, resampled["auc"], "auc"),
         {
             metric: {**rank_tests(machine_table(frame, metric), alpha=alpha), "enough_seeds": enough}

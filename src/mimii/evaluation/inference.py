@@ -19,10 +19,11 @@ from scipy import stats
 from mimii.data.sections import AVERAGE, snr_order
 from mimii.evaluation.intervals import centred_interval
 from mimii.evaluation.resampling import MEASURED, RUN, SeedWeights, resampled_values
-from mimii.evaluation.results import average
+from mimii.evaluation.results import SECTION_COLUMNS, average
 from mimii.evaluation.seeds import has_enough_seeds
 
 COMPARISON = ["label", "other", "metric", "db_level", "difference", "low", "high", "p_value", "p_holm", "enough_seeds"]
+SECTION_COMPARISON = ["label", "other", *SECTION_COLUMNS, "difference", "low", "high", "p_value", "p_holm"]
 
 
 def scopes(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -115,12 +116,6 @@ class Scope:
     by_seed: Sequence[NDArray[np.float64]]
     seeds: Sequence[tuple[Any, ...]]
     machine_deviations: Mapping[str, float]
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, resampled: pd.DataFrame, metric: str) -> "Scope":
-        """rows: runs of the scope. resampled: the same runs' metric on each resample."""
-        (scope,) = cls.each(rows, resampled[RUN].reset_index(drop=True), {metric: resampled_values(resampled)})
-        return scope
 
     @classmethod
     def each(
@@ -223,3 +218,26 @@ def compare_models(
                     }
                 )
     return pd.DataFrame(table, columns=COMPARISON)
+
+
+def compare_in_sections(
+    frame: pd.DataFrame, resampled: pd.DataFrame, metric: str, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Every two models in each section: the difference of their values of a metric, seeds averaged, paired by clip.
+
+    resampled: of that metric. Columns: label, other, db_level, machine_type, machine_id, difference, low, high,
+    p_value, p_holm (Holm's correction over the sections of one pair).
+    """
+    values, runs = resampled_values(resampled), resampled[RUN]
+    places = runs.groupby(SECTION_COLUMNS).groups
+    pairs = list(itertools.combinations(frame["label"].unique(), 2))
+    table = []
+    for section, rows in frame.groupby(SECTION_COLUMNS, sort=False):
+        (scope,) = Scope.each(rows, runs.loc[places[section]], {metric: values})
+        for pair in pairs:
+            difference = scope.difference(*map(scope.labels.index, pair))
+            low, high = centred_interval(difference[0], difference[1], confidence, difference[2])
+            table.append((*pair, *section, difference[0], low, high, paired_p_value(*difference), math.nan))
+    comparisons = pd.DataFrame(table, columns=SECTION_COMPARISON)
+    comparisons["p_holm"] = comparisons.groupby(["label", "other"])["p_value"].transform(correct_by_holm)
+    return comparisons

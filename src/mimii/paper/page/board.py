@@ -1,27 +1,18 @@
 """One board of the page: methods that were tested on the same clips, with all that is compared between them."""
 
 import hashlib
-import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mimii.data.sections import has_snrs, snr_title
 from mimii.evaluation.columns import read_columns
-from mimii.evaluation.inference import (
-    Scope,
-    average_metrics,
-    compare_models,
-    correct_by_holm,
-    paired_p_value,
-)
-from mimii.evaluation.intervals import centred_interval
-from mimii.evaluation.metrics import metrics_in
-from mimii.evaluation.ranks import machine_table, rank_tests
-from mimii.evaluation.resampling import read_run, resample_runs, select_runs
+from mimii.evaluation.compared import Statistics, compute_statistics
+from mimii.evaluation.resampling import COMPARED, read_run, select_runs
 from mimii.evaluation.results import SECTION_COLUMNS, average, busy_costs
 from mimii.evaluation.seeds import NO_CLAIM, has_enough_seeds
 from mimii.evaluation.summary import RESIDUAL
@@ -38,14 +29,11 @@ NOT_SHOWN = {"features", "settings", "versions", "skipped_paths", "model_sha256"
 Pairs = Sequence[Sequence[str]]
 
 
-def make_boards(results: Sequence[Results], variants: Pairs | None = None) -> list[dict[str, Any]]:
-    """A board for all results that were tested on the same clips of the same sections.
-
-    variants: (model, variant) pairs to compare; all that were run on every section by default.
-    """
+def make_boards(results: Sequence[Results]) -> list[dict[str, Any]]:
+    """A board for all results that were tested on the same clips: of all variants that were run on every section."""
     groups: dict[str, list[tuple[Results, Pairs]]] = {}
     for one in results:
-        pairs = variants or complete_variants(one.frame)
+        pairs = complete_variants(one.frame)
         groups.setdefault(_clips_key(select_runs(one.frame, pairs)), []).append((one, pairs))
     return [make_board(group) for group in groups.values()]
 
@@ -68,22 +56,25 @@ def _clips_key(frame: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
-    """Everything that the page shows of results on the same clips, as JSON can hold it."""
+def make_board(group: Sequence[tuple[Results, Pairs]], statistics: Statistics | None = None) -> dict[str, Any]:
+    """Everything that the page shows of results on the same clips, as JSON can hold it.
+
+    group: results, each with the (model, variant) pairs to compare. statistics: of them, where they are known;
+    computed here otherwise.
+    """
     frame = _joined(group)
+    known = statistics or compute_statistics(frame, ROOT)
+    averages = known.averages[known.averages["metric"].isin(COMPARED)]
     confidence = float(frame["confidence"].iloc[0])
-    resampled = resample_runs(frame, ROOT, samples=int(frame["bootstrap_samples"].iloc[0]))
-    averages = average_metrics(frame, resampled, confidence=confidence)
-    comparisons = compare_models(frame, resampled, confidence=confidence)
-    ranks = rank_tests(machine_table(frame, "auc"), alpha=round(1 - confidence, 12))
     sections = read_sections(frame)
     config = group[0][0].config
     labels = list(frame["label"].unique())
-    findings = Findings(frame, averages, comparisons, ranks, confidence, has_enough_seeds(frame), config)
+    enough_seeds = has_enough_seeds(frame)
+    findings = Findings(frame, averages, known.comparisons, known.ranks["auc"], confidence, enough_seeds, config)
     return {
         "name": ", ".join(one.name for one, _ in group) or "results",
         "confidence": confidence,
-        "metrics": {name: metric.title for name, metric in metrics_in("tables").items()},
+        "metrics": {name: metric.title for name, metric in COMPARED.items()},
         "costs": {name: [cell.text, cell.below] for name, (cell, _) in COSTS.items()},
         "facts": facts(findings),
         "claims": sentences(findings),
@@ -91,13 +82,12 @@ def make_board(group: Sequence[tuple[Results, Pairs]]) -> dict[str, Any]:
         "sections": [section_entry(section) for section in sections],
         "hasSnrs": has_snrs(frame["db_level"].unique()),
         "methods": [
-            {**method_entry(frame, averages, sections, label), "enoughSeeds": findings.enough_seeds[label]}
-            for label in labels
+            {**method_entry(frame, averages, sections, label), "enoughSeeds": enough_seeds[label]} for label in labels
         ],
         "references": references_for(sections, config),
         "noClaim": NO_CLAIM,
-        "pairs": list(overall_pairs(comparisons, labels)),
-        "sectionPairs": section_pairs(frame, resampled, sections, labels, confidence),
+        "pairs": list(overall_pairs(known.comparisons, labels)),
+        "sectionPairs": section_pairs(known.section_comparisons, sections, labels),
         "runs": runs_table(frame),
         "residual": RESIDUAL if frame["auc_residual"].notna().any() else None,
         "details": run_details(sections, labels),
@@ -194,32 +184,19 @@ def overall_pairs(comparisons: pd.DataFrame, labels: Sequence[str]) -> Iterator[
 
 
 def section_pairs(
-    frame: pd.DataFrame,
-    resampled: Mapping[str, pd.DataFrame],
-    sections: Sequence[ScoredSection],
-    labels: list[str],
-    confidence: float,
+    comparisons: pd.DataFrame, sections: Sequence[ScoredSection], labels: Sequence[str]
 ) -> list[list[Any]]:
     """[one, other, difference of AUC, low, high, p after Holm's correction over the sections: one value a section]."""
-    pairs = list(itertools.combinations(range(len(labels)), 2))
-    comparisons: dict[tuple[int, int], list[tuple[float, ...]]] = {pair: [] for pair in pairs}
-    for section in sections:
-        scope = Scope.of(_rows_of(frame, section), _rows_of(resampled["auc"], section), "auc")
-        places = [scope.labels.index(label) for label in labels]
-        for one, other in pairs:
-            difference = scope.difference(places[one], places[other])
-            interval = centred_interval(difference[0], difference[1], confidence, difference[2])
-            comparisons[one, other].append((difference[0], *interval, paired_p_value(*difference)))
+    order = {_key(section): place for place, section in enumerate(sections)}
     entries = []
-    for pair, values in comparisons.items():
-        differences, lows, highs, p_values = zip(*values, strict=True)
-        columns = (differences, lows, highs, correct_by_holm(p_values))
-        entries.append([*pair, *([number(value, 3) for value in column] for column in columns)])
+    for (one, other), rows in comparisons.groupby(["label", "other"], sort=False):
+        places = [order[key] for key in rows[SECTION_COLUMNS].itertuples(index=False, name=None)]
+        own = rows.iloc[np.argsort(places)]
+        columns = (own[name] for name in ("difference", "low", "high", "p_holm"))
+        entries.append(
+            [labels.index(one), labels.index(other), *([number(value, 3) for value in column] for column in columns)]
+        )
     return entries
-
-
-def _rows_of(frame: pd.DataFrame, scored: ScoredSection) -> pd.DataFrame:
-    return frame[(frame[SECTION_COLUMNS] == list(_key(scored))).all(axis=1)]
 
 
 def runs_table(frame: pd.DataFrame) -> list[dict[str, Any]]:
