@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.covariance import LedoitWolf
 
-from mimii.detectors.back_ends import distances, learn_distances, ledoit_wolf
+from mimii.detectors.back_ends import learn_mahalanobis, ledoit_wolf, mahalanobis_distances
 
 VALUES = arrays(
     np.float64,
@@ -26,8 +26,8 @@ def test_the_covariance_is_scikit_learns(values):
 def test_bands_that_vary_together_are_weighed_together():
     """Two bands that always rise together; a clip in which only one does is stranger than one in which both do."""
     level = np.random.default_rng(1).normal(size=(200, 1))
-    learnt = learn_distances(level + np.random.default_rng(2).normal(scale=0.05, size=(200, 2)))
-    together, apart = distances(np.array([[1.0, 1.0], [1.0, -1.0]]), **learnt)
+    learnt = learn_mahalanobis(level + np.random.default_rng(2).normal(scale=0.05, size=(200, 2)))
+    together, apart = mahalanobis_distances(np.array([[1.0, 1.0], [1.0, -1.0]]), **learnt)
     assert together == pytest.approx(1, abs=0.2)
     assert apart > 5 * together
 
@@ -37,12 +37,12 @@ def test_bands_that_vary_together_are_weighed_together():
     [(1, "1 clips were fitted on"), (9, "9 clips were fitted on"), (10, "fewer than the 12 mel bands"), (12, "")],
 )
 def test_too_few_clips_are_said(clips, said, caplog):
-    learnt = learn_distances(np.random.default_rng(1).normal(size=(clips, 12)))
+    learnt = learn_mahalanobis(np.random.default_rng(1).normal(size=(clips, 12)))
     assert bool(learnt) == (clips >= 10)
     assert said in caplog.text
     assert bool(said) == bool(caplog.text)
 
 
 def test_clips_that_do_not_differ_have_no_distance(caplog):
-    assert learn_distances(np.zeros((20, 4))) == {}
+    assert learn_mahalanobis(np.zeros((20, 4))) == {}
     assert "the 20 clips that were fitted on does not differ" in caplog.text

@@ -23,8 +23,7 @@ HINTS = {
 
 
 def why_not_a_folder(path: str | os.PathLike[str], *, writable: bool) -> str | None:
-    """Why no folder can be made at `path`, or, with `writable`, nothing be written into one; None where nothing speaks
-    against it."""
+    """Why there can be no folder at `path`, or, with `writable`, none to write into; None where there can be one."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  links stay as they are
     there = next(part for part in (absolute, *absolute.parents) if os.path.lexists(part))
     if not there.is_dir():

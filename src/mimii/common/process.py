@@ -42,7 +42,7 @@ def prepare_process(*, threads: int | None = None, hide: bool = True) -> None:
 
 
 class _Unused:
-    """A finder, for sys.meta_path, to which `UNUSED` are not installed, and `EMPTY` holds nothing."""
+    """A finder for sys.meta_path that hides the packages of `UNUSED`, and loads the module `EMPTY` without content."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -55,7 +55,7 @@ class _Unused:
 
 
 class _NoContent(Loader):
-    """Executes nothing of torch's module but what torch cannot do without: it makes no Generator before."""
+    """Executes nothing of `EMPTY` but the one thing that torch needs of it, before it can make a Generator."""
 
     def exec_module(self, module: ModuleType) -> None:
         sys.modules["torch._C"]._set_generator_metaclass(import_module("torch._opaque_base").OpaqueBaseMeta)

@@ -20,7 +20,7 @@ def count_tested(normal: int, abnormal: int, tested: Tested) -> int:
 
 
 def in_order(names: Iterable[str], domains: Mapping[str, str | None]) -> list[str]:
-    """Clips by name, but where they are of several domains so that each stretch of them holds its share of each.
+    """Clips by name; those of several domains mixed, so that any stretch of them holds its share of each domain.
 
     By name alone the first and the last, which are tested and held out, might all be of one domain.
     """
@@ -37,8 +37,8 @@ def split_normal(
 ) -> tuple[list[str], list[str]]:
     """Split the normal clips of a section: the first `in_order` are for the test, as many as there are abnormal ones.
 
-    names: the normal clips, in any order. abnormal: number of abnormal clips, all of which are test clips. tested: of
-    the normal ones, where another number is set. domains: of the clips that have one.
+    names: the normal clips, in any order. abnormal: number of abnormal clips, all of which are test clips. tested: the
+    setting `dataset.split`. domains: of the clips that have one.
     Returns (training names, test names), both in order. Where more are to be tested than there are, none is left for
     training.
     """

@@ -67,10 +67,10 @@ def spacing(references: NDArray[np.float64], count: int, *, cosine: bool) -> NDA
     return np.maximum(means, 1e-6 * means.mean() or 1.0)
 
 
-def learn_distances(
+def learn_mahalanobis(
     vectors: NDArray[np.float64], *, score: str = "residual", values: str = "mel bands"
 ) -> dict[str, NDArray[np.floating]]:
-    """What `distances` needs of the vectors (clips, values) of the clips that were fitted on.
+    """What `mahalanobis_distances` needs of the vectors (clips, values) of the clips that were fitted on.
 
     mean, deviation: (values,), of each value. precision: (values, values), the inverse covariance of the standardised
     ones. Empty, with a line in the log that names `score`, where there are fewer than `LEAST_CLIPS` clips or nothing
@@ -100,7 +100,7 @@ def learn_distances(
     return {"mean": mean, "deviation": deviation, "precision": np.linalg.pinv(covariance, hermitian=True)}
 
 
-def distances(
+def mahalanobis_distances(
     vectors: NDArray[np.float64],
     mean: NDArray[np.floating],
     deviation: NDArray[np.floating],

@@ -1,4 +1,4 @@
-"""Base of the networks that are trained to tell whose a clip is, and score it by their embedding of it.
+"""Base of the networks that are trained to tell sections apart, and score a clip by their embedding of it.
 
 Nothing is known of anomalies: a network that must tell machines apart listens to what is each one's own, and an unusual
 sound of one comes to lie away from its usual ones.
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from mimii.common.errors import UserError
 from mimii.detectors.back_ends import (
     banks_of,
-    distances,
-    learn_distances,
+    learn_mahalanobis,
+    mahalanobis_distances,
     nearest_bank,
     neighbour_distances,
     unit_length,
@@ -73,7 +73,7 @@ class ClipClassifier(NetworkDetector):
 
     @contextmanager
     def new_head(self) -> Iterator[None]:
-        """Within it `network` has an untrained head beside the embedding, which `loss` needs."""
+        """Within the context `network` holds an untrained head beside the embedding, as `loss` needs it."""
         embedding = self.network
         head = self.head(len(self.classes)).to(self.device)
         self.network = nn.ModuleDict({"embedding": embedding, "head": head})
@@ -84,8 +84,9 @@ class ClipClassifier(NetworkDetector):
             self.network = embedding
 
     def examples(self, clips: Clips) -> "LabelledStretches":
-        """The frames themselves, not standardised yet: those of an SNR are held once. Clips of classes that there are
-        none of to train on are left out."""
+        """The clips' stretches, which `loss` standardises batch by batch, so that the frames, of an SNR gigabytes, are
+        held once. Clips of classes that were not in the training are left out.
+        """
         starts, clip = self.windows(clips)
         known = {name: number for number, name in enumerate(self.classes)}
         labels = np.array([known.get(class_of(clips.groups[n]), -1) for n in clip], np.int64)
@@ -133,7 +134,7 @@ class ClipClassifier(NetworkDetector):
             own = embeddings[rows]
             learnt: dict[str, NDArray[Any]] = {"references": own}
             learnt |= {"banks": banks_of([groups[row].domain for row in rows])}
-            learnt |= learn_distances(own, score=f"mahalanobis ({section})", values="values of an embedding")
+            learnt |= learn_mahalanobis(own, score=f"mahalanobis ({section})", values="values of an embedding")
             self.clip_statistics |= {f"{name}:{section}": values for name, values in learnt.items()}
 
     def window_scores(self, clips: Clips) -> NDArray[np.float64]:
@@ -170,11 +171,11 @@ class ClipClassifier(NetworkDetector):
 
     def _mahalanobis_scores(self, section: str, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
         learnt = {name: self.clip_statistics[f"{name}:{section}"] for name in ("mean", "deviation", "precision")}
-        return distances(embeddings, **learnt)
+        return mahalanobis_distances(embeddings, **learnt)
 
 
 def class_of(group: Group) -> tuple[str, str]:
-    """Whose a clip is, as a classifier tells it: its section, and what its attributes say."""
+    """The class of a clip: its section, and within it its attributes."""
     return group.section, group.attributes
 
 

@@ -42,12 +42,12 @@ class FitResult:
 class AnomalyDetector(ABC):
     """Learns what normal clips sound like, and scores windows or whole clips: higher = more anomalous.
 
-    What a detector can do stands in its class; nothing else is asked:
-    suffix: the ending of its file's name, and of nothing more.
+    What a detector can do is said by attributes of its class:
+    suffix: the ending of its file's name, such as ".npz".
     uses_gpu: whether it computes on a GPU where there is one.
     libraries: the distributions, beside numpy and pyarrow, whose versions belong in the record of its training.
-    fit_modules: what `fit` imports and nothing else does; a training job imports it first, lest its
-    import count as training, and its threads be as many as it likes.
+    fit_modules: modules that only `fit` imports. A training job imports them before anything is measured and before
+    the number of threads is set, so that their import is not counted as training, and the number holds for them, too.
     reconstructs: whether `reconstruct` gives its reconstruction of a clip.
 
     clip_statistics: what `clip_scores` needs beside the scores of windows, learnt from the clips fitted on: name ->
@@ -93,7 +93,7 @@ class AnomalyDetector(ABC):
     def windows(self, clips: Clips) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First frame of every window that is scored, and its clip: `Clips.windows` with this model's settings.
 
-        Of a detector that scores a clip as one, its only window is the whole clip.
+        Where a clip is scored as one, its only window is the whole clip.
         """
         if self.window_frames is None:
             return np.cumsum(clips.lengths) - clips.lengths, np.arange(len(clips))

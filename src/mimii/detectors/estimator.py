@@ -74,6 +74,7 @@ class EstimatorDetector(AnomalyDetector):
         starts, clip = self.windows(clips)
         if most is not None and len(starts) > most:
             generator = np.random.default_rng(self.seed)
+            # Each clip gives its windows turns, at random; those with the lowest turns of all are taken, ties by lot.
             shuffled = np.lexsort((generator.random(len(starts)), clip))
             first = np.flatnonzero(np.diff(clip, prepend=-1))
             turn = np.empty(len(starts), np.int64)

@@ -91,7 +91,7 @@ class NetworkDetector(AnomalyDetector):
             raise UserError(f"{self.name()}: {len(examples)} training window(s); at least 2 are needed")
         with seeded(self.seed, self.device):
             losses, kept_epoch = self._train(examples, held_out)
-        # The loss of a step is that before it: of what the last step did, no training loss tells.
+        # A step's loss is taken before its weights change, so no loss shows what the last step did.
         if not all(bool(value.isfinite().all()) for value in self.network.state_dict().values()):
             raise self._diverged("weights are NaN or infinite after the last epoch")
         self.network.eval()
@@ -176,8 +176,8 @@ class NetworkDetector(AnomalyDetector):
             "weights": {key: value.cpu().clone() for key, value in self.network.state_dict().items()},
             "clip_statistics": {key: torch.from_numpy(value) for key, value in self.clip_statistics.items()},
         }
-        # Through memory: given a path, torch writes that name into the file, and equal models would differ; and it does
-        # not say why a file cannot be written.
+        # Through memory: torch writes the name of a path into the file, so that equal models would differ, and does not
+        # say why a file cannot be written.
         buffer = io.BytesIO()
         torch.save(content, buffer)
         Path(path).write_bytes(buffer.getbuffer())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mimii.detectors.back_ends import distances, learn_distances, selective_mahalanobis
+from mimii.detectors.back_ends import learn_mahalanobis, mahalanobis_distances, selective_mahalanobis
 from mimii.detectors.contract import AnomalyDetector
 from mimii.detectors.pooling import pool
 from mimii.features.clips import Clips
@@ -32,7 +32,7 @@ class ReconstructingDetector(AnomalyDetector):
         return self.window_scores(clips), self.mean_residuals(clips)
 
     def learn_clip_statistics(self, training: Clips) -> None:
-        self.clip_statistics = learn_distances(self.mean_residuals(training))
+        self.clip_statistics = learn_mahalanobis(self.mean_residuals(training))
 
     def clip_scores(self, clips: Clips, *, top_k: int) -> dict[str, NDArray[np.float64]]:
         """As every detector's, and `residual`, the Mahalanobis distance of a clip's mean residual, unless too few clips
@@ -44,7 +44,9 @@ class ReconstructingDetector(AnomalyDetector):
         of_windows, residuals = self.scores_and_mean_residuals(clips)
         scores = pool(of_windows, self.windows(clips)[1], len(clips), top_k=top_k)
         if "precision" in learnt:
-            scores["residual"] = distances(residuals, learnt["mean"], learnt["deviation"], learnt["precision"])
+            scores["residual"] = mahalanobis_distances(
+                residuals, learnt["mean"], learnt["deviation"], learnt["precision"]
+            )
         if "source_precision" in learnt:
             precisions = learnt["source_precision"], learnt["target_precision"]
             scores["selective_mahalanobis"] = selective_mahalanobis(residuals, precisions)

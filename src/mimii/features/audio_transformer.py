@@ -28,9 +28,8 @@ from mimii.features.extractor import FeatureExtractor
 from mimii.features.settings import frame_count
 
 LEAST_SECONDS = 0.1
-LONGEST_SECONDS = (
-    30.0  # of sound that a network without a limit of its own hears at once; attention grows with its square
-)
+# Of sound that a network without a limit of its own hears at once: attention grows with the square.
+LONGEST_SECONDS = 30.0
 CLIPS_ON_GPU = 16  # of 10 s; a CPU computes them one by one as fast
 UNUSED_WEIGHTS = {"masked_spec_embed"}  # of pretraining alone
 

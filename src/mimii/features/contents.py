@@ -28,7 +28,7 @@ class SectionContents:
 
     def _checksum(self, clip: Clip, table: ClipTable) -> int | None:
         channel = table.metadata.settings["channel"]
-        key = clip.path, None if clip.seconds is None else channel  # a part is summed up when it is decoded
+        key = clip.path, None if clip.seconds is None else channel  # that of a part is of its samples
         if key not in self._checksums:
             try:
                 self._checksums[key] = clip_checksum(self.source, clip, channel)

@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Sound:
     """What extraction reads of one clip. samples: (n,), at the extractor's rate. rate: of the recording, Hz. checksum:
-    of its bytes."""
+    of its bytes; of a part of a recording, of the samples as they were decoded.
+    """
 
     samples: NDArray[np.float32]
     rate: int
@@ -196,14 +197,14 @@ def clips_features(
 def read_sound(source: DatasetSource, clip: Clip, settings: Mapping[str, Any], sample_rate: int | None) -> Sound:
     """Read one clip, at the extractor's sample rate in Hz (None: as it is). Raises BadClipError."""
     if clip.seconds is None:
-        # Read once: the same bytes are decoded and summed up.
+        # Read once, for the samples and for the checksum.
         content, name = _whole(source, clip)
         samples, rate = read_clip(io.BytesIO(content), settings["channel"], name=name)
     else:
         samples, rate, name = _part(source, clip, settings["channel"])
         content = samples.tobytes()
-    clipped, summed = reaches_full_scale(samples), checksum(content)
-    return Sound(at_rate(samples, rate, settings, sample_rate, name=name), rate, clipped, summed)
+    clipped = reaches_full_scale(samples)
+    return Sound(at_rate(samples, rate, settings, sample_rate, name=name), rate, clipped, checksum(content))
 
 
 def clip_checksum(source: DatasetSource, clip: Clip, channel: int | str) -> int:

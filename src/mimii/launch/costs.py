@@ -163,7 +163,7 @@ class Estimator:
         return (self._extent(section).seconds or CLIP_SECONDS) / CLIP_SECONDS
 
     def _size(self, variant: Variant) -> float:
-        """How much a model sees of a clip, beside what it sees with the defaults. Raises UncountedError."""
+        """How much a model sees of a clip, relative to what it sees with the defaults. Raises UncountedError."""
         key = variant.model, variant.name
         if key not in self._sizes:
             if frame_values(variant.features) is None:

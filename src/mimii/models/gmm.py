@@ -34,7 +34,9 @@ class Detector(ClipVectorDetector):
 
         components, regularization = self.settings["components"], self.settings["regularization"]
         if len(vectors) < components:
-            raise UserError(f"gmm: {len(vectors)} training vectors are fewer than components {components}; lower it")
+            raise UserError(
+                f"{self.name()}: {len(vectors)} training vectors are fewer than components {components}; lower it"
+            )
         values = vectors.astype(np.float64)
         covariance = np.cov(values, rowvar=False, bias=True) + regularization * np.eye(values.shape[1])
         largest = np.linalg.eigh(covariance)[1][:, -1]

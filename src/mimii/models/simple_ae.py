@@ -24,6 +24,6 @@ class Detector(AutoencoderDetector):
         values = self.settings["frames"] * self.n_mels
         encoder = [values, *self.settings["hidden"], self.settings["latent"]]
         layers: list[nn.Module] = [nn.Flatten()]
-        for wide, narrow in pairwise(encoder + encoder[-2::-1]):
-            layers += [nn.Linear(wide, narrow), nn.ReLU()]
+        for inputs, outputs in pairwise(encoder + encoder[-2::-1]):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         return nn.Sequential(*layers[:-1])

@@ -133,11 +133,8 @@ def check_finite(scores: Mapping[str, NDArray[np.float64]], paths: Sequence[str]
 
 
 def measure_inference(detector: AnomalyDetector, clips: Clips) -> dict[str, Any]:
-    """Time to score real windows in batches: one warm-up, then the quickest of repeated passes.
-
-    The quickest, since whatever else a machine does can only add to a time.
-
-    A pass ends with the scores in host memory, so what a GPU still has to do is in it.
+    """Time to score real windows in batches: one warm-up, then the quickest of repeated passes, since whatever else a
+    machine does can only add to a time. A pass ends with the scores in host memory, so it includes all work of a GPU.
     """
     windows = len(detector.windows(clips)[0])
     detector.window_scores(clips)
