@@ -31,7 +31,8 @@ def write_section(folder, normal=12, abnormal=2):
     for label, count in (("normal", normal), ("abnormal", abnormal)):
         (folder / label).mkdir(parents=True)
         for number in range(count):
-            soundfile.write(folder / label / f"{number:08d}.wav", noise(seed=number), RATE, subtype="PCM_16")
+            values = noise(seed=number if label == "normal" else 50 + number)
+            soundfile.write(folder / label / f"{number:08d}.wav", values, RATE, subtype="PCM_16")
 
 
 class Benchmark:

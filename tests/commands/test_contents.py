@@ -131,16 +131,19 @@ def same(config, table):
 
 
 def test_the_exit_code_of_check_dataset_is_its_verdict(tmp_path, monkeypatch, capsys):
-    """A duplicate is named, and stands against nothing; too few recordings do."""
+    """A duplicate is named, and stands against nothing, unless it is trained and tested on; too few recordings do."""
     monkeypatch.setattr("mimii.common.provenance.REPOSITORY", tmp_path)
     monkeypatch.chdir(tmp_path)
     write_section(FOLDER)
-    shutil.copy(FOLDER / "normal/00000000.wav", FOLDER / "normal/copy.wav")
+    shutil.copy(FOLDER / "normal/00000005.wav", FOLDER / "normal/copy.wav")
     Path("config.yaml").write_text(yaml.safe_dump(Benchmark().config))
     assert verdict() == 0
     printed = capsys.readouterr()
     assert "duplicated: " in printed.out
     assert printed.err == ""
+    shutil.copy(FOLDER / "normal/00000000.wav", FOLDER / "normal/copy.wav")
+    assert verdict() == 1
+    assert "1 test clip(s) hold the same as a training clip, such as " in capsys.readouterr().out
     shutil.rmtree(FOLDER / "abnormal")
     assert verdict() == 1
     printed = capsys.readouterr()

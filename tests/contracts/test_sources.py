@@ -313,7 +313,7 @@ def test_what_is_missing_extra_duplicated_or_broken_is_named(tmp_path, published
 
 def test_faults_that_do_not_stand_against_running_are_no_error(tmp_path, published):
     del published["fan/id_00/normal/00000001.wav"]
-    published["fan/id_00/normal/00000002.wav"] = published["fan/id_00/normal/00000003.wav"]
+    published["fan/id_00/normal/00000004.wav"] = published["fan/id_00/normal/00000003.wav"]
     unpacked(tmp_path, published)
     said, faults = checked(tmp_path)
     assert faults == 2

@@ -140,7 +140,7 @@ def odd_names(benchmark):
     for number, name in enumerate(
         ["with space.wav", 'it\'s "quoted".wav', "new\nline.wav", "Lüfter 风扇.WAV", "-rf.wav"]
     ):
-        soundfile.write(clip_path(f"normal/{name}"), noise(seed=number), RATE, subtype="PCM_16")
+        soundfile.write(clip_path(f"normal/{name}"), noise(seed=100 + number), RATE, subtype="PCM_16")
 
 
 def record(name, change):
@@ -776,6 +776,21 @@ TABLE = {
             lambda b: [config(features={"resample": True})(b), audio(noise(), 8000)(b)],
             "section 6dB/fan/id_00: mixed sample rates (13 clip(s) of 16000 Hz, 1 clip(s) of 8000 Hz)",
             "features",
+        ),
+        Kind(
+            "a test clip among the training clips, under another name",
+            lambda benchmark: soundfile.write(
+                clip_path("normal/copy.flac"), *soundfile.read(clip_path("normal/00000000.wav")), subtype="PCM_16"
+            ),
+            "1 test clip(s) hold the same as a training clip, such as 6dB/fan/id_00/normal/00000000.wav and ",
+            "features",
+        ),
+        Kind(
+            "silence, of which one clip is like another",
+            lambda benchmark: [
+                soundfile.write(clip_path(f"normal/{name}.wav"), noise() * 0, RATE) for name in ("00000000", "silent")
+            ],
+            OK,
         ),
         Kind("shorter than half a frame", audio(noise(500)), "00000005.wav: too short", "features"),
         Kind(

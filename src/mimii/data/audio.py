@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mimii.common.errors import BadClipError
 from mimii.data.lengths import whole
+from mimii.data.recordings import checksum
 
 # A clip is held in memory as a whole; 17 minutes at 16 kHz.
 LONGEST_SAMPLES = 1 << 24
@@ -109,6 +110,11 @@ def _refuse_pipes(source: str | BinaryIO, name: str) -> None:
 def reaches_full_scale(samples: NDArray[np.float32]) -> bool:
     """Whether (n,) samples hold the largest or the smallest value that 16 bits have: the recording may be clipped."""
     return bool(samples.max() >= FULL_SCALE or samples.min() <= -1)
+
+
+def heard_checksum(samples: NDArray[np.float32]) -> int | None:
+    """Of (n,) samples, whatever file they come from; None where they never change: silence is no copy of another."""
+    return None if samples.min() == samples.max() else checksum(np.ascontiguousarray(samples).data.cast("B"))
 
 
 def _check_header(file: soundfile.SoundFile, channel: int | str, name: str) -> None:

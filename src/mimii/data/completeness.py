@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mimii.common.errors import BadClipError, UserError
-from mimii.data.audio import reaches_full_scale, read_bytes, read_clip, read_header
+from mimii.data.audio import heard_checksum, reaches_full_scale, read_bytes, read_clip, read_header
 from mimii.data.downloaded import DownloadedSource
-from mimii.data.recordings import LABELS, Clip, Format, count_rates
+from mimii.data.recordings import LABELS, Clip, Format, check_apart, count_rates
 from mimii.data.sections import Section
 from mimii.data.selection import selects
 from mimii.data.source import DatasetSource
@@ -29,13 +29,15 @@ Heads = defaultdict[tuple[int, bytes], list[tuple[Section, Clip]]]
 class Findings:
     """What the clips of a section are like, and what is wrong with them; a sentence each.
 
-    usable: how many clips of each (split, label) can be read. formats: how many clips have it.
+    usable: how many clips of each (split, label) can be read. formats: how many clips have it. heard: each clip that is
+    not silent, with its `heard_checksum`.
     levels: dB of full scale, of each clip that is not silent.
     faults: what is not as published. obstacles: why the section cannot be run. doubts: what may spoil its results.
     """
 
     usable: Counter[tuple[str, str]] = field(default_factory=Counter)
     formats: Counter[Format] = field(default_factory=Counter)
+    heard: list[tuple[Clip, int]] = field(default_factory=list)
     levels: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
@@ -114,9 +116,10 @@ def _list(source: DatasetSource, section: Section, findings: Findings) -> list[C
 
 
 def _count(section: Section, findings: Findings) -> None:
-    """Are clips enough left without the broken ones, and of cut recordings?"""
+    """Are clips enough left without the broken ones, and of cut recordings, and are those of the test no others?"""
     usable = findings.usable
     try:
+        check_apart(section, findings.heard)
         check_counts(
             section,
             usable["train", "normal"],
@@ -170,9 +173,12 @@ def _read(source: DatasetSource, section: Section, clips: Iterable[Clip], heads:
             odd["silent"].append(clip.path)
             continue
         findings.levels.append(10 * np.log10(power))
-        if samples.min() == samples.max():
+        heard = heard_checksum(samples)
+        if heard is None:
             odd["constant"].append(clip.path)
-        elif reaches_full_scale(samples):
+            continue
+        findings.heard.append((clip, heard))
+        if reaches_full_scale(samples):
             odd["at full scale"].append(clip.path)
     rates = count_rates(findings.formats)
     if len(rates) > 1:

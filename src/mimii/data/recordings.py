@@ -8,6 +8,7 @@ from typing import Literal
 
 import xxhash
 
+from mimii.common.errors import UserError
 from mimii.common.records import Record
 from mimii.data.split import AS_MANY, Tested, split_normal
 
@@ -93,6 +94,22 @@ def checksum(content: bytes | memoryview) -> int:
     """Of the bytes of one recording: 64 bits that find what changed by accident (XXH3), in a tenth of the time of
     SHA-256 and a sixth of that of CRC-32, which took a quarter of the time of the features."""
     return xxhash.xxh3_64_intdigest(content)
+
+
+def check_apart(section: object, heard: Iterable[tuple[Clip, int]]) -> None:
+    """Raise UserError where a test clip holds the same as a training clip, under whatever name.
+
+    section: what the message calls the section. heard: clips with their `heard_checksum`.
+    """
+    by_split: dict[Split, dict[int, str]] = {"train": {}, "test": {}}
+    for clip, own in heard:
+        by_split[clip.split].setdefault(own, clip.path)
+    trained, tested = by_split["train"], by_split["test"]
+    if same := [(trained[own], path) for own, path in tested.items() if own in trained]:
+        raise UserError(
+            f"section {section}: {len(same)} test clip(s) hold the same as a training clip, such as {same[0][1]} and "
+            f"{same[0][0]}, so they would be trained on; remove one of the two recordings (of a table, its line)"
+        )
 
 
 def ordered_clips(

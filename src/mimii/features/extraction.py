@@ -16,8 +16,8 @@ from mimii.common.errors import BadClipError, UserError
 from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
 from mimii.common.provenance import Stopwatch, host, machine_load, versions
-from mimii.data.audio import reaches_full_scale, read_bytes, read_clip, resample
-from mimii.data.recordings import Clip, Recordings, checksum, content_of
+from mimii.data.audio import heard_checksum, reaches_full_scale, read_bytes, read_clip, resample
+from mimii.data.recordings import Clip, Recordings, check_apart, checksum, content_of
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.data.split import check_counts
@@ -33,13 +33,15 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Sound:
     """What extraction reads of one clip. samples: (n,), at the extractor's rate. rate: of the recording, Hz. checksum:
-    of its bytes; of a part of a recording, of the samples as they were decoded.
+    of its bytes; of a part of a recording, of the samples as they were decoded. heard: of the channel that is read,
+    None where it is silent.
     """
 
     samples: NDArray[np.float32]
     rate: int
     clipped: bool
     checksum: int
+    heard: int | None
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Tally:
     """What a section's clips turned out to be.
 
     usable: how many clips of each (split, label) have features. rates: Hz. clipped: paths. bad: a sentence each.
-    checksums: of each clip by its path, None where it cannot be read.
+    checksums: of each clip by its path, None where it cannot be read. heard: of each that is not silent.
     """
 
     usable: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -55,6 +57,7 @@ class Tally:
     clipped: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
     checksums: list[tuple[str, int | None]] = field(default_factory=list)
+    heard: list[tuple[Clip, int]] = field(default_factory=list)
 
     def add(self, clip: Clip, sound: Sound) -> None:
         """Count a clip that has features."""
@@ -62,6 +65,7 @@ class Tally:
         self.rates[sound.rate] += 1
         self.clipped += [clip.path] if sound.clipped else []
         self.checksums.append((clip.path, sound.checksum))
+        self.heard += [] if sound.heard is None else [(clip, sound.heard)]
 
     def add_bad(self, clip: Clip, error: BadClipError) -> None:
         """Count a clip that cannot be used."""
@@ -78,7 +82,8 @@ class Tally:
             )
 
     def check(self, section: Section, *, settable: bool) -> None:
-        """Raise UserError on mixed sample rates, and where too few clips are left.
+        """Raise UserError on mixed sample rates, on test clips among the training clips, and where too few clips are
+        left.
 
         settable: whether another `dataset.split` may help.
         """
@@ -87,6 +92,7 @@ class Tally:
             raise UserError(
                 f"section {section}: mixed sample rates ({counts}), which a detector would hear; convert them to one"
             )
+        check_apart(section, self.heard)
         check_counts(
             section,
             self.usable["train", "normal"],
@@ -203,8 +209,8 @@ def read_sound(source: DatasetSource, clip: Clip, settings: Mapping[str, Any], s
     else:
         samples, rate, name = _part(source, clip, settings["channel"])
         content = samples.tobytes()
-    clipped = reaches_full_scale(samples)
-    return Sound(at_rate(samples, rate, settings, sample_rate, name=name), rate, clipped, checksum(content))
+    clipped, summed, heard = reaches_full_scale(samples), checksum(content), heard_checksum(samples)
+    return Sound(at_rate(samples, rate, settings, sample_rate, name=name), rate, clipped, summed, heard)
 
 
 def clip_checksum(source: DatasetSource, clip: Clip, channel: int | str) -> int:
