@@ -11,7 +11,6 @@ side. A machine that does other work too stretches wall times; CPU times hardly.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -20,14 +19,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from workbench import ONE_THREAD, REPOSITORY, write_figures
+
 from mimii.common.canonical import to_json
 from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration, model_names
 from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+SCRIPTS = REPOSITORY / "scripts"
 SECTION = "6dB/fan/id_00"
 REFERENCES = ("mahalanobis", "pca")
 MINUTE = 60
@@ -173,11 +173,5 @@ if __name__ == "__main__":
     outside = sum(row["wall_s"] for row in figures.values()) / inside
     print(f"Wall time of all jobs: {outside:.2f} times that inside fitting and scoring (goal: at most {OVERHEAD_GOAL})")
     if arguments.json:
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        arguments.json.write_text(
-            json.dumps(
-                {"models": figures, "jobs": arguments.jobs, "wall_s": wall, "wall_over_inside": outside, **machine},
-                indent=1,
-            )
-            + "\n"
-        )
+        together = {"jobs": arguments.jobs, "wall_s": wall, "wall_over_inside": outside}
+        write_figures(arguments.json, {"models": figures, **together})

@@ -13,9 +13,7 @@ import argparse
 import csv
 import json
 import os
-import platform
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,13 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from workbench import ONE_THREAD, REPOSITORY, copy_workflow, write_figures
 
 from mimii.data.made_up.recordings import make_section
 from mimii.data.sections import Section
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-PARTS = ["Snakefile", "environment.yml", "workflow", "scripts", "src", "config", "profiles"]
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 SECTION = Section.parse("6dB/fan/id_00")
 
 
@@ -66,9 +62,7 @@ def run_workflow(folder: Path, epochs: int, *, latent: int = 8) -> dict[str, flo
 
 
 def measure(folder: Path, clips: tuple[int, int], seconds: float, epochs: int) -> dict[str, dict[str, float]]:
-    for part in PARTS:
-        source = REPOSITORY / part
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
+    copy_workflow(folder)
     recordings = folder / "dataset" / SECTION.path
     normal, abnormal = clips
     make_section(recordings, SECTION, normal_clips=normal, abnormal_clips=abnormal, seconds=seconds, channels=1, seed=3)
@@ -96,5 +90,4 @@ if __name__ == "__main__":
     for name, row in figures.items():
         print(f"| {name} | {row['wall_s']:.1f} | {row['cpu_s']:.1f} | {row['auc']:.3f} |")
     if arguments.json:
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        arguments.json.write_text(json.dumps({"commands": figures, **machine}, indent=1) + "\n")
+        write_figures(arguments.json, {"commands": figures})

@@ -10,15 +10,15 @@ best of several rounds.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "extract_features.py"
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+from workbench import ONE_THREAD, REPOSITORY, write_figures
+
+SCRIPT = REPOSITORY / "scripts" / "extract_features.py"
 GOALS = {"per_clip_ratio": 4, "job_ratio": 2.5, "two_jobs_ratio": 1.8, "peak_rss_mb": 400, "read_mb_per_s": 500}
 SECTION = "6dB/fan/id_00"
 
@@ -186,5 +186,4 @@ if __name__ == "__main__":
         limit = "" if goal is None else f"   goal {'at most' if name == 'peak_rss_mb' else 'at least'} {goal}"
         print(f"{name:26} {value:10.2f}{limit}")
     if arguments.json:
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        arguments.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")
+        write_figures(arguments.json, {**figures, "goals": GOALS})

@@ -12,7 +12,6 @@ the last bit whatever windows are beside it, without which no score could be tru
 """
 
 import argparse
-import json
 import logging
 import os
 import subprocess
@@ -31,12 +30,12 @@ from training import (
     NETWORKS,
     NO_CLIPS,
     default_epochs,
-    machine,
     made_up_clips,
     make_detector,
     reference,
     stacked,
 )
+from workbench import write_figures
 
 from mimii.detectors.clip_classifier import ClipClassifier
 from mimii.detectors.window_network import WindowNetwork
@@ -187,7 +186,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if arguments.device.startswith("cuda") else "cpu",
         "clips": arguments.clips,
         "epochs": arguments.epochs,
-        **machine(),
+        "torch": torch.__version__,
     }
 
 
@@ -213,4 +212,4 @@ if __name__ == "__main__":
         sys.exit()
     figures = measure(arguments)
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+        write_figures(arguments.json, figures)

@@ -8,9 +8,6 @@ one after the other and at once; wall times, so the machine must be idle.
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -18,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from budgets import SECTION, configuration, make_features, measure, run
+from workbench import write_figures
 
 from mimii.planning import job_parameters
 from mimii.planning.plan import Plan
@@ -75,5 +73,4 @@ if __name__ == "__main__":
         limit = "" if goal is None else f"   goal: at {'least' if name == 'two_jobs_ratio' else 'most'} {goal}"
         print(f"{name:26} {value:8.2f}{limit}")
     if arguments.json:
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        arguments.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")
+        write_figures(arguments.json, {**figures, "goals": GOALS})

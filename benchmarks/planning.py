@@ -9,12 +9,9 @@ sections x five seeds where nothing is there; and Snakemake's whole answer where
 
 import argparse
 import itertools
-import json
 import os
-import platform
 import pstats
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,11 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from workbench import REPOSITORY, copy_workflow, write_figures
 
 from mimii.planning.plan import Plan
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-PARTS = ["Snakefile", "environment.yml", "workflow", "scripts", "config", "profiles"]
 SECTIONS = (["6dB", "0dB", "min6dB"], ["fan", "pump", "slider", "valve"], ["id_00", "id_02", "id_04", "id_06"])
 CLIPS = {"normal": 922, "abnormal": 204}
 GOALS = {"dry_run_cpu_s": 14, "nothing_to_do_cpu_s": 10, "peak_rss_mb": 600}
@@ -119,9 +115,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for part in PARTS:
-            source = REPOSITORY / part
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
+        copy_workflow(folder)
         make_recordings(folder / "dataset")
         config = folder / "config" / "config.yaml"
 
@@ -150,5 +144,4 @@ if __name__ == "__main__":
         limit = f"   goal: at most {GOALS[name]}" if name in GOALS else ""
         print(f"{name:26} {value:10,.1f}{limit}")
     if arguments.json:
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        arguments.json.write_text(json.dumps({**figures, "goals": GOALS, **machine}, indent=1) + "\n")
+        write_figures(arguments.json, {**figures, "goals": GOALS})

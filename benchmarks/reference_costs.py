@@ -19,7 +19,6 @@ import itertools
 import json
 import os
 import platform
-import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -27,7 +26,8 @@ from typing import Any
 
 import yaml
 from budgets import configuration, extract_features, make_recordings, measure
-from end_to_end import PARTS, REPOSITORY, run
+from end_to_end import run
+from workbench import copy_workflow
 
 from mimii.common.provenance import versions
 from mimii.data.split import fit_count
@@ -126,9 +126,7 @@ def reference_costs(folder: Path, sizes: list[tuple[int, int]], epochs: int, mod
 
 def check(folder: Path, clips: tuple[int, int], epochs: int, models: list[str]) -> dict[str, Any]:
     """said: the estimate, as a dry run prints it. cpu_s: what it cost, without planning."""
-    for part in PARTS:
-        source = REPOSITORY / part
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
+    copy_workflow(folder)
     section = configuration(folder, clips, CHANNELS)
     config = {
         **section,

@@ -11,10 +11,8 @@ to a training of the default number of epochs, and to scoring, in percent of CPU
 """
 
 import argparse
-import json
 import logging
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,12 +20,12 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import numpy as np
 import torch
+from workbench import write_figures
 
 from mimii.common.declarations import resolve
 from mimii.detectors.autoencoder import AutoencoderDetector
@@ -172,15 +170,6 @@ def run(name: str, what: str, clips: int = 60) -> list[float]:
     return [float(number) for number in subprocess.check_output(command, text=True).split()]
 
 
-def machine() -> dict[str, Any]:
-    return {
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=NETWORKS, default=NETWORKS)
@@ -217,4 +206,4 @@ if __name__ == "__main__":
             flush=True,
         )
     if arguments.json:
-        arguments.json.write_text(json.dumps({"models": figures, **machine()}, indent=1) + "\n")
+        write_figures(arguments.json, {"models": figures, "torch": torch.__version__})
