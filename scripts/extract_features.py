@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 from pathlib import Path
 
 from mimii.common.errors import exit_on_user_error
@@ -22,7 +21,6 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--record", type=Path, required=True, help="what extraction cost")
     arguments = parser.parse_args()
-    logging.basicConfig(format="%(message)s")
     job = arguments.job
     prepare_process()
     with exit_on_user_error():

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,8 @@ def propose(folder: Path, normal: tuple[str, ...] = ()) -> FirstConfig:
     if inspection.broken:
         dataset["on_bad_clip"] = "skip"
         doubts.append(f"{len(inspection.broken)} recording(s) cannot be read, and are left out: {inspection.broken[0]}")
-    dataset["split"] = choose_split(_labels(dataset), fixed=inspection.split)
-    counts = _counts(dataset)
+    dataset["split"] = choose_split(_counts(dataset, "label"), fixed=inspection.split)
+    counts = _counts(dataset, "split", "label")
     _refuse_sections(counts, inspection)
     features = choose_features(inspection)
     if len(inspection.rates()) > 1:
@@ -138,7 +139,7 @@ def write_config(proposed: FirstConfig, output: Path) -> None:
 
 
 def default_name(folder: Path) -> str:
-    """Of the configuration and of its results: the folder's name."""
+    """What a configuration and its results are called: as the folder of the recordings."""
     return section_name(folder.resolve().name).strip("._-") or "recordings"
 
 
@@ -210,17 +211,10 @@ def _read(dataset: Mapping[str, Any], features: Mapping[str, Any] | None = None)
     return read_config({"dataset": dict(dataset), "features": dict(features or {}), "models": dict.fromkeys(MODELS)})
 
 
-def _labels(dataset: Mapping[str, Any]) -> dict[Section, Counter[str]]:
-    """Clips of each label, of recordings that may be cut."""
+def _counts(dataset: Mapping[str, Any], *of: str) -> dict[Section, Counter[Any]]:
+    """How many clips of each section have the same of these attributes; recordings may be cut into clips."""
     source = open_source(_read(dataset)["dataset"])
-    return {section: Counter(clip.label for clip in source.clips(section)) for section in source.sections()}
-
-
-def _counts(dataset: Mapping[str, Any]) -> dict[Section, Counter[tuple[str, str]]]:
-    source = open_source(_read(dataset)["dataset"])
-    return {
-        section: Counter((clip.split, clip.label) for clip in source.clips(section)) for section in source.sections()
-    }
+    return {section: Counter(map(attrgetter(*of), source.clips(section))) for section in source.sections()}
 
 
 def _refuse_sections(counts: Mapping[Section, Counter[tuple[str, str]]], inspection: Inspection) -> None:

@@ -272,7 +272,7 @@ def run(options: argparse.Namespace, configuration: Mapping[str, Any], plan: Pla
 
 
 def write_configuration(configuration: Mapping[str, Any], path: Path) -> None:
-    """As YAML, with the command that runs the same without this one."""
+    """Write the configuration as YAML, with the command that runs the same without this one."""
     text = yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True)
     comment = (
         "# Written by research_experiments.py; from the workflow's folder, plain Snakemake does the same:\n"

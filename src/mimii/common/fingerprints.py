@@ -180,20 +180,20 @@ def features_modules(source: str, extractor: str) -> tuple[str, str, str]:
 
 
 def training_code(model: str) -> str:
-    """Of a training job."""
+    """Fingerprint of a training job."""
     return fingerprint(*training_modules(model))
 
 
 def scoring_code(model: str) -> str:
-    """Of a scoring job."""
+    """Fingerprint of a scoring job."""
     return fingerprint(*scoring_modules(model))
 
 
 def features_code(source: str, extractor: str) -> str:
-    """Of feature extraction from a dataset source."""
+    """Fingerprint of feature extraction from a dataset source."""
     return fingerprint(*features_modules(source, extractor))
 
 
 def metrics_code() -> str:
-    """Of the metrics."""
+    """Fingerprint of the metrics."""
     return fingerprint("mimii.evaluation.row")

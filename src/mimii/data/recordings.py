@@ -91,8 +91,9 @@ def content_of(checksums: Iterable[tuple[str, int | None]]) -> str:
 
 
 def checksum(content: bytes | memoryview) -> int:
-    """Of the bytes of one recording: 64 bits that find what changed by accident (XXH3), in a tenth of the time of
-    SHA-256 and a sixth of that of CRC-32, which took a quarter of the time of the features."""
+    """64 bits of the bytes of one recording, which find what changed by accident (XXH3): in a tenth of the time of
+    SHA-256 and a sixth of that of CRC-32, which took a quarter of the time of the features.
+    """
     return xxhash.xxh3_64_intdigest(content)
 
 

@@ -52,7 +52,7 @@ class AutoencoderDetector(ReconstructingDetector, WindowNetwork):
                 self.clip_statistics[f"{domain}_precision"] = np.linalg.pinv(covariance, hermitian=True)
 
     def _residual_covariance(self, clips: Clips, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Of the residuals of all frames of all windows of the chosen clips: (n_mels, n_mels)."""
+        """Covariance of the residuals of all frames in all windows of the chosen clips: (n_mels, n_mels)."""
         count = 0
         sums = torch.zeros(self.n_mels, dtype=torch.float64, device=self.device)
         products = torch.zeros((self.n_mels, self.n_mels), dtype=torch.float64, device=self.device)

@@ -112,7 +112,7 @@ class ClipClassifier(NetworkDetector):
         return stretches, shares
 
     def embeddings(self, clips: Clips) -> NDArray[np.float64]:
-        """Of every stretch, (stretches, values), each of length 1; a clip's depend on that clip alone."""
+        """Embedding of every stretch, (stretches, values), each of length 1; a clip's depend on that clip alone."""
         self.network.eval()
         parts = []
         with torch.inference_mode():

@@ -294,7 +294,7 @@ def interval(
     metric: str,
     confidence: float,
 ) -> tuple[float, float]:
-    """Of a difference, by the same noise as its p-value."""
+    """Interval of a difference, from the same noise as its p-value."""
     if isinstance(noise, np.ndarray):
         freedom = seed_freedom(noise, seed_values(sides, metric))
         return centred_interval(difference, noise, confidence, freedom)

@@ -144,7 +144,7 @@ class Scope:
 
     @property
     def labels(self) -> list[str]:
-        """Of the models."""
+        """The models' labels."""
         return list(self.means)
 
     def difference(self, first: int, second: int) -> tuple[float, NDArray[np.float64], float]:

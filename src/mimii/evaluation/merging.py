@@ -104,7 +104,7 @@ def read_run(run: Run, runs_root: str | Path, expectation: Expectation) -> tuple
 
 
 def _member_faults(row: Mapping[str, Any], runs_root: Path) -> Iterable[Fault]:
-    """Of an ensemble: is it the mean of the clip scores that its members have now?"""
+    """Why an ensemble's row is not the mean of the clip scores that its members have now."""
     for run, sha256 in _read_json(row.get("members")).items():
         try:
             now = ScoringRecord.read(runs_root / run / SCORING).scores_sha256

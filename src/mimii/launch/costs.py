@@ -129,7 +129,7 @@ class Estimator:
         return self._of_all("features", named, transformed / usually)
 
     def _of_all(self, kind: str, named: Mapping[str, str], share: float = 1) -> float:
-        """Of a job that makes something of all clips of a section."""
+        """CPU seconds of a job that makes something of all clips of a section."""
         section = Section.parse(named["section"])
         extent = self._extent(section)
         clips = (extent.train + extent.test) * self._length(section)
@@ -159,7 +159,7 @@ class Estimator:
         return extent
 
     def _length(self, section: Section) -> float:
-        """Of a section's clips, in clips of CLIP_SECONDS."""
+        """Length of a section's clips, in clips of CLIP_SECONDS."""
         return (self._extent(section).seconds or CLIP_SECONDS) / CLIP_SECONDS
 
     def _size(self, variant: Variant) -> float:

@@ -60,7 +60,7 @@ def _mean_seconds(source: RecordedSource, section: Section) -> float | None:
 
 
 def _cut(whole: Extent, seconds: float | None) -> Extent:
-    """Of recordings that are cut into clips of so many seconds."""
+    """The extent once the recordings are cut into clips of so many seconds."""
     if seconds is None or whole.seconds is None or whole.seconds < seconds:
         return whole
     clips = int(whole.seconds / seconds)

@@ -74,7 +74,7 @@ def describe_shared_models(plan: Plan, planned: Sequence[Job]) -> str | None:
 
 
 def first_seed_alone(plan: Plan) -> str:
-    """Of several seeds: which of the models run with the first alone."""
+    """Which of the models run with the first of several seeds alone."""
     models = dict.fromkeys(variant.model for variant in plan.variants)
     alone = [model for model in models if len(seeds_of(model, plan.seeds)) < len(plan.seeds)]
     return f"; {', '.join(alone)} with the first seed alone" if alone else ""

@@ -28,7 +28,7 @@ class Failure:
 
     @property
     def where(self) -> str:
-        """Its logs."""
+        """Where the job's logs are."""
         own = self.job.log or "no log"
         return f"{own}, and the cluster's {self.cluster_log}" if self.cluster_log else own
 

@@ -28,7 +28,7 @@ class Request:
     log_file: Path | None = None
 
     def arguments(self) -> list[str]:
-        """Of Snakemake."""
+        """Snakemake's options for this request."""
         arguments = ["--forcerun", "train_model", "train_classical_model"] if self.retrain else []
         if self.configfile:
             arguments += ["--configfile", str(self.configfile), "--replace-workflow-config"]

@@ -54,7 +54,7 @@ class Detector(ReconstructingDetector, EstimatorDetector):
         return np.square(centred - centred @ components @ components.T).mean(1, dtype=np.float64)
 
     def mean_residuals(self, clips: Clips) -> NDArray[np.float64]:
-        """Of a clip's mean window, since the reconstruction is linear."""
+        """Those of a clip's mean window, which are the same, since the reconstruction is linear."""
         components = self.learnt["components"]
         residuals = np.empty((len(clips), self.n_mels))
         for index in range(len(clips)):

@@ -59,7 +59,7 @@ class Results:
 
     @property
     def confidence(self) -> float:
-        """Of all intervals."""
+        """Confidence of all intervals, such as 0.95."""
         return float(self.frame["confidence"].to_numpy(dtype=float)[0])
 
 

@@ -146,7 +146,7 @@ def variants(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def base_of(model: str) -> str:
-    """Of a model; empty for external scores."""
+    """Base of a model, such as "network"; empty for external scores."""
     return model_declaration(model).base if model in model_names() else ""
 
 

@@ -178,7 +178,7 @@ def _settings_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Of every variant; what several of them have in common is said of the first."""
+    """Contradictions in each variant's settings; what several variants have in common is said of the first alone."""
     places = [(f"models.{variant.model}", variant) for variant in base_variants(config)]
     places += [
         (f"studies.{study}", variant) for study in config["studies"] for variant in study_variants(config, study)

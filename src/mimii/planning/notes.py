@@ -1,4 +1,4 @@
-"""What a person should know before a start, and what stops none: a line each."""
+"""What a person should know before a start, though it stops none: a line each."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ MOST_SCOPES = 3
 
 
 def notes_before_a_start(plan: Plan) -> list[str]:
-    """Everything of that kind."""
+    """All of these lines: other recordings under the same paths, too few classes."""
     others = describe_other_recordings(plan)
     return [*([others] if others else []), *few_classes(plan)]
 

@@ -60,7 +60,7 @@ class Source(DownloadedSource):
         return by_id[section.id]
 
     def format(self) -> Format:
-        """Of Purohit et al., arXiv:1909.09347: 10 s at 16 kHz from eight microphones."""
+        """10 s at 16 kHz from eight microphones: Purohit et al., arXiv:1909.09347."""
         return Format(rate=16_000, channels=8, samples=160_000)
 
     def published_counts(self, section: Section) -> dict[str, int] | None:

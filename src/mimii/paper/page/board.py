@@ -49,7 +49,7 @@ def complete_variants(frame: pd.DataFrame) -> list[list[str]]:
 
 
 def _clips_key(frame: pd.DataFrame) -> str:
-    """The same for results of the same test clips."""
+    """A digest of which test clips the results are of."""
     digest = hashlib.sha256()
     for row in records(frame.drop_duplicates(SECTION_COLUMNS).sort_values(SECTION_COLUMNS)):
         digest.update(repr([*(row[name] for name in SECTION_COLUMNS), *read_run(row, ROOT).paths]).encode())

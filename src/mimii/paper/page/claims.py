@@ -58,7 +58,7 @@ class Findings:
 
     @property
     def level(self) -> float:
-        """Of the tests."""
+        """Significance level of the tests."""
         return round(1 - self.confidence, 12)
 
     @property

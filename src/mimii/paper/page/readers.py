@@ -102,7 +102,7 @@ class ScoredSection:
     runs: Mapping[str, Sequence[ScoredRun]]
 
     def mean_scores(self, label: str) -> NDArray[np.float64]:
-        """Of one method, over seeds."""
+        """(test clips,): the mean of a method's scores over its seeds."""
         return np.mean([run.scores for run in self.runs[label]], axis=0)
 
 
