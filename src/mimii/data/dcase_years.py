@@ -10,9 +10,9 @@ from typing import Any, Literal, cast
 
 from mimii.common.declarations import read_declarations
 from mimii.common.errors import UserError
+from mimii.data.recordings import Domain, Label, Split
 
 Part = Literal["development", "evaluation"]
-Split = Literal["train", "test"]
 PARTS: tuple[Part, Part] = ("development", "evaluation")
 RECORD = "https://zenodo.org/records/{record}"
 
@@ -26,13 +26,8 @@ NAMES = re.compile(
 )
 NO_ATTRIBUTE = "noAttribute"
 # As the evaluators write them.
-CODES: Mapping[str, Literal["normal", "abnormal"]] = {"0": "normal", "1": "abnormal"}
-DOMAINS: Mapping[str, Literal["source", "target"]] = {
-    "0": "source",
-    "1": "target",
-    "source": "source",
-    "target": "target",
-}
+CODES: Mapping[str, Label] = {"0": "normal", "1": "abnormal"}
+DOMAINS: Mapping[str, Domain] = {"0": "source", "1": "target", "source": "source", "target": "target"}
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,8 @@ class ClipName:
     name: str
     id: str
     split: Split | None
-    label: Literal["normal", "abnormal"] | None
-    domain: Literal["source", "target"] | None
+    label: Label | None
+    domain: Domain | None
     attributes: str
 
 
@@ -131,7 +126,7 @@ class Year:
             str(parts["id"]),
             cast("Split | None", parts["split"]),
             {"normal": "normal", "anomaly": "abnormal", None: None}[parts["label"]],
-            cast("Literal['source', 'target'] | None", parts["domain"]),
+            cast("Domain | None", parts["domain"]),
             "" if attributes == NO_ATTRIBUTE else attributes,
         )
 

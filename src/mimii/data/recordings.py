@@ -15,7 +15,7 @@ from mimii.data.split import AS_MANY, Tested, split_normal
 Label = Literal["normal", "abnormal"]
 Split = Literal["train", "test"]
 Domain = Literal["source", "target"]
-LABELS: tuple[Literal["normal"], Literal["abnormal"]] = ("normal", "abnormal")
+LABELS: tuple[Label, Label] = ("normal", "abnormal")
 
 
 @dataclass(frozen=True)

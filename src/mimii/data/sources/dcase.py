@@ -14,11 +14,11 @@ from typing import Any
 from mimii.common.errors import UserError
 from mimii.common.problems import ProblemsError
 from mimii.data.archive import list_members, read_record, verify
-from mimii.data.dcase_years import PARTS, ClipName, Part, RecordArchive, Split, Year
+from mimii.data.dcase_years import PARTS, ClipName, Part, RecordArchive, Year
 from mimii.data.downloaded import DownloadedSource
 from mimii.data.folders import audio_files, subfolders
 from mimii.data.published import PublishedArchive
-from mimii.data.recordings import Recording, digest
+from mimii.data.recordings import Recording, Split, digest
 from mimii.data.sections import Section
 from mimii.data.selection import select_sections, selects_name
 
