@@ -394,6 +394,17 @@ def test_what_the_configuration_does_not_suit_stands_against_a_section(tmp_path)
     assert check_dataset(plan.source, said.append, partial(format_problems, plan.variants)) == 0
 
 
+def test_of_recordings_of_other_lengths_the_shortest_is_too_short_for_a_window(tmp_path):
+    touch(tmp_path, *(f"normal/{number:02d}.wav" for number in range(14)), "abnormal/1.wav")
+    for number, path in enumerate(sorted(tmp_path.rglob("*.wav"))):
+        soundfile.write(path, np.random.default_rng(number).normal(0, 0.1, 5000 + 512 * number), 16000)
+    source = {"dataset": {"root": str(tmp_path), "source": "labelled"}, "models": {"pca": {"frames": 40}}}
+    plan, said = Plan(source), []
+    assert check_dataset(plan.source, said.append, partial(format_problems, plan.variants)) == 1
+    (obstacle,) = (line for line in said if "frames of a recording" in line)
+    assert "(5000 samples at 16000 Hz, a frame every 0.032 s)" in obstacle
+
+
 def test_parts_of_a_recording_are_no_duplicates(tmp_path):
     touch(tmp_path, "normal/a.wav", "abnormal/1.wav")
     for number, path in enumerate(sorted(tmp_path.rglob("*.wav"))):

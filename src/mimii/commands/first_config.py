@@ -54,7 +54,7 @@ features:
 
 models:  # any of docs/models.md; under a name, settings of that model, such as vae: {{epochs: 100}}
 {models}
-seeds: [42, 43, 44]  # each model is trained with each, which shows how much of a difference is chance
+seeds: [42, 43, 44]  # for models that depend on their seed; shows how much of a difference is chance
 
 paths:
   results: {results}

@@ -39,7 +39,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mimii", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
-        command.add_options(commands.add_parser(name, help=command.help))
+        description = f"{command.help[0].upper()}{command.help[1:]}."
+        command.add_options(commands.add_parser(name, help=command.help, description=description))
     return parser
 
 
@@ -368,23 +369,25 @@ def _check_dataset(arguments: argparse.Namespace) -> int:
 
 COMMANDS = {
     "init": Command("write a configuration for a folder of your own recordings", _add_init_options, _init),
-    "run": Command("run the workflow, with its progress and what it comes to", _add_run_options, _run),
+    "run": Command("run the workflow: show its progress, then a summary", _add_run_options, _run),
     "summary": Command("print averages per model and SNR", _add_summary_options, _summary),
     "score": Command("score recordings with a trained model", _add_score_options, _score),
-    "export": Command("one file of a trained model, which scores on another machine", _add_export_options, _export),
+    "export": Command(
+        "write a trained model to one file, which scores on another machine", _add_export_options, _export
+    ),
     "save": Command("keep the results as they are now, for `compare` and `page`", _add_save_options, _save),
     "compare": Command(
         "say which sections changed beyond noise from one result to another", _add_compare_options, _compare
     ),
     "results-so-far": Command(
-        "CSV and tables of what is finished, while the rest still runs", _add_so_far_options, _results_so_far
+        "write CSV and tables of what is finished, while the rest still runs", _add_so_far_options, _results_so_far
     ),
     "check_dataset": Command(
         "say what a dataset holds, what is missing or broken, and whether it can be run",
         _add_check_options,
         _check_dataset,
     ),
-    "page": Command("one HTML page of several results, to compare them", _add_page_options, _page),
-    "paper": Command("a folder that LaTeX compiles: tables, figures, setup", _add_paper_options, _paper),
+    "page": Command("write one HTML page of several results, to compare them", _add_page_options, _page),
+    "paper": Command("write a folder that LaTeX compiles: tables, figures, setup", _add_paper_options, _paper),
     "share": Command("pack results into a zip that `page` reads", _add_share_options, _share),
 }

@@ -74,7 +74,7 @@ def check_dataset(
         clips = _list(source, section, findings)
         findings.faults += _differences(source, section, clips)
         _read(source, section, clips, heads, findings)
-        for known in findings.formats:
+        for known in _shortest(findings.formats):
             findings.obstacles += [str(problem) for problem in problems(known)]
         if not findings.obstacles:
             _count(section, findings)
@@ -93,6 +93,12 @@ def check_dataset(
     else:
         say(f"All {len(sections)} section(s) can be run as configured.")
     return unusable
+
+
+def _shortest(formats: Iterable[Format]) -> list[Format]:
+    """Of each rate and number of channels the shortest recording: what it is long enough for, all others are."""
+    longest_first = sorted(formats, key=lambda known: -known.samples)
+    return list({(known.rate, known.channels): known for known in longest_first}.values())
 
 
 def _to_download(source: DatasetSource, section: Section) -> list[str]:

@@ -210,7 +210,7 @@ def format_problems(variants: Iterable[Variant], known: Format | None) -> Iterat
             yield Problem(
                 f"{variant.model}, {variant.name}",
                 f"frames {frames} is more than the {clip} frames of a recording "
-                f"({known.samples} samples at {known.rate} Hz, a frame every {frame_step(features)} s); "
+                f"({known.samples} samples at {known.rate} Hz, a frame every {frame_step(features):.4g} s); "
                 f"lower frames or {'hop_length' if 'hop_length' in features else 'frame_seconds'}",
             )
 
