@@ -229,10 +229,9 @@ def test_sections_are_compared_as_the_average_of_one_section_is(benchmark, tmp_p
     for pair, rows in found.groupby(["label", "other"]):
         assert rows["p_holm"].tolist() == list(inference.correct_by_holm(rows["p_value"]))
         for row in rows.to_dict("records"):
-            alone = frame[(frame[SECTION_COLUMNS] == [row[name] for name in SECTION_COLUMNS]).all(axis=1)].reset_index(
-                drop=True
-            )
-            wanted = compute_statistics(alone, tmp_path).comparisons
+            section = [row[name] for name in SECTION_COLUMNS]
+            alone = frame[(frame[SECTION_COLUMNS] == section).all(axis=1)]
+            wanted = compute_statistics(alone.reset_index(drop=True), tmp_path).comparisons
             same = (wanted[["label", "other"]] == list(pair)).all(axis=1) & (wanted["metric"] == "auc")
             wanted = wanted[same & (wanted["db_level"] == AVERAGE)].iloc[0]
             names = ["difference", "low", "high", "p_value"]
