@@ -11,8 +11,8 @@ from mimii.runs.records import MetricsRecord
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=Path, required=True)
-    parser.add_argument("--model-file", type=Path, required=True)
+    parser.add_argument("--features", type=Path, required=True, help="of the section")
+    parser.add_argument("--model-file", type=Path, required=True, help="model.pth or model.npz")
     parser.add_argument("--training", type=Path, required=True, help="training.json")
     parser.add_argument("--scores", type=Path, required=True, help="scores.parquet")
     parser.add_argument("--metrics", type=Path, required=True, help="metrics.json")

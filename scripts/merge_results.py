@@ -13,7 +13,7 @@ if __name__ == "__main__":
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--features", type=Path, required=True, help="folder of the features")
     parser.add_argument("--job", type=read_json_argument, required=True, help="JSON, or @file: the runs to merge")
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
     with exit_on_user_error():
         expected = Expectation(recorded_columns(arguments.job), arguments.job["recordings"], arguments.features)

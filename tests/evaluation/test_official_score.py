@@ -8,6 +8,7 @@ from scipy.stats import hmean
 from sklearn.metrics import roc_auc_score
 
 from mimii.data.sections import AVERAGE, dcase_year
+from mimii.evaluation.official_averages import official_averages, resample
 from mimii.evaluation.official_score import (
     SCORE,
     SectionClips,
@@ -16,7 +17,6 @@ from mimii.evaluation.official_score import (
     part_values,
     parts_of,
 )
-from mimii.evaluation.official_scores import official_scores, resample
 
 # Evaluation data of 2024, the organisers' baseline: AUC source, AUC target, pAUC of its machine types; the score.
 PUBLISHED = {
@@ -69,8 +69,8 @@ def clips(seed=0, normal=20, abnormal=15, seeds=1):
 
 
 def table_of(year, sections, samples=100):
-    """`official_scores` of (clips, scores) of each section."""
-    return official_scores(resample(year, sections, range(len(sections[0][1])), samples))
+    """`official_averages` of (clips, scores) of each section."""
+    return official_averages(resample(year, sections, range(len(sections[0][1])), samples))
 
 
 def once(section):

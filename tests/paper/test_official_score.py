@@ -11,8 +11,8 @@ import pytest
 from mimii.common.errors import UserError
 from mimii.data.sections import AVERAGE, NO_LEVEL
 from mimii.evaluation.compared import compute_statistics
+from mimii.evaluation.official_averages import scores_of_runs
 from mimii.evaluation.official_score import SCORE
-from mimii.evaluation.official_scores import scores_of_runs
 from mimii.evaluation.resampling import read_section, select_runs
 from mimii.evaluation.summary import summary
 from mimii.paper.entries import figure_entries, table_entries
@@ -98,7 +98,7 @@ def test_what_a_domain_lacks_is_missing_in_table_and_figure(results, monkeypatch
             for clips in read_section(rows, runs_root)
         ]
 
-    monkeypatch.setattr("mimii.evaluation.official_scores.read_section", without_normal_target)
+    monkeypatch.setattr("mimii.evaluation.official_averages.read_section", without_normal_target)
     table = official_score.make(made, "dcase2024")
     for row in table.rows:
         shown = {cell.text: own.text for cell, own in zip(table.header, row, strict=True)}

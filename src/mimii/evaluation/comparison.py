@@ -26,8 +26,8 @@ from mimii.data.sections import scored_year
 from mimii.evaluation.inference import correct_by_holm, paired_p_value, seed_freedom
 from mimii.evaluation.intervals import centred_interval, machine_generator, resample_counts
 from mimii.evaluation.metrics import METRICS, curves_of, metric_values, metrics_in
+from mimii.evaluation.official_averages import Key, Resampled, read_resampled
 from mimii.evaluation.official_score import SCORE
-from mimii.evaluation.official_scores import Key, Resampled, read_resampled
 from mimii.evaluation.resampling import mean_of_drawn_seeds
 from mimii.evaluation.results import SECTION_COLUMNS, average, read_results, run_labels
 from mimii.evaluation.seeds import LEAST_SEEDS, may_be_claimed

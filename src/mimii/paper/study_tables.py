@@ -11,8 +11,8 @@ from mimii.common.files import written_whole
 from mimii.data.sections import AVERAGE, snr_order, snr_title
 from mimii.evaluation.inference import average_metrics
 from mimii.evaluation.metrics import metrics_in
+from mimii.evaluation.official_averages import by_type, scores_of_runs
 from mimii.evaluation.official_score import SCORE
-from mimii.evaluation.official_scores import by_type, scores_of_runs
 from mimii.evaluation.resampling import resample_runs, select_runs
 from mimii.evaluation.results import average, busy_costs, load_hints
 from mimii.evaluation.seeds import has_enough_seeds

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mimii.data.sections import AVERAGE
-from mimii.evaluation.official_scores import by_type, scores_of_runs
+from mimii.evaluation.official_averages import by_type, scores_of_runs
 from mimii.paper.drawing import COLUMN, STYLE, legend_columns, model_styles
 from mimii.paper.results import Results
 from mimii.paper.table import model_title

@@ -1,8 +1,8 @@
 """The official score of DCASE task 2."""
 
 from mimii.data.sections import AVERAGE, dcase_year, scored_year
+from mimii.evaluation.official_averages import by_type, scores_of_runs
 from mimii.evaluation.official_score import SCORE, parts_of
-from mimii.evaluation.official_scores import by_type, scores_of_runs
 from mimii.paper.results import Results
 from mimii.paper.table import MISSING, Cell, Table, interval_cell, model_title
 

@@ -1,4 +1,6 @@
-"""The official score of DCASE task 2 of models: per section, machine type and over all, over clips and seeds."""
+"""Models by the official score of DCASE task 2: its means over seeds per section, machine type and over all, with
+intervals over clips and seeds.
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +74,7 @@ def resample(
     return Resampled(year, seeds, values, resampled)
 
 
-def official_scores(resampled: Resampled, confidence: float = 0.95) -> pd.DataFrame:
+def official_averages(resampled: Resampled, confidence: float = 0.95) -> pd.DataFrame:
     """The score and its parts, per section, machine type and over all.
 
     Columns: machine_type, machine_id (AVERAGE where it is a mean over them), metric (`official_score` or a part), value
@@ -87,13 +89,13 @@ def official_scores(resampled: Resampled, confidence: float = 0.95) -> pd.DataFr
 
 
 def scores_of_runs(frame: pd.DataFrame, runs_root: Path, snr: str) -> pd.DataFrame:
-    """`official_scores` of every model's runs at one SNR, such as dcase2024, with the column `label` before.
+    """`official_averages` of every model's runs at one SNR, such as dcase2024, with the column `label` before.
 
     frame: rows of `resampling.select_runs`. Raises UserError as `read_resampled`.
     """
     tables = []
     for label, rows in frame[frame["db_level"] == snr].groupby("label", sort=False):
-        table = official_scores(read_resampled(rows, runs_root, snr), float(rows["confidence"].iloc[0]))
+        table = official_averages(read_resampled(rows, runs_root, snr), float(rows["confidence"].iloc[0]))
         table.insert(0, "label", str(label))
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
