@@ -121,6 +121,10 @@ def test_nothing_is_overwritten_and_results_without_tables_are_said(manuscript, 
     shutil.copy(folder / "results.csv", tmp_path)
     with pytest.raises(UserError, match=r"holds no tables/\*\.tex"):
         write_manuscript(tmp_path, tmp_path / "paper")
+    shutil.copytree(folder, tmp_path / "older")
+    (tmp_path / "older" / "statistics" / "ranks.json").unlink()
+    with pytest.raises(UserError, match=r"older/statistics: cannot be read .*; run the workflow again"):
+        write_manuscript(tmp_path / "older", tmp_path / "paper")
     assert not (tmp_path / "paper").exists()
 
 

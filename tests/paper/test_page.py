@@ -280,6 +280,13 @@ def test_results_on_other_clips_have_a_ranking_of_their_own(results, run_folder,
     assert [len(board["methods"]) for board in boards] == [3, 1]
 
 
+def test_results_whose_runs_lie_elsewhere_are_refused_with_what_to_do(results, tmp_path):
+    shutil.copy(results / "results.csv", tmp_path)
+    for read in (lambda: read_any(tmp_path, tmp_path), lambda: share(tmp_path, tmp_path / "z.zip")):
+        with pytest.raises(UserError, match=r"no folder runs beside it; .*mimii save NAME --configfile FILE"):
+            read()
+
+
 def test_a_shared_zip_makes_the_same_page(results, tmp_path):
     assert share(results, tmp_path / "ours.zip") == [HOSTILE]
     (wanted,) = make_boards([read_any(results, tmp_path)])

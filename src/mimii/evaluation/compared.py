@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mimii.common.errors import UserError
 from mimii.common.files import written_whole
 from mimii.evaluation.inference import average_metrics, compare_in_sections, compare_models
 from mimii.evaluation.ranks import machine_table, rank_tests
@@ -49,12 +50,15 @@ class Statistics:
 
     @classmethod
     def read(cls, folder: str | Path) -> "Statistics":
-        """What `write` wrote."""
-        tables = {
-            name: pd.read_csv(Path(folder) / f"{name}.csv", dtype=names, keep_default_na=False, na_values=[""])
-            for name, names in CSVS.items()
-        }
-        ranks = json.loads((Path(folder) / "ranks.json").read_text(encoding="utf-8"))
+        """What `write` wrote. Raises UserError where it is not there or damaged, as statistics of older code are."""
+        try:
+            tables = {
+                name: pd.read_csv(Path(folder) / f"{name}.csv", dtype=names, keep_default_na=False, na_values=[""])
+                for name, names in CSVS.items()
+            }
+            ranks = json.loads((Path(folder) / "ranks.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder}: cannot be read ({error}); run the workflow again") from error
         return cls(**tables, ranks=ranks)
 
 

@@ -38,6 +38,17 @@ class SnapshotRecord(Record):
     files: Mapping[str, str]
 
 
+def runs_beside(csv: Path) -> Path:
+    """The folder `runs` beside a CSV of results. Raises UserError where there is none."""
+    runs = csv.parent / "runs"
+    if not runs.is_dir():
+        raise UserError(
+            f"{csv}: there is no folder runs beside it; where paths.runs is another one, pack these results with "
+            "python -m mimii save NAME --configfile FILE; page reads NAME"
+        )
+    return runs
+
+
 def results_files(csv: Path, runs: Path, config: Path) -> dict[str, Path]:
     """What results are without page and recordings, by their names in a zip: CSVs, their record, the configuration
     where it is there, clip scores of every run.

@@ -58,7 +58,8 @@ BOX = re.compile(rb"/MediaBox \[ ?0 0 ([\d.]+) ")
 def write_manuscript(results: Path, output: Path) -> None:
     """Write main.tex, setup.tex, results.tex, references.bib, tables/ and figures/ into `output`.
 
-    results: a folder of results. Raises UserError where it holds no tables, or where `output` holds anything.
+    results: a folder of results. Raises UserError where it holds no tables or statistics, or where `output` holds
+    anything.
     """
     frame = read_results(results / "results.csv")
     models, snrs = list(frame["model"].unique()), sorted(frame["db_level"].unique(), key=snr_order)
@@ -68,6 +69,7 @@ def write_manuscript(results: Path, output: Path) -> None:
         raise UserError(f"{results}: holds no tables/*.tex; set report.tables in the configuration and run it again")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"{output}: is not empty or no folder, and nothing is overwritten; give another one")
+    statistics = Statistics.read(results / "statistics")
     # Scores of each model at each SNR are for the report alone.
     compared = [one for one in figure_entries(models, snrs, snrs) if one.category == "Comparison"]
     figures = [(one, path) for one in compared if (path := _figure_file(results / "figures" / one.name))]
@@ -82,7 +84,7 @@ def write_manuscript(results: Path, output: Path) -> None:
     texts = {
         "main.tex": MAIN % "\n".join([*_inputs(tables), *_floats(figures)]),
         "setup.tex": setup,
-        "results.tex": _results_section(frame, Statistics.read(results / "statistics"), config),
+        "results.tex": _results_section(frame, statistics, config),
         "references.bib": bibliography(cited),
     }
     for name, text in texts.items():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mimii.common.errors import UserError
 from mimii.data.sections import Section, snr_order
-from mimii.evaluation.packed import CLIPS, CONFIG, CSV, unpack
+from mimii.evaluation.packed import CLIPS, CONFIG, CSV, runs_beside, unpack
 from mimii.evaluation.resampling import read_run
 from mimii.evaluation.results import SECTION_COLUMNS, read_results
 
@@ -53,7 +53,7 @@ def read_any(path: Path, scratch: Path) -> Results:
         raise UserError(f"{path}: holds no {CSV}; give a folder of results, its CSV, or a zip of `save` or `share`")
     clips = sorted((csv.parent / CLIPS).rglob("*.json"))
     name = path.stem if path.suffix == ".zip" else csv.absolute().parent.name
-    return read_folder(csv, csv.parent / "runs", csv.parent / CONFIG, clips, name=name)
+    return read_folder(csv, runs_beside(csv), csv.parent / CONFIG, clips, name=name)
 
 
 def _inside(path: str, csv: Path) -> str:

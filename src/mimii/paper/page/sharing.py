@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from mimii.common.errors import UserError
 from mimii.common.files import refuse_foreign
-from mimii.evaluation.packed import CLIPS, CONFIG, CSV, pack, results_files
+from mimii.evaluation.packed import CLIPS, CONFIG, CSV, pack, results_files, runs_beside
 from mimii.paper.page.assemble import SOUND, sound_folder, write_page
 from mimii.paper.page.board import make_boards
 from mimii.paper.page.readers import Results, read_any
@@ -52,5 +52,5 @@ def share(folder: Path, output: Path) -> list[str]:
     page = {PAGE: folder / PAGE} if (folder / PAGE).is_file() else {}
     sound = [path for path in sound_folder(folder / PAGE).glob("*.mp3") if SOUND.fullmatch(path.name)] if page else []
     page |= {str(path.relative_to(folder)): path for path in sorted(sound)}
-    pack({**results_files(csv, folder / "runs", folder / CONFIG), **page, **clips}, output)
+    pack({**results_files(csv, runs_beside(csv), folder / CONFIG), **page, **clips}, output)
     return sorted({json.loads(path.read_text(encoding="utf-8"))["licence"] for path in clips.values()})
