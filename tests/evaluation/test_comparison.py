@@ -1,6 +1,7 @@
 """Two results: what changed beyond noise, paired where the clip scores are there."""
 
 import csv
+import re
 import shutil
 
 import numpy as np
@@ -42,6 +43,69 @@ def verdicts(found):
         "/".join(row[:3]): row[3]
         for row in found.cells[["db_level", "machine_type", "machine_id", "verdict"]].to_numpy()
     }
+
+
+def rewritten(csv_file, name, change):
+    """Another CSV beside it, whose rows are what `change` makes of its own; no merge vouches for it."""
+    with csv_file.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with csv_file.with_name(name).open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(change(rows))
+    return csv_file.with_name(name)
+
+
+def test_what_is_not_compared_is_said(results):
+    old = results("old")
+    both = rewritten(
+        old,
+        "both.csv",
+        lambda rows: [*rows, *({**row, "model": "knn", "run_path": f"knn/{row['run_path']}"} for row in rows)],
+    )
+    assert as_text(compare_results(both, old), "auc").count("knn: not compared, since it is not in NEW") == 1
+    two = rewritten(
+        both,
+        "two.csv",
+        lambda rows: [
+            {**row, "variant": variant, "run_path": f"{variant}/{row['run_path']}"} if row["model"] == "knn" else row
+            for row in rows
+            for variant in (("a=1", "a=2") if row["model"] == "knn" else ("",))
+        ],
+    )
+    found = compare_results(both, two)
+    assert found.uncompared["knn"].startswith("its settings in OLD (default) are not among those in NEW (a=1, a=2)")
+    with pytest.raises(UserError, match="knn: its settings in OLD"):
+        compare_results(both, two, models=["pca", "knn"])
+    elsewhere = rewritten(old, "elsewhere.csv", lambda rows: [{**row, "db_level": "0dB"} for row in rows])
+    with pytest.raises(UserError, match="pca: no section of it is in both"):
+        compare_results(old, elsewhere)
+
+
+def test_pauc_up_to_other_rates_is_not_compared(results):
+    old = results("old")
+    new = rewritten(old, "new.csv", lambda rows: [{**row, "max_fpr": "0.2"} for row in rows])
+    with pytest.raises(UserError, match=r"pauc goes up to max_fpr 0.1 in .* and 0.2 in "):
+        compare_results(old, new, metric="pauc")
+    assert len(compare_results(old, new).cells) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda rows: [], "holds no run"),
+        (lambda rows: [*rows, rows[0]], "holds the run .* 2 times"),
+        (lambda rows: [{**rows[0], "model": ""}, *rows[1:]], "model is empty"),
+        (lambda rows: [{**rows[0], "auc": "inf"}, *rows[1:]], "auc is inf, not a finite number"),
+        (lambda rows: [{**rows[0], "max_fpr": "0.2"}, *rows[1:]], "measured with max_fpr 0.2 and 0.1"),
+    ],
+)
+def test_a_csv_that_was_put_together_by_hand_is_whole_or_refused(results, capsys, change, says):
+    csv_file = rewritten(results("old"), "by_hand.csv", change)
+    with pytest.raises(SystemExit) as end:
+        main(["summary", str(csv_file)])
+    assert end.value.code == 1
+    assert re.search(says, capsys.readouterr().err)
 
 
 def test_nothing_changed(results):
@@ -155,7 +219,7 @@ def test_several_variants_of_a_model_are_named_by_what_they_do_not_share(results
 
 def test_what_cannot_be_compared_is_refused(results):
     old, new = results("old"), results("new", model="knn")
-    with pytest.raises(UserError, match="no model with the same settings"):
+    with pytest.raises(UserError, match="pca: it is not in NEW"):
         compare_results(old, new)
     with pytest.raises(UserError, match=r"new/results\.csv: no runs of the model pca; it has knn"):
         compare_results(old, new, models=["pca"])

@@ -287,6 +287,13 @@ def test_results_whose_runs_lie_elsewhere_are_refused_with_what_to_do(results, t
             read()
 
 
+def test_results_that_were_measured_otherwise_have_a_ranking_of_their_own(results, run_folder, tmp_path):
+    rows = [run_folder(tmp_path / "runs", "pca", section, seed) for seed in (1, 2, 3) for section in SECTIONS]
+    write_csv(tmp_path / "results.csv", [{**row, "max_fpr": 0.2} for row in rows])
+    boards = make_boards([read_any(path, tmp_path) for path in (results, tmp_path)])
+    assert [len(board["methods"]) for board in boards] == [3, 1]
+
+
 def test_a_shared_zip_makes_the_same_page(results, tmp_path):
     assert share(results, tmp_path / "ours.zip") == [HOSTILE]
     (wanted,) = make_boards([read_any(results, tmp_path)])

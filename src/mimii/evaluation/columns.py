@@ -12,6 +12,7 @@ from mimii.common.declarations import read_declarations
 from mimii.common.errors import UserError
 from mimii.runs.run import EXTERNAL, has_model
 
+MOST_FAULTS = 20
 TYPES = ("string", "integer", "number", "json")
 
 
@@ -77,7 +78,7 @@ def row_faults(row: Mapping[str, Any], columns: Iterable[Column]) -> list[str]:
 
 
 def check_rows(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Raise one UserError that lists every fault in names, types, ranges and empty cells."""
+    """Raise one UserError that lists faults in names, types, ranges and empty cells."""
     columns = read_columns()
     faults = [
         f"{row.get('run_path', f'row {number}')}: {fault}"
@@ -85,7 +86,8 @@ def check_rows(rows: Iterable[Mapping[str, Any]]) -> None:
         for fault in row_faults(row, columns)
     ]
     if faults:
-        raise UserError("rows that do not fit columns.yaml:\n  " + "\n  ".join(faults))
+        more = f"\n  and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
+        raise UserError("rows that do not fit columns.yaml:\n  " + "\n  ".join(faults[:MOST_FAULTS]) + more)
 
 
 def columns_as_markdown() -> str:

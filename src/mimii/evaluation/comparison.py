@@ -47,7 +47,8 @@ class Comparison:
 
     overall: a row per model, of the sections that are in both, with low and high of the difference's interval.
     confidence: of the intervals. official: `overall` of the official score of models that have one in both, where
-    another metric is compared; unofficial: why some have none, by model.
+    another metric is compared; unofficial: why some have none, by model. uncompared: why
+    models are left out, by name.
     """
 
     cells: pd.DataFrame
@@ -55,6 +56,7 @@ class Comparison:
     confidence: float
     official: pd.DataFrame = field(default_factory=pd.DataFrame)
     unofficial: Mapping[str, str] = field(default_factory=dict)
+    uncompared: Mapping[str, str] = field(default_factory=dict)
 
     def worse(self, model: str) -> bool:
         """Whether the model got worse, on average or on any section."""
@@ -81,9 +83,9 @@ def compare_results(
 ) -> Comparison:
     """Compare two results CSVs, seeds averaged.
 
-    models: all that are in both by default. metric: one of results.csv, or the official score of DCASE's data.
-    old_runs, new_runs: folders of the runs; beside the CSV by default. Raises UserError for an unknown metric, where a
-    model is missing in either, or where nothing can be compared.
+    models: all by default. metric: one of results.csv, or the official score of DCASE's data. old_runs, new_runs:
+    folders of the runs; beside the CSV by default. Raises UserError for an unknown metric, for one that was measured
+    otherwise, and where one of `models`, or all that there is, cannot be compared.
     """
     if metric not in (known := [*metrics_in("csv"), SCORE]):
         raise UserError(unknown("metric", metric, known))
@@ -93,14 +95,21 @@ def compare_results(
         for frame, path in zip(frames, (old, new), strict=True):
             if name not in set(frame["model"]):
                 raise UserError(f"{path}: no runs of the model {name}; it has {', '.join(frame['model'].unique())}")
-    wanted = models or [name for name in frames[0]["model"].unique() if name in set(frames[1]["model"])]
+    fprs = [float(frame["max_fpr"].iloc[0]) for frame in frames]
+    if metric == "pauc" and fprs[0] != fprs[1]:
+        raise UserError(
+            f"pauc goes up to max_fpr {fprs[0]:g} in {old} and {fprs[1]:g} in {new}; run both with one metrics.max_fpr"
+        )
+    names = models or dict.fromkeys([*frames[0]["model"], *frames[1]["model"]])
+    by_model = {name: [frame[frame["model"] == name] for frame in frames] for name in names}
+    uncompared = {name: why for name, own in by_model.items() if (why := why_not_compared(own))}
+    if uncompared and (models or len(uncompared) == len(by_model)):
+        reasons = "; ".join(f"{name}: {why}" for name, why in uncompared.items())
+        raise UserError(f"{old} and {new} have too little in common to compare ({reasons})")
     cells, overall, official, unofficial = [], [], [], {}
-    for name in wanted:
-        for variants in paired_variants(*(frame[frame["model"] == name] for frame in frames)):
-            sides = [
-                frame[(frame["model"] == name) & (frame["variant"] == variant)]
-                for frame, variant in zip(frames, variants, strict=True)
-            ]
+    for name, own in by_model.items():
+        for variants in paired_variants(*own) if name not in uncompared else ():
+            sides = [rows[rows["variant"] == variant] for rows, variant in zip(own, variants, strict=True)]
             model = compare_official_scores(sides, runs) if metric == SCORE else compare_model(sides, runs, metric)
             named = {"model": name, "variant": variants[1]}
             cells.append(model.cells.assign(**named))
@@ -110,10 +119,21 @@ def compare_results(
                     official.append(compare_official_scores(sides, runs).overall.assign(**named))
                 except UserError as error:
                     unofficial[name] = str(error)
-    if not cells:
-        raise UserError(f"{old} and {new} have no model with the same settings in common: nothing to compare")
     tables = [pd.concat(rows, ignore_index=True) if rows else pd.DataFrame() for rows in (cells, overall, official)]
-    return Comparison(tables[0], tables[1], model.confidence, tables[2], unofficial)
+    return Comparison(tables[0], tables[1], model.confidence, tables[2], unofficial, uncompared)
+
+
+def why_not_compared(sides: Sequence[pd.DataFrame]) -> str | None:
+    """Why a model's rows of OLD and NEW cannot be held against each other; None where some can."""
+    for rows, place in zip(sides, ("OLD", "NEW"), strict=True):
+        if rows.empty:
+            return f"it is not in {place}"
+    if not paired_variants(*sides):
+        old, new = (", ".join(rows["variant"].unique()) for rows in sides)
+        return f"its settings in OLD ({old}) are not among those in NEW ({new})"
+    if not set(_keys(sides[0])) & set(_keys(sides[1])):
+        return "no section of it is in both"
+    return None
 
 
 def paired_variants(old: pd.DataFrame, new: pd.DataFrame) -> list[tuple[str, str]]:
@@ -373,6 +393,7 @@ def as_text(comparison: Comparison, metric: str) -> str:
     lines = _overall_lines(title, comparison.overall, comparison.confidence)
     if len(comparison.official):
         lines += ["", *_overall_lines("Official score", comparison.official, comparison.confidence)]
+    lines += [f"\n{name}: not compared, since {why}" for name, why in comparison.uncompared.items()]
     lines += [f"\nOfficial score of {name}: not compared. {why}" for name, why in comparison.unofficial.items()]
     for name, row in zip(_names(comparison.overall), comparison.overall.to_dict("records"), strict=True):
         own = (comparison.cells[["model", "variant"]] == [row["model"], row["variant"]]).all(axis=1)

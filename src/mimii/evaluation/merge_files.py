@@ -27,10 +27,13 @@ def record_of(results_csv: str | Path) -> Path:
     return Path(results_csv).with_name(f"{Path(results_csv).stem}.record.json")
 
 
-def check_csv(results_csv: str | Path) -> None:
-    """Raise UserError where a CSV is not the one that the record beside it describes; without a record, pass."""
+def check_csv(results_csv: str | Path) -> bool:
+    """Whether a record beside a CSV describes it, as a merge left both. Raises UserError where it describes another."""
     record = record_of(results_csv)
-    if record.exists() and MergeRecord.read(record).csv_sha256 != sha256_of(results_csv):
+    if not record.exists():
+        return False
+    if MergeRecord.read(record).csv_sha256 != sha256_of(results_csv):
         raise UserError(
             f"{results_csv}: was changed after it was merged; to merge it again, delete it and run snakemake"
         )
+    return True

@@ -1,13 +1,14 @@
 """results.csv as a table, and averages that a person reads."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mimii.common.errors import UserError
 from mimii.common.files import refuse_endless
-from mimii.evaluation.columns import read_columns
+from mimii.evaluation.columns import check_rows, read_columns
 from mimii.evaluation.merge_files import check_csv
 from mimii.runs.run import EXTERNAL
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SECTION_COLUMNS = ["db_level", "machine_type", "machine_id"]  # what names the section of a row
+
+
+# Columns of the settings that a metric or its interval depends on.
+MEASURED_WITH = ("bootstrap_samples", "confidence", "max_fpr", "threshold_quantile")
 
 
 def read_results(path: str | Path) -> "pd.DataFrame":
@@ -41,20 +46,44 @@ def read_results(path: str | Path) -> "pd.DataFrame":
         raise UserError(f"{path}: cannot be read ({error.strerror}); give the CSV of a finished benchmark") from None
     except (ValueError, csv.Error) as error:
         raise UserError(f"{path}: no results CSV ({error}); merge it again with snakemake") from None
-    check_csv(path)
+    recorded = check_csv(path)
     if missing:
         raise UserError(f"{path}: lacks the columns {', '.join(missing)}; merge it again with snakemake")
     if any(None in row or None in row.values() for row in rows):
         raise UserError(f"{path}: rows and header differ in length; merge it again with snakemake")
-    table = {}
+    if not rows:
+        raise UserError(f"{path}: holds no run; give the CSV of a benchmark of which something is finished")
+    table: dict[str, list[Any]] = {}
     for column in read_columns():
-        dtype, parse = types[column.type]
+        _, parse = types[column.type]
         try:
-            cells = [parse(row[column.name]) if row[column.name] else None for row in rows]
+            table[column.name] = [parse(row[column.name]) if row[column.name] else None for row in rows]
         except ValueError as error:
             raise UserError(f"{path}: column {column.name}: {error}; merge it again with snakemake") from error
-        table[column.name] = pd.Series(cells, dtype=dtype)
-    return pd.DataFrame(table)
+    if not recorded:
+        check_unrecorded(path, [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)])
+    return pd.DataFrame(
+        {column.name: pd.Series(table[column.name], dtype=types[column.type][0]) for column in read_columns()}
+    )
+
+
+def check_unrecorded(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise UserError where a CSV that no merge vouches for, such as one put together by hand, holds no whole rows, a
+    run twice, or runs that were measured in several ways.
+    """
+    try:
+        check_rows(rows)
+    except UserError as error:
+        raise UserError(f"{path}: {error}\nMerge it again with snakemake") from None
+    run, count = Counter(row["run_path"] for row in rows).most_common(1)[0]
+    if count > 1:
+        raise UserError(f"{path}: holds the run {run} {count} times; leave one row of each run")
+    for name in MEASURED_WITH:
+        if len(values := dict.fromkeys(row[name] for row in rows)) > 1:
+            raise UserError(
+                f"{path}: its runs were measured with {name} {' and '.join(map(str, values))}, so they cannot be "
+                "compared; merge them with one configuration"
+            )
 
 
 def average(frame: "pd.DataFrame", values: Sequence[str], by: Sequence[str] = ("model", "variant")) -> "pd.DataFrame":

@@ -13,7 +13,7 @@ from mimii.data.sections import has_snrs, snr_title
 from mimii.evaluation.columns import read_columns
 from mimii.evaluation.compared import Statistics, compute_statistics
 from mimii.evaluation.resampling import COMPARED, read_run, select_runs
-from mimii.evaluation.results import SECTION_COLUMNS, average, busy_costs
+from mimii.evaluation.results import MEASURED_WITH, SECTION_COLUMNS, average, busy_costs
 from mimii.evaluation.seeds import NO_CLAIM, has_enough_seeds
 from mimii.evaluation.summary import RESIDUAL
 from mimii.paper.page.claims import Findings, caveats, facts, sentences
@@ -49,8 +49,8 @@ def complete_variants(frame: pd.DataFrame) -> list[list[str]]:
 
 
 def _clips_key(frame: pd.DataFrame) -> str:
-    """A digest of which test clips the results are of."""
-    digest = hashlib.sha256()
+    """A digest of which test clips the results are of, and of how they were measured."""
+    digest = hashlib.sha256(repr([frame[name].iloc[0] for name in MEASURED_WITH]).encode())
     for row in records(frame.drop_duplicates(SECTION_COLUMNS).sort_values(SECTION_COLUMNS)):
         digest.update(repr([*(row[name] for name in SECTION_COLUMNS), *read_run(row, ROOT).paths]).encode())
     return digest.hexdigest()
