@@ -110,8 +110,8 @@ def _write_setting(settings: Mapping[str, Any], name: str) -> str:
 
 def _notes(averages: pd.DataFrame, confidence: float, unclaimed: Sequence[str]) -> str:
     notes = (
-        "To pick a setting by the AUC on "
-        "the test clips and to report that AUC is no fair baseline: the test clips have then been used for training. "
+        "A setting picked by its AUC on the test clips, and reported with that AUC, is no fair baseline: the test "
+        "clips were then used for training. "
         f"{averaging_notes(averages, confidence)}"
     )
     return f"{notes} {no_claim(unclaimed)}" if unclaimed else notes
