@@ -16,5 +16,6 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
     with exit_on_user_error():
-        expected = Expectation(recorded_columns(arguments.job), arguments.job["recordings"], arguments.features)
+        job = arguments.job
+        expected = Expectation(recorded_columns(job), job["recordings"], arguments.features, job["features_code"])
         merge_results(listed_runs(arguments.job), arguments.runs, arguments.output, expected)

@@ -86,7 +86,8 @@ def measure(plan, run):
 def merge(plan, *, study=None):
     """results.csv, or the CSV of a study."""
     job = json.loads(job_parameters.merge_job(plan, study=study))
-    expected = Expectation(job_parameters.recorded_columns(job), job["recordings"], Path(plan.features_root))
+    columns = job_parameters.recorded_columns(job)
+    expected = Expectation(columns, job["recordings"], Path(plan.features_root), job["features_code"])
     output = plan.results_csv if study is None else f"{plan.results_root}/studies/{study}.csv"
     merge_results(job_parameters.listed_runs(job), Path(plan.runs_root), Path(output), expected)
 

@@ -921,6 +921,13 @@ TABLE = {
             before="merge",
         ),
         Kind(
+            "features of other code",
+            features_with(code="old"),
+            "6dB/fan/id_00.parquet was made by other code than the present one",
+            "merge",
+            before="merge",
+        ),
+        Kind(
             "metrics of another run",
             record("metrics.json", {"seed": 7}),
             "seed is 7, the path says 42",

@@ -68,7 +68,7 @@ def _other_scores(folder: Path, record: MetricsRecord) -> str | None:
 def expectation(plan: Plan) -> Expectation:
     """What the rows must hold, as the merge has it."""
     job = json.loads(merge_job(plan))
-    return Expectation(recorded_columns(job), job["recordings"], Path(plan.features_root))
+    return Expectation(recorded_columns(job), job["recordings"], Path(plan.features_root), job["features_code"])
 
 
 def comparable(plan: Plan, finished: Sequence[Run]) -> list[Run]:

@@ -4,7 +4,7 @@ import json
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from mimii.data.sections import Section
 from mimii.detectors.declaration import model_declaration
 from mimii.evaluation.columns import check_rows, read_columns
 from mimii.evaluation.merge_files import MergeRecord, metrics_csv, record_of
-from mimii.features.file import read_metadata
+from mimii.features.file import FeaturesMetadata, read_metadata
 from mimii.runs.records import MetricsRecord, ScoringRecord
 from mimii.runs.run import Run, has_model
 
@@ -29,7 +29,7 @@ MADE_BY = {"training_code": TRAINING, "scoring_code": SCORING, "top_k": SCORING}
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a run's row cannot be merged. file: of the run, which has to be made again."""
+    """Why a run's row cannot be merged. file: of the run, or a path of features, which has to be made again."""
 
     text: str
     file: str
@@ -41,12 +41,14 @@ class Expectation:
 
     columns: for each model, columns and their values: fingerprints of its code, settings of scores and metrics.
     listings: for each section that any run is trained on, how its recordings are listed now. features_root: folder of
-    the features; those that are there must be of the same recordings as the rows.
+    the features; those that are there must be of the same recordings as the rows, and made by the present code.
+    features_code: its fingerprint, by the extractor.
     """
 
     columns: Mapping[str, Mapping[str, Any]]
     listings: Mapping[str, str]
     features_root: Path
+    features_code: Mapping[str, str] = field(default_factory=dict)
 
 
 def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | Path, expectation: Expectation) -> None:
@@ -66,9 +68,7 @@ def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | 
         if faults:
             refused += 1
             lines += [f"  - {Path(runs_root) / run.path}: {fault.text}" for fault in faults]
-            # What is made first is enough: all else of the run follows from it.
-            file = min((fault.file for fault in faults), key=[TRAINING, SCORING, METRICS].index)
-            due.append(str(Path(runs_root) / (run.training_path if file == TRAINING else run.path) / file))
+            due += first_files(faults, run, Path(runs_root))
     if lines:
         raise UserError(
             f"{refused} of {len(runs)} runs do not belong to the present configuration, code and recordings:\n"
@@ -83,6 +83,15 @@ def merge_results(runs: Sequence[Run], runs_root: str | Path, output_csv: str | 
     scores = [{"run_path": record.row["run_path"], **score.plain()} for record in records for score in record.scores]
     write_csv(metrics_csv(output_csv), LONG_COLUMNS, scores)
     MergeRecord(sha256_of(output_csv), sha256_of(metrics_csv(output_csv)), len(rows)).write(record_of(output_csv))
+
+
+def first_files(faults: Sequence[Fault], run: Run, runs_root: Path) -> list[str]:
+    """What has to be made again: of the run, what is made first is enough, since all else follows from it."""
+    stages = [TRAINING, SCORING, METRICS]
+    if features := [fault.file for fault in faults if fault.file not in stages]:
+        return features
+    file = min((fault.file for fault in faults), key=stages.index)
+    return [str(runs_root / (run.training_path if file == TRAINING else run.path) / file)]
 
 
 def read_run(run: Run, runs_root: str | Path, expectation: Expectation) -> tuple[MetricsRecord | None, list[Fault]]:
@@ -162,18 +171,18 @@ def _recordings_faults(row: Mapping[str, Any], run: Run, expectation: Expectatio
             )
             continue
         file = expectation.features_root / run.variant.features_name / f"{section}.parquet"
-        if has_model(run.variant.name) and _recordings_of(file) not in (None, own):
-            yield Fault(f"it was trained on other features than {file} holds now", TRAINING)
-
-
-def _recordings_of(features: Path) -> Recordings | None:
-    """None where there is no such file any more: what was made of it stands by itself."""
-    return _read_recordings(features, features.stat().st_mtime_ns) if features.exists() else None
+        # Where there is no such file any more, what was made of it stands by itself.
+        if has_model(run.variant.name) and file.exists():
+            features = _read_metadata(file, file.stat().st_mtime_ns)
+            if features.recordings != own:
+                yield Fault(f"it was trained on other features than {file} holds now", TRAINING)
+            elif features.code != expectation.features_code.get(str(run.features.get("extractor")), features.code):
+                yield Fault(f"{file} was made by other code than the present one", str(file))
 
 
 @cache
-def _read_recordings(features: Path, mtime: int) -> Recordings:
-    return read_metadata(features).recordings
+def _read_metadata(features: Path, mtime: int) -> FeaturesMetadata:
+    return read_metadata(features)
 
 
 def _column_faults(row: Mapping[str, Any], columns: Mapping[str, Any]) -> Iterable[Fault]:

@@ -165,6 +165,10 @@ def merge_job(plan: Plan, *, model: str | None = None, study: str | None = None)
             "seeds": plan.seeds,
             "sections": [section.path for section in plan.sections],
             "recordings": {section.path: plan.listed(section) for section in plan.trained_on(variants)},
+            "features_code": {
+                extractor: fingerprints.features_code(plan.source.name, extractor)
+                for extractor in {variant.features["extractor"] for variant in variants}
+            },
             "metrics": plan.config["metrics"],
             "scoring": plan.config["scoring"],
             "code": fingerprints.fingerprint("mimii.evaluation.merging"),
