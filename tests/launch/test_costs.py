@@ -171,9 +171,13 @@ def test_sections_of_which_nothing_is_known_yet_are_named():
     assert said == ["What it costs is not estimated: sections whose recordings are not here yet."]
 
 
-def test_what_always_follows_needs_no_estimate():
-    estimate = Estimator(planned()).estimate([Job("merge_results"), Job("make_page")])
-    assert messages.describe_costs(Request(), planned(), [Job("make_page")], estimate) == []
+def test_what_always_follows_alone_needs_no_estimate():
+    def said(jobs):
+        return messages.describe_costs(Request(cores="1"), planned(), jobs, Estimator(planned()).estimate(jobs))
+
+    follows = [Job("merge_results"), Job("make_page")]
+    assert said(follows) == []
+    assert said([*all_jobs(planned()), *follows])[0].startswith("Estimated for this machine")
 
 
 # How large sections are.

@@ -112,9 +112,9 @@ def describe_costs(request: Request, plan: Plan, planned: Sequence[Job], estimat
     """What planned jobs cost on this machine, what most of it is, and what is assumed; nothing where nothing is due."""
     if not planned:
         return []
-    if estimate.uncounted == [RESULTS]:
-        return []  # seconds, whatever the study's size
     if not estimate.total:
+        if estimate.uncounted == [RESULTS]:
+            return []  # what follows every run, and takes seconds
         return [f"What it costs is not estimated: {', '.join(estimate.uncounted)}."]
     workers = 1 if request.profile else min(worker_count(request.cores), len(planned))
     wall = max(estimate.total / min(workers, worker_count("all")), estimate.longest)
