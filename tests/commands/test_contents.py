@@ -126,6 +126,22 @@ def test_skipped_clips_and_parts_of_recordings_are_compared_too(tmp_path, monkey
     assert not same(benchmark.config, table)
 
 
+def test_a_copy_that_is_skipped_is_compared_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_section(FOLDER, normal=14)
+    benchmark = Benchmark()
+    benchmark.config["dataset"]["on_bad_clip"] = "skip"
+    benchmark.planning()
+    paths = {clip.split: Path("data", clip.path) for clip in benchmark.plan.source.clips(benchmark.section)}
+    shutil.copy(paths["train"], paths["test"])
+    benchmark.features()
+    (table,) = features_tables(benchmark.plan, benchmark.section).values()
+    assert [path for path, _ in table.skipped()] == [str(paths["test"].relative_to("data"))]
+    assert same(benchmark.config, table)
+    soundfile.write(paths["test"], noise(seed=1000), RATE, subtype="PCM_16")
+    assert not same(benchmark.config, table)
+
+
 def same(config, table):
     return SectionContents(Plan(config).source, Section.parse(SECTION)).are_those_of(table)
 
@@ -143,7 +159,7 @@ def test_the_exit_code_of_check_dataset_is_its_verdict(tmp_path, monkeypatch, ca
     assert printed.err == ""
     shutil.copy(FOLDER / "normal/00000000.wav", FOLDER / "normal/copy.wav")
     assert verdict() == 1
-    assert "1 test clip(s) hold the same as a training clip, such as " in capsys.readouterr().out
+    assert ": holds the same as the training clip 6dB/fan/id_00/normal/" in capsys.readouterr().out
     shutil.rmtree(FOLDER / "abnormal")
     assert verdict() == 1
     printed = capsys.readouterr()

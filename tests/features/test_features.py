@@ -385,6 +385,17 @@ def test_bad_clips_are_skipped_by_choice_after_the_split(source, tmp_path, caplo
     assert [record.message.split(":")[0][:7] for record in caplog.records] == ["skipped", "skipped"]
 
 
+def test_a_test_clip_that_is_trained_on_under_another_name_is_left_out_by_choice(source, tmp_path):
+    paths = {clip.split: clip.path for clip in source.clips(SECTION)}
+    train, test = paths["train"], paths["test"]
+    samples, rate = soundfile.read(tmp_path / "data" / train, dtype="int16")
+    soundfile.write(tmp_path / "data" / test, samples, rate, format="FLAC")
+    with pytest.raises(UserError, match=rf"{test}: holds the same as the training clip {train}"):
+        extract_features(source, SECTION, with_defaults(), tmp_path / "f.parquet")
+    extract_features(source, SECTION, with_defaults(), tmp_path / "f.parquet", on_bad_clip="skip")
+    assert [path for path, _ in read_table(tmp_path / "f.parquet").skipped()] == [test]
+
+
 def test_too_few_clips_after_skipping_are_refused(source, tmp_path):
     for number in (5, 6):
         clip_path(tmp_path, f"normal/{number:08d}.wav").write_text("no audio")

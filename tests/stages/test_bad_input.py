@@ -782,7 +782,7 @@ TABLE = {
             lambda benchmark: soundfile.write(
                 clip_path("normal/copy.flac"), *soundfile.read(clip_path("normal/00000000.wav")), subtype="PCM_16"
             ),
-            "1 test clip(s) hold the same as a training clip, such as 6dB/fan/id_00/normal/00000000.wav and ",
+            "normal/00000000.wav: holds the same as the training clip 6dB/fan/id_00/normal/copy.flac, so it would be ",
             "features",
         ),
         Kind(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mimii.common.errors import BadClipError, UserError
 from mimii.data.audio import heard_checksum, reaches_full_scale, read_bytes, read_clip, read_header
 from mimii.data.downloaded import DownloadedSource
-from mimii.data.recordings import LABELS, Clip, Format, check_apart, count_rates
+from mimii.data.recordings import LABELS, Clip, Format, TrainedSounds, count_rates
 from mimii.data.sections import Section
 from mimii.data.selection import selects
 from mimii.data.source import DatasetSource
@@ -29,15 +29,13 @@ Heads = defaultdict[tuple[int, bytes], list[tuple[Section, Clip]]]
 class Findings:
     """What the clips of a section are like, and what is wrong with them; a sentence each.
 
-    usable: how many clips of each (split, label) can be read. formats: how many clips have it. heard: each clip that is
-    not silent, with its `heard_checksum`.
+    usable: how many clips of each (split, label) can be read. formats: how many clips have it.
     levels: dB of full scale, of each clip that is not silent.
     faults: what is not as published. obstacles: why the section cannot be run. doubts: what may spoil its results.
     """
 
     usable: Counter[tuple[str, str]] = field(default_factory=Counter)
     formats: Counter[Format] = field(default_factory=Counter)
-    heard: list[tuple[Clip, int]] = field(default_factory=list)
     levels: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
@@ -122,10 +120,9 @@ def _list(source: DatasetSource, section: Section, findings: Findings) -> list[C
 
 
 def _count(section: Section, findings: Findings) -> None:
-    """Are clips enough left without the broken ones, and of cut recordings, and are those of the test no others?"""
+    """Are clips enough left without the broken ones, and of cut recordings?"""
     usable = findings.usable
     try:
-        check_apart(section, findings.heard)
         check_counts(
             section,
             usable["train", "normal"],
@@ -164,27 +161,29 @@ def _differences(source: DatasetSource, section: Section, clips: Iterable[Clip])
 def _read(source: DatasetSource, section: Section, clips: Iterable[Clip], heads: Heads, findings: Findings) -> None:
     """Read every clip into `findings`; fills `heads` with how the recordings begin."""
     odd: defaultdict[str, list[str]] = defaultdict(list)
+    trained = TrainedSounds()
+    bad = findings.faults if source.config.get("on_bad_clip") == "skip" else findings.obstacles
     for clip in clips:
         try:
             known, samples, size, head = _examine(source, clip)
         except BadClipError as error:
-            skipped = source.config.get("on_bad_clip") == "skip"
-            (findings.faults if skipped else findings.obstacles).append(f"broken: {error}")
+            bad.append(f"broken: {error}")
             continue
         findings.formats[known] += 1
-        findings.usable[clip.split, clip.label] += 1
         heads[size, hashlib.sha256(head).digest()].append((section, clip))
+        heard = heard_checksum(samples)
+        if fault := trained.fault(clip, heard):
+            bad.append(str(fault))
+            continue
+        findings.usable[clip.split, clip.label] += 1
         power = float(np.mean(np.square(samples, dtype=np.float64)))
         if power == 0:
             odd["silent"].append(clip.path)
             continue
         findings.levels.append(10 * np.log10(power))
-        heard = heard_checksum(samples)
         if heard is None:
             odd["constant"].append(clip.path)
-            continue
-        findings.heard.append((clip, heard))
-        if reaches_full_scale(samples):
+        elif reaches_full_scale(samples):
             odd["at full scale"].append(clip.path)
     rates = count_rates(findings.formats)
     if len(rates) > 1:

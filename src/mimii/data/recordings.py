@@ -8,7 +8,7 @@ from typing import Literal
 
 import xxhash
 
-from mimii.common.errors import UserError
+from mimii.common.errors import BadClipError
 from mimii.common.records import Record
 from mimii.data.split import AS_MANY, Tested, split_normal
 
@@ -97,20 +97,24 @@ def checksum(content: bytes | memoryview) -> int:
     return xxhash.xxh3_64_intdigest(content)
 
 
-def check_apart(section: object, heard: Iterable[tuple[Clip, int]]) -> None:
-    """Raise UserError where a test clip holds the same as a training clip, under whatever name.
+class TrainedSounds:
+    """What the training clips of a section hold, to find test clips that hold the same under another name."""
 
-    section: what the message calls the section. heard: clips with their `heard_checksum`.
-    """
-    by_split: dict[Split, dict[int, str]] = {"train": {}, "test": {}}
-    for clip, own in heard:
-        by_split[clip.split].setdefault(own, clip.path)
-    trained, tested = by_split["train"], by_split["test"]
-    if same := [(trained[own], path) for own, path in tested.items() if own in trained]:
-        raise UserError(
-            f"section {section}: {len(same)} test clip(s) hold the same as a training clip, such as {same[0][1]} and "
-            f"{same[0][0]}, so they would be trained on; remove one of the two recordings (of a table, its line)"
-        )
+    def __init__(self) -> None:
+        self._paths: dict[int, str] = {}
+
+    def fault(self, clip: Clip, heard: int | None) -> BadClipError | None:
+        """Why a test clip cannot be used. Clips come in the order of the features; heard: its `heard_checksum`."""
+        if heard is None:
+            return None
+        if clip.split == "train":
+            self._paths.setdefault(heard, clip.path)
+        elif heard in self._paths:
+            return BadClipError(
+                f"{clip.path}: holds the same as the training clip {self._paths[heard]}, so it would be trained on; "
+                "remove one of the two (of a table, its line)"
+            )
+        return None
 
 
 def ordered_clips(

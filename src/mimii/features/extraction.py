@@ -17,7 +17,7 @@ from mimii.common.files import written_whole
 from mimii.common.process import prepare_process
 from mimii.common.provenance import Stopwatch, host, machine_load, versions
 from mimii.data.audio import heard_checksum, reaches_full_scale, read_bytes, read_clip, resample
-from mimii.data.recordings import Clip, Recordings, check_apart, checksum, content_of
+from mimii.data.recordings import Clip, Recordings, TrainedSounds, checksum, content_of
 from mimii.data.sections import Section
 from mimii.data.source import DatasetSource
 from mimii.data.split import check_counts
@@ -49,7 +49,7 @@ class Tally:
     """What a section's clips turned out to be.
 
     usable: how many clips of each (split, label) have features. rates: Hz. clipped: paths. bad: a sentence each.
-    checksums: of each clip by its path, None where it cannot be read. heard: of each that is not silent.
+    checksums: of each clip by its path, None where it cannot be read.
     """
 
     usable: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -57,7 +57,6 @@ class Tally:
     clipped: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
     checksums: list[tuple[str, int | None]] = field(default_factory=list)
-    heard: list[tuple[Clip, int]] = field(default_factory=list)
 
     def add(self, clip: Clip, sound: Sound) -> None:
         """Count a clip that has features."""
@@ -65,12 +64,11 @@ class Tally:
         self.rates[sound.rate] += 1
         self.clipped += [clip.path] if sound.clipped else []
         self.checksums.append((clip.path, sound.checksum))
-        self.heard += [] if sound.heard is None else [(clip, sound.heard)]
 
-    def add_bad(self, clip: Clip, error: BadClipError) -> None:
-        """Count a clip that cannot be used."""
+    def add_bad(self, clip: Clip, error: BadClipError, checksum: int | None) -> None:
+        """Count a clip that cannot be used; checksum: None where it cannot be read."""
         self.bad.append(str(error))
-        self.checksums.append((clip.path, None))
+        self.checksums.append((clip.path, checksum))
 
     def refuse_bad(self, section: Section) -> None:
         """Raise UserError where clips cannot be used."""
@@ -82,8 +80,7 @@ class Tally:
             )
 
     def check(self, section: Section, *, settable: bool) -> None:
-        """Raise UserError on mixed sample rates, on test clips among the training clips, and where too few clips are
-        left.
+        """Raise UserError on mixed sample rates, and where too few clips are left.
 
         settable: whether another `dataset.split` may help.
         """
@@ -92,7 +89,6 @@ class Tally:
             raise UserError(
                 f"section {section}: mixed sample rates ({counts}), which a detector would hear; convert them to one"
             )
-        check_apart(section, self.heard)
         check_counts(
             section,
             self.usable["train", "normal"],
@@ -171,12 +167,15 @@ def _write_clips(
     writer: FeatureWriter, tally: Tally, source: DatasetSource, section: Section, extractor: FeatureExtractor
 ) -> None:
     """Write and count every clip of a section; where bad clips are to stop it, up to MOST_ERRORS of those."""
-    metadata, clips = writer.metadata, iter(source.clips(section))
+    metadata, clips, trained = writer.metadata, iter(source.clips(section)), TrainedSounds()
     while some := list(islice(clips, extractor.clips_at_once)):
         for clip, sound, frames in clips_features(source, some, metadata.settings, extractor):
             if isinstance(sound, BadClipError):
-                tally.add_bad(clip, sound)
+                tally.add_bad(clip, sound, None)
                 writer.add(clip, None, str(sound))
+            elif fault := trained.fault(clip, sound.heard):
+                tally.add_bad(clip, fault, sound.checksum)
+                writer.add(clip, None, str(fault))
             else:
                 tally.add(clip, sound)
                 writer.add(clip, frames)
