@@ -18,6 +18,8 @@ from pathlib import Path
 
 from workbench import ONE_THREAD, REPOSITORY, write_figures
 
+from mimii.data.recordings import ordered_clips
+
 SCRIPT = REPOSITORY / "scripts" / "extract_features.py"
 GOALS = {"per_clip_ratio": 4, "job_ratio": 2.5, "two_jobs_ratio": 1.8, "peak_rss_mb": 400, "read_mb_per_s": 500}
 SECTION = "6dB/fan/id_00"
@@ -113,7 +115,7 @@ def run(*commands: list[str]) -> tuple[float, float, str]:
 
 
 def lay_out(root: Path, clips: int, recordings: Path | None) -> None:
-    """A section of `clips` links, a fifth of them abnormal."""
+    """A section of `clips` links to 16 recordings, half of them for training; a fifth of the clips are abnormal."""
     import numpy as np
     import soundfile
 
@@ -125,11 +127,13 @@ def lay_out(root: Path, clips: int, recordings: Path | None) -> None:
             noise = np.random.default_rng(number).normal(0, 0.1, (160000, 8))
             originals.append(root / f"noise_{number}.wav")
             soundfile.write(originals[-1], noise, 16000, subtype="PCM_16", format="WAVEX")
-    for number in range(clips):
-        label = "abnormal" if number < clips // 5 else "normal"
-        link = root / SECTION / label / f"{number:08d}.wav"
+    names = [f"{SECTION}/{'abnormal' if number < clips // 5 else 'normal'}/{number:08d}.wav" for number in range(clips)]
+    abnormal, normal = names[: clips // 5], names[clips // 5 :]
+    half = len(originals) // 2
+    for number, clip in enumerate(ordered_clips(normal, abnormal)):
+        link = root / clip.path
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(originals[number % len(originals)])
+        link.symlink_to(originals[number % half + (half if clip.split == "test" else 0)])
 
 
 def measure(clips: int, recordings: Path | None, repeat: int) -> dict[str, float]:

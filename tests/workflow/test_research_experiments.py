@@ -274,7 +274,7 @@ def test_what_is_there_is_trained_again_the_same_where_that_is_asked_for(framewo
     before = framework.rows()
     again = framework.type(f"{command} --retrain")
     trained = [job for job in jobs_run(again.stdout) if job.startswith("train")]
-    assert trained == ["train simple_ae (epochs=2), 6dB/fan/id_00, seed 42"]
+    assert trained == ["train simple_ae, 6dB/fan/id_00, seed 42"]
     assert values(framework.rows()) == values(before)
 
 
