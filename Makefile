@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: demo test test-all test-here test-cluster lint format clean
 
 demo: $(INSTALLED)
-	@echo "Demo: recordings are made, ten detectors, a reference and two more trained and tested; 4 to 7 minutes on 2 cores. Result: demo/results/page.html"
+	@echo "Demo: recordings are made, ten detectors, a reference and two more trained and tested; 3 to 7 minutes on 2 cores. Result: demo/results/page.html"
 	@$(BIN)/python -m mimii run --configfile config/demo.yaml --cores $(CORES) --report
 
 test: $(INSTALLED)
