@@ -10,6 +10,14 @@ STATISTICS = f"{RESULTS}/statistics"
 PAGE = f"{RESULTS}/page"
 # Snakemake wants an output of every rule, asked for or not.
 FORMATS = plan.config["report"]["figures"] or ["png"]
+# What make_statistics writes and tables, figures and page read.
+STATISTICS_FILES = {
+    "averages": f"{STATISTICS}/averages.csv",
+    "comparisons": f"{STATISTICS}/comparisons.csv",
+    "section_comparisons": f"{STATISTICS}/section_comparisons.csv",
+    "variances": f"{STATISTICS}/variances.csv",
+    "ranks": f"{STATISTICS}/ranks.json",
+}
 
 
 rule make_statistics:
@@ -17,11 +25,7 @@ rule make_statistics:
         results=RESULTS_CSV,
         scores=compared_scores,
     output:
-        averages=f"{STATISTICS}/averages.csv",
-        comparisons=f"{STATISTICS}/comparisons.csv",
-        section_comparisons=f"{STATISTICS}/section_comparisons.csv",
-        variances=f"{STATISTICS}/variances.csv",
-        ranks=f"{STATISTICS}/ranks.json",
+        **STATISTICS_FILES,
     log:
         f"{RESULTS}/logs/make_statistics.log",
     benchmark:
@@ -41,12 +45,8 @@ rule make_statistics:
 
 rule make_tables:
     input:
+        **STATISTICS_FILES,
         results=RESULTS_CSV,
-        averages=f"{STATISTICS}/averages.csv",
-        comparisons=f"{STATISTICS}/comparisons.csv",
-        section_comparisons=f"{STATISTICS}/section_comparisons.csv",
-        variances=f"{STATISTICS}/variances.csv",
-        ranks=f"{STATISTICS}/ranks.json",
     output:
         [in_report(f"{TABLES}/{table.name}.html", table) for table in plan.tables()],
         expand(
@@ -75,12 +75,8 @@ rule make_tables:
 
 rule make_figures:
     input:
+        **STATISTICS_FILES,
         results=RESULTS_CSV,
-        averages=f"{STATISTICS}/averages.csv",
-        comparisons=f"{STATISTICS}/comparisons.csv",
-        section_comparisons=f"{STATISTICS}/section_comparisons.csv",
-        variances=f"{STATISTICS}/variances.csv",
-        ranks=f"{STATISTICS}/ranks.json",
         scores=compared_scores,
         losses=compared_losses,
     output:
@@ -167,12 +163,8 @@ rule gather_clips:
 
 rule make_page:
     input:
+        **STATISTICS_FILES,
         results=RESULTS_CSV,
-        averages=f"{STATISTICS}/averages.csv",
-        comparisons=f"{STATISTICS}/comparisons.csv",
-        section_comparisons=f"{STATISTICS}/section_comparisons.csv",
-        variances=f"{STATISTICS}/variances.csv",
-        ranks=f"{STATISTICS}/ranks.json",
         scores=compared_scores,
         clips=heard_clips,
     output:

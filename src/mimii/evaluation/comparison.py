@@ -47,8 +47,8 @@ class Comparison:
 
     overall: a row per model, of the sections that are in both, with low and high of the difference's interval.
     confidence: of the intervals. official: `overall` of the official score of models that have one in both, where
-    another metric is compared; unofficial: why some have none, by model. uncompared: why
-    models are left out, by name.
+    another metric is compared; unofficial: why some have none, by model. uncompared: why models
+    are left out, by name.
     """
 
     cells: pd.DataFrame

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SECTION_COLUMNS = ["db_level", "machine_type", "machine_id"]  # what names the section of a row
-
-
 # Columns of the settings that a metric or its interval depends on.
 MEASURED_WITH = ("bootstrap_samples", "confidence", "max_fpr", "threshold_quantile")
 

@@ -82,8 +82,9 @@ def first_seed_alone(plan: Plan) -> str:
 
 def runs_of_others(plan: Plan) -> str:
     """How many of the runs are of no model."""
+    runs = Counter(run.variant.model for run in plan.runs())
     kinds = {"external scores": list(plan.external), "ensembles": list(plan.ensembles)}
-    counts = {kind: sum(run.variant.model in names for run in plan.runs()) for kind, names in kinds.items()}
+    counts = {kind: sum(runs[name] for name in names) for kind, names in kinds.items()}
     return "".join(f"; {count} of {kind}" for kind, count in counts.items() if count)
 
 
